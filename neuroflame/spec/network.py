@@ -1,0 +1,279 @@
+"""The specification of a network: everything that determines what is simulated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple, Self
+
+from pydantic import Discriminator, Tag, field_validator, model_validator
+
+from neuroflame.errors import SpecError
+from neuroflame.spec.base import Real, Spec, is_number, merge, quantity, suggestion
+from neuroflame.spec.loading import read_yaml
+from neuroflame.spec.parts import (
+    NMDA,
+    Connectivity,
+    ConstantStart,
+    Noise,
+    Plasticity,
+    Population,
+    Profile,
+    Start,
+    Stimulus,
+    TransferName,
+)
+
+TransferByName = Annotated[
+    Annotated[TransferName, Tag("name")] | Annotated[dict[str, TransferName], Tag("mapping")],
+    Discriminator(lambda value: "mapping" if isinstance(value, Mapping) else "name"),
+]
+
+
+class Pair(NamedTuple):
+    """One connected pair of populations: where it is in the file, who listens, who speaks, how."""
+
+    name: str
+    post: str
+    pre: str
+    kind: str
+    K: float | None
+    profile: Profile
+
+
+class NetworkSpec(Spec):
+    """A recurrent network of rate units. Index order is post, pre: ``J.EI`` is onto E from I."""
+
+    dt: Real = quantity("Length of a step.", default=0.001, unit="s", structural=True, gt=0)
+    duration: Real = quantity("Simulated time.", default=10.0, unit="s", structural=True, gt=0)
+    populations: dict[str, Population] = quantity("The populations by name.", structural=True, min_length=1)
+    transfer: TransferByName = quantity(
+        "Transfer function, for all populations or by population.", default="relu", structural=True
+    )
+    connectivity: Connectivity = quantity("Who is connected to whom.", default=Connectivity())
+    J: dict[str, Real] = quantity("Coupling by pair, post before pre; a pair that is absent is not connected.", default={})
+    J0: dict[str, Real] = quantity("External coupling by population; 0 where absent.", default={})
+    M0: Real = quantity("Rate of the external population.", default=1.0, unit="Hz")
+    stp: dict[str, Plasticity] = quantity("Short-term plasticity by pair.", default={}, structural=True)
+    nmda: NMDA | None = quantity("Slow recurrent currents.", default=None, structural=True)
+    stimuli: tuple[Stimulus, ...] = quantity("Stimulus epochs.", default=(), structural=True)
+    noise: tuple[Noise, ...] = quantity("Noise sources.", default=(), structural=True)
+    initial: Start = quantity("State at time 0.", default=ConstantStart())
+    rate_limit: Real = quantity("A rate above it counts as divergence.", default=1e4, unit="Hz", gt=0)
+
+    @field_validator("noise", mode="before")
+    @classmethod
+    def _one_noise(cls, value: object) -> object:
+        return [value] if isinstance(value, Mapping) else value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        names, pairs = set(self.populations), self._pair_names()
+        if self.steps < 1:
+            raise SpecError("must be at least one step of dt", got=self.duration, path="duration")
+        _known(self.J0, names, "J0", "population")
+        _known(self.J, pairs, "J", "pair")
+        _known(self.stp, self.J, "stp", "pair that J connects")
+        _known(self.connectivity.pairs, self.J, "connectivity.pairs", "pair that J connects")
+        if isinstance(self.transfer, dict):
+            _exactly(self.transfer, names, "transfer", "population")
+        for name, population in self.populations.items():
+            if population.rate_max != 1.0 and self.transfer_of(name) in {"relu", "brunel"}:
+                raise SpecError(
+                    f"has no effect on the transfer function {self.transfer_of(name)}",
+                    got=population.rate_max,
+                    remedy="use gain",
+                    path=f"populations.{name}.rate_max",
+                )
+        self._check_connectivity(pairs)
+        if self.nmda is not None:
+            _known(self.nmda.sources, names, "nmda.sources", "population")
+        for i, stimulus in enumerate(self.stimuli):
+            _known(stimulus.populations, names, f"stimuli.{i}.populations", "population")
+            if stimulus.onset >= self.duration:
+                raise SpecError(
+                    f"must be before the end of the run at {self.duration:g} s",
+                    got=stimulus.onset,
+                    path=f"stimuli.{i}.onset",
+                )
+        labels = [stimulus.name for stimulus in self.stimuli if stimulus.name]
+        if len(set(labels)) < len(labels):
+            raise SpecError("names of stimuli must differ", got=labels, path="stimuli")
+        for i, noise in enumerate(self.noise):
+            _covers(noise.sigma, names, f"noise.{i}.sigma", "population", exact=False)
+        if isinstance(self.initial, ConstantStart):
+            _covers(self.initial.rate, names, "initial.rate", "population", exact=False)
+        return self
+
+    def _check_connectivity(self, pairs: Mapping[str, tuple[str, str]]) -> None:
+        net = self.connectivity
+        for name in self.J:
+            pre = pairs[name][1]
+            own = net.pairs.get(name)
+            profile = own.profile if own and own.profile else net.profile
+            where = f"connectivity.pairs.{name}" if own and own.profile else "connectivity"
+            kappa = getattr(profile, "kappa", None)
+            if isinstance(kappa, dict) and name not in kappa:
+                raise SpecError(
+                    "must have a value for each connected pair",
+                    got=kappa,
+                    remedy=f"{name} is missing",
+                    path=f"{where}.profile.kappa",
+                )
+            kind = own.kind if own and own.kind else net.kind
+            degree = self._degree(name, pre)
+            if kind == "sparse" and degree is None:
+                raise SpecError("is required for sparse connectivity", path="connectivity.K")
+            if kind == "sparse" and degree is not None and not 0 < degree <= self.populations[pre].size:
+                raise SpecError(
+                    f"must be above 0 and at most the size of {pre}, {self.populations[pre].size}",
+                    got=degree,
+                    path=f"connectivity.pairs.{name}.K" if own and own.K else "connectivity.K",
+                )
+            if kind == "all_to_all" and own and own.K is not None:
+                raise SpecError(
+                    "has no effect on all_to_all connectivity", got=own.K, path=f"connectivity.pairs.{name}.K"
+                )
+        if isinstance(net.K, dict):
+            _known(net.K, set(self.populations), "connectivity.K", "population")
+        if net.K is not None and all(p.kind == "all_to_all" for p in self.pairs) and self.J:
+            raise SpecError("has no effect on all_to_all connectivity", got=net.K, path="connectivity.K")
+        kappa = getattr(net.profile, "kappa", None)
+        if isinstance(kappa, dict):
+            _known(kappa, set(pairs), "connectivity.profile.kappa", "pair")
+
+    def _pair_names(self) -> dict[str, tuple[str, str]]:
+        found: dict[str, tuple[str, str]] = {}
+        for post in self.populations:
+            for pre in self.populations:
+                if not post.isidentifier():
+                    raise SpecError("must be a name of letters and digits", got=post, path="populations")
+                if post + pre in found:
+                    raise SpecError(
+                        f"names of populations must make distinct pairs, {post + pre} is ambiguous", path="populations"
+                    )
+                found[post + pre] = (post, pre)
+        return found
+
+    def _degree(self, pair: str, pre: str) -> float | None:
+        own = self.connectivity.pairs.get(pair)
+        if own is not None and own.K is not None:
+            return own.K
+        shared = self.connectivity.K
+        return shared.get(pre) if isinstance(shared, dict) else shared
+
+    @property
+    def steps(self) -> int:
+        """Number of steps of the run."""
+        return round(self.duration / self.dt)
+
+    @property
+    def size(self) -> int:
+        """Number of neurons in all populations."""
+        return sum(population.size for population in self.populations.values())
+
+    @cached_property
+    def pairs(self) -> tuple[Pair, ...]:
+        """The connected pairs, in the order of the populations."""
+        net, found = self.connectivity, []
+        for name, (post, pre) in self._pair_names().items():
+            if name in self.J:
+                own = net.pairs.get(name)
+                kind = (own.kind if own else None) or net.kind
+                profile = (own.profile if own else None) or net.profile
+                degree = self._degree(name, pre) if kind == "sparse" else None
+                found.append(Pair(name, post, pre, kind, degree, profile))
+        return tuple(found)
+
+    @cached_property
+    def external_scale(self) -> float:
+        """√K of the first population's in-degree where connectivity is sparse, 1 in all-to-all networks."""
+        if self.connectivity.kind != "sparse" or self.connectivity.K is None:
+            return 1.0
+        shared = self.connectivity.K
+        degree = shared if not isinstance(shared, dict) else next(iter(shared.values()))
+        return float(degree) ** 0.5
+
+    def transfer_of(self, population: str) -> str:
+        """Return the name of a population's transfer function."""
+        return self.transfer[population] if isinstance(self.transfer, dict) else self.transfer
+
+    def targets(self, stimulus: Stimulus) -> tuple[str, ...]:
+        """Return the populations that receive a stimulus."""
+        return stimulus.populations or (next(iter(self.populations)),)
+
+    def slowest(self) -> float:
+        """Return τ_max in seconds, the slowest time constant in use."""
+        taus = [t for p in self.populations.values() for t in (p.tau, p.tau_syn)]
+        taus += [p.adaptation.tau for p in self.populations.values() if p.adaptation]
+        taus += [t for s in self.stp.values() for t in (s.tau_fac, s.tau_rec)]
+        if self.nmda is not None:
+            taus.append(self.nmda.tau)
+        return max(taus)
+
+    def with_values(self, values: Mapping[str, Any], *, file: str | None = None) -> NetworkSpec:
+        """Return a copy with values at dotted paths changed.
+
+        Parameters
+        ----------
+        values : mapping
+            Dotted path (``J.EE``), or top-level key with a nested mapping (``J: {EE: 8}``), to value.
+
+        Raises
+        ------
+        SpecError
+            If a path does not exist or a value is not allowed there.
+        """
+        try:
+            changed = merge(self.to_dict(), values)
+        except SpecError as error:
+            raise error.located(file=file) from None
+        return NetworkSpec.parse(changed, file=file)
+
+    def get(self, path: str) -> Any:
+        """Return the value at a dotted path."""
+        from neuroflame.spec.paths import find_path
+
+        return find_path(self, path).value
+
+
+def load_network(path: str | Path, overrides: Mapping[str, Any] | None = None) -> NetworkSpec:
+    """Read a network file.
+
+    Parameters
+    ----------
+    path : path
+        A YAML file.
+    overrides : mapping, optional
+        Values to change, by dotted path or as nested mappings.
+
+    Raises
+    ------
+    SpecError
+        One line that names file, path, rule, what was given and the remedy.
+    """
+    spec = NetworkSpec.parse(read_yaml(path), file=str(path))
+    return spec.with_values(overrides, file=str(path)) if overrides else spec
+
+
+def _known(given: Iterable[str], valid: Iterable[str], path: str, what: str) -> None:
+    pool = list(valid)
+    for name in given:
+        if name not in pool:
+            raise SpecError(f"is not a {what}", path=f"{path}.{name}", remedy=suggestion(name, pool))
+
+
+def _exactly(given: Iterable[str], valid: Iterable[str], path: str, what: str) -> None:
+    names = list(given)
+    _known(names, valid, path, what)
+    for name in valid:
+        if name not in names:
+            raise SpecError(f"must have a value for each {what}", remedy=f"{name} is missing", path=path)
+
+
+def _covers(value: float | dict[str, float], valid: Iterable[str], path: str, what: str, *, exact: bool) -> None:
+    if isinstance(value, dict):
+        (_exactly if exact else _known)(value, valid, path, what)
+    elif not is_number(value):
+        raise SpecError("must be a number", got=value, path=path)

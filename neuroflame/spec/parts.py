@@ -1,0 +1,218 @@
+"""The parts of a network's specification: populations, connectivity, plasticity, stimuli, noise, start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import Discriminator, Tag, field_validator, model_validator
+
+from neuroflame.errors import SpecError
+from neuroflame.spec.base import Real, Spec, Whole, quantity
+
+
+def _number_or_mapping(value: object) -> str:
+    return "mapping" if isinstance(value, Mapping) else "number"
+
+
+PerName = Annotated[
+    Annotated[Real, Tag("number")] | Annotated[dict[str, Real], Tag("mapping")],
+    Discriminator(_number_or_mapping),
+]
+"""One number for all, or a mapping from population or pair names to numbers."""
+
+TransferName = Literal["relu", "erf", "erf_odd", "tanh", "brunel"]
+
+
+class Adaptation(Spec):
+    """Threshold adaptation: theta relaxes to threshold + strength * rate."""
+
+    tau: Real = quantity("Time constant of the threshold.", unit="s", gt=0)
+    strength: Real = quantity("Rise of the threshold for each Hz of the neuron's rate.", unit="1/Hz")
+
+
+class Population(Spec):
+    """One population of identical neurons, with preferred angles 2πi/size."""
+
+    size: Whole = quantity("Number of neurons.", structural=True, gt=0)
+    tau: Real = quantity("Time constant of the rates; 0 makes them instantaneous.", default=0.02, unit="s", ge=0)
+    tau_syn: Real = quantity(
+        "Time constant of the recurrent input that the population receives; 0 makes it instantaneous.",
+        default=0.0,
+        unit="s",
+        ge=0,
+    )
+    threshold: Real = quantity("Threshold that is subtracted from the input.", default=0.0)
+    gain: Real = quantity("Factor on input minus threshold.", default=1.0)
+    rate_max: Real = quantity("Factor on the transfer function's value.", default=1.0, unit="Hz", gt=0)
+    adaptation: Adaptation | None = quantity("Threshold adaptation.", default=None, structural=True)
+
+
+class Uniform(Spec):
+    """Unstructured connectivity."""
+
+    kind: Literal["uniform"] = quantity("The profile's name.", default="uniform", structural=True)
+
+
+class Cosine(Spec):
+    """1 + kappa cos(θ_post − θ_pre − phase)."""
+
+    kind: Literal["cosine"] = quantity("The profile's name.", structural=True)
+    kappa: PerName = quantity("Depth of the modulation, for all pairs or by pair.")
+    phase: Real = quantity("Shift of the profile.", default=0.0, unit="degrees")
+
+
+class CosineWeak(Spec):
+    """1 + kappa/√K cos(θ_post − θ_pre − phase)."""
+
+    kind: Literal["cosine_weak"] = quantity("The profile's name.", structural=True)
+    kappa: PerName = quantity("Depth of the modulation times √K, for all pairs or by pair.")
+    phase: Real = quantity("Shift of the profile.", default=0.0, unit="degrees")
+
+
+class VonMises(Spec):
+    """exp(kappa cos(θ_post − θ_pre − phase)) / I0(kappa): mean 1 over the ring."""
+
+    kind: Literal["von_mises"] = quantity("The profile's name.", structural=True)
+    kappa: PerName = quantity("Concentration, for all pairs or by pair.")
+    phase: Real = quantity("Shift of the profile.", default=0.0, unit="degrees")
+
+    @field_validator("kappa")
+    @classmethod
+    def _nonnegative(cls, value: float | dict[str, float]) -> float | dict[str, float]:
+        for number in value.values() if isinstance(value, dict) else [value]:
+            if number < 0:
+                raise SpecError("must be at least 0", got=number, remedy="use phase: 180 for an inverted profile")
+        return value
+
+
+Profile = Annotated[Uniform | Cosine | CosineWeak | VonMises, Discriminator("kind")]
+ConnectivityKind = Literal["sparse", "all_to_all"]
+
+
+class PairConnectivity(Spec):
+    """What differs for one pair from the network's connectivity."""
+
+    kind: ConnectivityKind | None = quantity("sparse or all_to_all.", default=None, structural=True)
+    K: Real | None = quantity("Mean in-degree of the pair, sparse only.", default=None, structural=True, gt=0)
+    profile: Profile | None = quantity("Profile of the pair.", default=None)
+
+
+class Connectivity(Spec):
+    """Who is connected to whom."""
+
+    kind: ConnectivityKind = quantity("sparse or all_to_all.", default="all_to_all", structural=True)
+    K: PerName | None = quantity(
+        "Mean in-degree from each presynaptic population, sparse only; weights scale as 1/√K.",
+        default=None,
+        structural=True,
+    )
+    seed: Whole = quantity("Seed of the draw of sparse connectivity.", default=0, structural=True, ge=0)
+    profile: Profile = quantity("How probability or weight depends on preferred angles.", default=Uniform())
+    pairs: dict[str, PairConnectivity] = quantity("Exceptions by pair, post before pre.", default={})
+
+
+class Plasticity(Spec):
+    """Short-term plasticity of one pair (Markram, Wang & Tsodyks 1998, mean-field)."""
+
+    kind: Literal["markram", "markram_exp"] = quantity(
+        "Euler for the relaxation too, or its exact exponential.", default="markram", structural=True
+    )
+    U: Real = quantity("Utilisation of a synapse at rest.", gt=0, le=1)
+    tau_fac: Real = quantity("Facilitation time constant; 0 for depression only.", unit="s", ge=0)
+    tau_rec: Real = quantity("Recovery time constant; 0 for facilitation only.", unit="s", ge=0)
+
+
+class NMDA(Spec):
+    """Slow recurrent currents from excitatory populations, beside the fast ones."""
+
+    ratio: Real = quantity("Slow current over fast current at steady state.", default=1.0)
+    tau: Real = quantity("Time constant.", default=0.1, unit="s", ge=0)
+    sources: tuple[str, ...] = quantity("Presynaptic populations.", default=("E",), structural=True)
+
+
+class _Epoch(Spec):
+    name: str | None = quantity("A name to address the stimulus by, instead of its number.", default=None)
+    onset: Real = quantity("Time at which it starts.", unit="s", structural=True, ge=0)
+    offset: Real = quantity("Time at which it ends.", unit="s", structural=True, ge=0)
+    strength: Real = quantity("Amplitude, in units of J0.")
+    phase: Real = quantity("Preferred angle of the neurons that it drives most.", default=180.0, unit="degrees")
+    populations: tuple[str, ...] = quantity(
+        "Populations that receive it; by default the first.", default=(), structural=True
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> _Epoch:
+        if self.offset <= self.onset:
+            raise SpecError("must be after onset", got=self.offset, path="offset")
+        return self
+
+
+class CosineStimulus(_Epoch):
+    """strength · (1 + width · cos(θ − phase))."""
+
+    shape: Literal["cosine"] = quantity("The stimulus's shape.", structural=True)
+    width: Real = quantity("Depth of the modulation.", default=1.0)
+
+
+class GaussianStimulus(_Epoch):
+    """strength · exp(−d(θ, phase)² / 2 width²), d the circular distance."""
+
+    shape: Literal["gaussian"] = quantity("The stimulus's shape.", structural=True)
+    width: Real = quantity("Standard deviation of the bump.", default=30.0, unit="degrees", gt=0)
+
+
+Stimulus = Annotated[CosineStimulus | GaussianStimulus, Discriminator("shape")]
+
+
+class WhiteNoise(Spec):
+    """White noise of intensity sigma: its integral over a time T has standard deviation sigma √T."""
+
+    kind: Literal["white"] = quantity("The noise's name.", structural=True)
+    on: Literal["input", "rates"] = quantity("What it is added to.", default="input", structural=True)
+    sigma: PerName = quantity("Intensity, for all populations or by population.", unit="input·√s or Hz/√s")
+
+
+class OrnsteinUhlenbeckNoise(Spec):
+    """Exponentially correlated noise with standard deviation sigma."""
+
+    kind: Literal["ou"] = quantity("The noise's name.", structural=True)
+    on: Literal["input", "rates"] = quantity("What it is added to.", default="input", structural=True)
+    sigma: PerName = quantity("Standard deviation, for all populations or by population.", unit="input or Hz")
+    tau: Real = quantity("Correlation time.", unit="s", gt=0)
+
+
+class PerStepNoise(Spec):
+    """Independent normal numbers at every step, whatever dt: its effect depends on dt."""
+
+    kind: Literal["per_step"] = quantity("The noise's name.", structural=True)
+    on: Literal["input", "rates"] = quantity("What it is added to.", default="input", structural=True)
+    sigma: PerName = quantity("Standard deviation, for all populations or by population.", unit="input or Hz")
+
+
+Noise = Annotated[WhiteNoise | OrnsteinUhlenbeckNoise | PerStepNoise, Discriminator("kind")]
+
+
+class ConstantStart(Spec):
+    """All neurons start at one rate; currents at 0, STP at rest."""
+
+    kind: Literal["constant"] = quantity("The start's name.", default="constant", structural=True)
+    rate: PerName = quantity("Initial rate, for all populations or by population.", default=0.0, unit="Hz")
+
+
+class UniformStart(Spec):
+    """Rates start uniformly distributed, drawn from the point's seed."""
+
+    kind: Literal["uniform"] = quantity("The start's name.", structural=True)
+    low: Real = quantity("Lowest initial rate.", default=0.0, unit="Hz")
+    high: Real = quantity("Highest initial rate.", unit="Hz")
+
+
+class NormalStart(Spec):
+    """The recurrent input starts as standard normal noise, rates as the transfer function of the input."""
+
+    kind: Literal["normal"] = quantity("The start's name.", structural=True)
+    sigma: Real = quantity("Standard deviation of the initial recurrent input.", default=1.0, ge=0)
+
+
+Start = Annotated[ConstantStart | UniformStart | NormalStart, Discriminator("kind")]
