@@ -1,0 +1,61 @@
+# make demo   run the ring attractor sweep on this machine (creates .venv first)
+# make test   run the tests                        (creates .venv first)
+# make help   list the rest
+#
+# PYTHON=python3.12 picks the interpreter of a new environment; DEVICE=cuda the device of make bench.
+
+PYTHON ?= python3
+DEVICE ?= cpu
+WORKERS ?= 2
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+DEMO := runs/ring_attractor
+# Progress bars on a terminal, silence in a log.
+QUIET := $(shell test -t 2 || echo --quiet)
+
+.DEFAULT_GOAL := help
+.PHONY: help env demo test lint format bench docs clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+
+env: $(READY) ## create or update .venv with the pinned set
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "$(PYTHON) is older than Python 3.11: name a newer one, make PYTHON=python3.12 …" >&2; exit 1; }
+	@test -x $(BIN)/python || { echo "Creating $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@echo "Installing NeuroFlame and its pinned dependencies into $(VENV): some minutes the first time"
+	@$(BIN)/python -m pip install $(QUIET) --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	@touch $@
+
+demo: $(READY) ## sweep the ring attractor, draw its phase diagram; goes on where it was stopped
+	@if [ -e $(DEMO)/manifest.json ]; then \
+	    $(BIN)/neuroflame-sweep resume $(DEMO); \
+	else \
+	    $(BIN)/neuroflame-sweep run sweeps/ring_attractor.yml --out $(DEMO); \
+	fi
+
+test: $(READY) ## run the tests, two at a time
+	@$(BIN)/python -m pytest -q -n $(WORKERS) $(ARGS)
+
+lint: $(READY) ## ruff, mypy and the import rules
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+format: $(READY) ## format the code and mend what ruff can mend
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(READY) ## time the published sweeps (DEVICE=cuda on a GPU)
+	@$(BIN)/python -m benchmarks --device $(DEVICE) $(ARGS)
+
+docs: $(READY) ## write docs/reference from the code
+	@$(BIN)/python docs/generate.py
+
+clean: ## remove caches and build files; .venv and runs stay
+	@rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
