@@ -1,0 +1,39 @@
+"""Names of the statistics that each measure gives, without the code that computes them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from neuroflame.spec.network import NetworkSpec
+
+MeasureName = Literal["rates", "bump"]
+
+_BY_POPULATION: dict[str, tuple[str, ...]] = {
+    "rates": ("rate.{}.mean", "rate.{}.cv", "rate.{}.sd_t", "rate.{}.sd_i", "rate.{}.max"),
+    "bump": ("bump.{}.m0", "bump.{}.m1", "bump.{}.ratio", "bump.{}.phase", "bump.{}.trend"),
+}
+_IN_EPOCHS = ("before", "during", "after")
+
+
+def statistics(network: NetworkSpec, measure: Iterable[str]) -> list[str]:
+    """Return the numeric columns that a sweep of the network can have, besides the point's own.
+
+    Parameters
+    ----------
+    network : NetworkSpec
+        The network.
+    measure : iterable of str
+        Names of measures.
+    """
+    names = ["t_fail"]
+    for kind in measure:
+        for pattern in _BY_POPULATION[kind]:
+            for population in network.populations:
+                name = pattern.format(population)
+                names.append(name)
+                if kind == "bump" and network.stimuli:
+                    names.extend(f"{name}.{epoch}" for epoch in _IN_EPOCHS)
+    return names

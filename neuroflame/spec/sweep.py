@@ -1,0 +1,266 @@
+"""The specification of a sweep: a network, the values that vary, what is measured, and where it runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import field_validator, model_validator
+
+from neuroflame.errors import SpecError
+from neuroflame.spec.axes import Axis
+from neuroflame.spec.base import Real, Spec, Whole, is_number, quantity, suggestion
+from neuroflame.spec.measures import MeasureName, statistics
+from neuroflame.spec.network import NetworkSpec, load_network
+from neuroflame.spec.paths import find_path
+from neuroflame.spec.resolved import ResolvedAxis, resolve_axis
+from neuroflame.spec.search import GridSearch, SearchSpec, TpeSearch
+
+InitialCondition = Literal["network", "cold", "hot", "cued"]
+_MOST_POINTS = 10**8
+_TRACED_POINTS = 2000
+
+
+class Repeat(Spec):
+    """How often each assignment is simulated, and what differs between the times."""
+
+    graphs: tuple[Whole, ...] = quantity(
+        "Draws of the connectivity: a count, or a list of their numbers.", default=(0,), structural=True
+    )
+    seeds: tuple[Whole, ...] = quantity("Draws of the noise: a count, or a list of seeds.", default=(0,))
+    initial_conditions: tuple[InitialCondition, ...] = quantity(
+        "Starts: `network` as its file says, `cold` at rest, `hot` at high rates, `cued` with a bump.",
+        default=("network",),
+    )
+
+    @field_validator("graphs", "seeds", mode="before")
+    @classmethod
+    def _counted(cls, value: object) -> object:
+        if isinstance(value, int) and not isinstance(value, bool):
+            if value < 1:
+                raise SpecError("must be at least 1", got=value)
+            return tuple(range(value))
+        return value
+
+    @field_validator("graphs", "seeds", "initial_conditions")
+    @classmethod
+    def _distinct(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
+        if not value:
+            raise SpecError("must hold at least one value", got=[])
+        if len(set(value)) < len(value):
+            raise SpecError("must not hold a value twice", got=list(value))
+        if isinstance(value[0], int) and min(value) < 0:
+            raise SpecError("must be at least 0", got=min(value))
+        return value
+
+    @property
+    def count(self) -> int:
+        """Points for each assignment."""
+        return len(self.graphs) * len(self.seeds) * len(self.initial_conditions)
+
+
+class Answer(Spec):
+    """The question that the sweep answers: at which points does the network do something?"""
+
+    label: str = quantity("What the network does there, such as `hold a bump`.")
+    where: str = quantity("A condition on columns, such as `bump.E.ratio > 0.1`.")
+
+
+class Compute(Spec):
+    """Where and how a sweep runs. None of it changes which points there are."""
+
+    tile: Literal["auto"] | Whole = quantity("Points in a tile; auto aims at a few seconds.", default="auto")
+    actors: Literal["auto"] | Whole = quantity(
+        "Processes that simulate; auto is one for each share of a GPU, or for each core without GPUs.",
+        default="auto",
+    )
+    gpus_per_actor: Literal["auto"] | Real = quantity(
+        "GPUs, or a share of one, for each actor; auto is 1 where there are GPUs.", default="auto"
+    )
+    cpus_per_actor: Real = quantity("Cores for each actor, which uses as many threads.", default=1.0, gt=0)
+    device: Literal["auto", "cpu", "cuda"] = quantity("Where points are simulated.", default="auto")
+    executor: Literal["auto", "reference", "stepped", "trajectory"] = quantity(
+        "How the steps are executed; auto takes the fastest that can.", default="auto"
+    )
+    precision: Literal["single", "fast", "double"] = quantity(
+        "Arithmetic of the simulation.", default="single"
+    )
+    backend: Literal["ray", "inline"] = quantity(
+        "`ray`: processes on this machine or a cluster; `inline`: within this process.", default="ray"
+    )
+
+    @field_validator("tile", "actors", "gpus_per_actor", mode="before")
+    @classmethod
+    def _auto_or_positive(cls, value: object, info: Any) -> object:
+        if value == "auto":
+            return value
+        if not is_number(value) or value <= 0:  # type: ignore[operator]
+            raise SpecError("must be auto or a positive number", got=value)
+        if info.field_name != "gpus_per_actor" and value % 1:  # type: ignore[operator]
+            raise SpecError("must be auto or a whole number", got=value)
+        return value
+
+
+class SweepSpec(Spec):
+    """A parameter sweep."""
+
+    name: str = quantity("Name of the sweep; by default its file's.", default="sweep", min_length=1)
+    network: NetworkSpec = quantity("The network: a file, relative to the sweep's, or its contents.")
+    set: dict[str, Any] = quantity("Values of the network to change, by dotted path.", default={})
+    space: dict[str, Axis] = quantity("The axes: dotted path to the values it takes.", default={})
+    repeat: Repeat = quantity("Repetitions of each assignment.", default=Repeat())
+    measure: tuple[MeasureName, ...] = quantity(
+        "What is computed for each point.", default=("rates", "bump"), min_length=1
+    )
+    window: Real | None = quantity("Length of the final averaging window.", default=None, unit="s", gt=0)
+    traces: Literal["auto", True, False] = quantity(
+        "Whether the populations' time courses are kept; auto: in sweeps of at most 2000 points.",
+        default="auto",
+    )
+    answer: Answer | None = quantity("The question to answer.", default=None)
+    search: SearchSpec = quantity("How points are chosen.", default=GridSearch())
+    compute: Compute = quantity("Where and how it runs.", default=Compute())
+
+    @classmethod
+    def parse(cls, data: object, *, file: str | None = None) -> Self:
+        """Validate plain data; a network that is named is read, relative to the file.
+
+        Raises
+        ------
+        SpecError
+            One line that names the file, the path, the rule, what was given, and the nearest valid key.
+        """
+        if isinstance(data, Mapping) and isinstance(data.get("network"), str | Path):
+            named = Path(file).parent / data["network"] if file else Path(data["network"])
+            if not named.exists():
+                raise SpecError("there is no such file", got=str(named), path="network", file=file)
+            data = {**data, "network": load_network(named)}
+        return super().parse(data, file=file)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_values_set(cls, data: Any) -> Any:
+        changes = data.get("set") if isinstance(data, Mapping) else None
+        if not changes or not isinstance(changes, Mapping):
+            return data
+        network = data.get("network")
+        if isinstance(network, Mapping):
+            try:
+                network = NetworkSpec.parse(network)
+            except SpecError as error:
+                error.path = f"network.{error.path}" if error.path else "network"
+                raise
+        if not isinstance(network, NetworkSpec):
+            return data
+        try:
+            return {**data, "network": network.with_values(changes)}
+        except SpecError as error:
+            named = any(f"{error.path}.".startswith(f"{path}.") for path in changes)
+            error.path = f"{'set' if named else 'network'}.{error.path}" if error.path else "set"
+            raise
+
+    @field_validator("measure")
+    @classmethod
+    def _measures_differ(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) < len(value):
+            raise SpecError("must not hold a value twice", got=list(value))
+        return value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        for path in self.space:
+            if any(f"{path}." == f"{name}." or f"{path}.".startswith(f"{name}.") for name in self.set):
+                remedy = f"to fix it, put one value under space: {path}: [value]"
+                raise SpecError("is set and swept at once", path=f"space.{path}", remedy=remedy)
+        for axis in self.axes:
+            if isinstance(self.search, GridSearch) and axis.levels is None:
+                raise SpecError(
+                    "must list its values in a grid search",
+                    remedy="write {from, to, num}, or search: {kind: sobol, trials: 256}",
+                    path=f"space.{axis.path}",
+                )
+            self._check_ends(axis)
+        trials = getattr(self.search, "trials", None)
+        if trials is not None and not self.space:
+            raise SpecError(f"must have at least one axis in a {self.search.kind} search", path="space")
+        distinct = math.prod(axis.count for axis in self.axes)
+        if trials is not None and trials > distinct:
+            raise SpecError(
+                f"must be at most the {distinct:g} different assignments that there are",
+                got=trials,
+                path="search.trials",
+            )
+        if self.points > _MOST_POINTS:
+            raise SpecError(f"must give at most {_MOST_POINTS:g} points", got=self.points, path="space")
+        if self.window is not None and self.window > self.network.duration and "duration" not in self.space:
+            raise SpecError(
+                f"must be at most the duration, {self.network.duration:g} s", got=self.window, path="window"
+            )
+        if isinstance(self.search, TpeSearch):
+            self._check_column(
+                self.search.objective, f"search.{'maximise' if self.search.maximise else 'minimise'}"
+            )
+        return self
+
+    def _check_ends(self, axis: ResolvedAxis) -> None:
+        others = any(other.structural for other in self.axes if other is not axis)
+        for value in axis.ends:
+            try:
+                self.network.with_values({axis.path: value})
+            except SpecError as error:
+                # A conflict with another value is no fault where that other value may vary with it.
+                if error.path == axis.path or not others:
+                    rule = (
+                        error.rule
+                        if error.path == axis.path
+                        else f"is not allowed: {error.path} {error.rule}"
+                    )
+                    got = error.got if error.path == axis.path else value
+                    raise SpecError(rule, got=got, remedy=error.remedy, path=f"space.{axis.path}") from None
+
+    def _check_column(self, name: str, path: str) -> None:
+        known = statistics(self.network, self.measure)
+        if name not in known:
+            raise SpecError(
+                "is not a column of this sweep", got=name, remedy=suggestion(name, known), path=path
+            )
+
+    @cached_property
+    def axes(self) -> tuple[ResolvedAxis, ...]:
+        """The axes with unit, type and values, in the order of the file."""
+        found = []
+        for path, axis in self.space.items():
+            try:
+                found.append(resolve_axis(axis, find_path(self.network, path)))
+            except SpecError as error:
+                inner = error.path if error.path and error.path != path else None
+                error.path = ".".join(part for part in ("space", path, inner) if part)
+                raise
+        return tuple(found)
+
+    @property
+    def trials(self) -> int:
+        """Number of assignments."""
+        if isinstance(self.search, GridSearch):
+            return math.prod(len(axis.levels or ()) for axis in self.axes)
+        return self.search.trials
+
+    @property
+    def points(self) -> int:
+        """Number of points: assignments times repetitions."""
+        return self.trials * self.repeat.count
+
+    @property
+    def keeps_traces(self) -> bool:
+        """Whether time courses are kept."""
+        return self.points <= _TRACED_POINTS if self.traces == "auto" else self.traces
+
+    def identity(self) -> dict[str, Any]:
+        """Return what determines the table: everything but names, the question, and where it runs."""
+        data = self.to_dict()
+        for key in ("name", "set", "answer", "compute"):
+            data.pop(key, None)
+        return {**data, "traces": self.keeps_traces, "precision": self.compute.precision}
