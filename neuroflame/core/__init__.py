@@ -1,0 +1,1 @@
+"""The batched network on torch: operators, inputs, executors, recording, statistics."""

@@ -1,0 +1,64 @@
+"""Which executor runs a program: the one asked for, or the fastest that can."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from neuroflame.core import reference
+from neuroflame.core.program import Program
+from neuroflame.core.recorder import Recorder, Recording, RecordPlan
+from neuroflame.core.state import State
+from neuroflame.errors import SimulationError
+from neuroflame.spec.base import suggestion
+
+
+class Executor(Protocol):
+    """Something that can advance a program."""
+
+    name: str
+
+    def refuses(self, program: Program, plan: RecordPlan) -> str | None:
+        """Return why this executor cannot run the program, None if it can."""
+
+    def run(self, program: Program, state: State, steps: int, plan: RecordPlan) -> Recording:
+        """Advance the state by a number of steps and return what the plan asks for."""
+
+
+class ReferenceExecutor:
+    """Eager torch: runs everything; see `neuroflame.core.reference`."""
+
+    name = "reference"
+
+    def refuses(self, program: Program, plan: RecordPlan) -> str | None:
+        """Return None: nothing is refused."""
+        return None
+
+    def run(self, program: Program, state: State, steps: int, plan: RecordPlan) -> Recording:
+        """Advance the state by a number of steps and return what the plan asks for."""
+        recorder = Recorder(program, plan)
+        return recorder.finish(reference.run(program, state, steps, recorder))
+
+
+EXECUTORS: tuple[Executor, ...] = (ReferenceExecutor(),)
+"""Fastest first."""
+
+
+def choose(name: str, program: Program, plan: RecordPlan) -> Executor:
+    """Return the executor of a name, or for ``auto`` the fastest that can run the program.
+
+    Raises
+    ------
+    SimulationError
+        If there is no such executor, or it cannot run this program.
+    """
+    reasons = {}
+    for executor in EXECUTORS:
+        if name in {"auto", executor.name}:
+            reason = executor.refuses(program, plan)
+            if reason is None:
+                return executor
+            reasons[executor.name] = reason
+    if name in reasons:
+        raise SimulationError(f"the executor {name} cannot run this: {reasons[name]}", remedy="use executor: auto")
+    known = ["auto", *(executor.name for executor in EXECUTORS)]
+    raise SimulationError("there is no such executor", got=name, remedy=suggestion(name, known))

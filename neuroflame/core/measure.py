@@ -1,0 +1,250 @@
+"""Simulate points and reduce each to its row of statistics."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from neuroflame.columns import Column
+from neuroflame.core.connectivity import Operator, make_operator
+from neuroflame.core.executors import choose
+from neuroflame.core.program import Program, build_program
+from neuroflame.core.recorder import Recording, RecordPlan
+from neuroflame.core.reference import initial_state
+from neuroflame.core.state import State
+from neuroflame.core.statistics import FINAL, MEASURES, View, check_measures, windows
+from neuroflame.errors import SimulationError, SpecError
+from neuroflame.spec import NetworkSpec, find_path
+from neuroflame.spec.base import suggestion
+
+PRECISIONS = {"exact": torch.float32, "fast": torch.float32, "double": torch.float64}
+COLD_RATE, HOT_RATE = 1e-3, 50.0
+STARTS = {
+    "network": "as the network file says",
+    "cold": f"all rates {COLD_RATE:g} Hz, no stimulus",
+    "hot": f"all rates {HOT_RATE:g} Hz, no stimulus",
+    "cued": f"all rates {COLD_RATE:g} Hz, then the network file's stimuli",
+}
+"""The initial conditions that ``repeat`` may name."""
+TRACE_SAMPLES = 200
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Statistics of P points.
+
+    Attributes
+    ----------
+    columns : tuple of Column
+    data : mapping of ndarray
+        One entry a point for each column; a series column holds lists.
+    executor, device : str
+        What ran them.
+    """
+
+    columns: tuple[Column, ...]
+    data: dict[str, np.ndarray]
+    executor: str
+    device: str
+
+
+@dataclass
+class EngineCache:
+    """Connectivity that was drawn, kept between tiles: the most recently used few."""
+
+    capacity: int = 4
+    _kept: OrderedDict[tuple[str, int, str], dict[str, Operator]] = field(default_factory=OrderedDict)
+
+    def operators(self, spec: NetworkSpec, graph: int, device: torch.device) -> dict[str, Operator]:
+        """Return the operators of a network by pair."""
+        key = (spec.digest(), graph, str(device))
+        if key not in self._kept:
+            self._kept[key] = {p.name: make_operator(spec, p, graph=graph, device=device) for p in spec.pairs}
+            while len(self._kept) > self.capacity:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(key)
+        return self._kept[key]
+
+
+def resolve_device(name: str) -> torch.device:
+    """Return the device of a name; ``auto`` is CUDA where there is one.
+
+    Raises
+    ------
+    SimulationError
+        If there is no such device here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise SimulationError("there is no such device", got=name, remedy="use auto, cpu or cuda") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise SimulationError("there is no CUDA device here", got=name, remedy="use device: cpu or auto")
+    return device
+
+
+def check_batchable(spec: NetworkSpec, names: Sequence[str]) -> None:
+    """Raise `SpecError` if a path cannot be a vector over the points of one tile."""
+    for path in names:
+        info = find_path(spec, path)
+        if info.structural:
+            raise SpecError(
+                "is structural, it cannot differ between points of one tile",
+                path=path,
+                remedy="use a sweep, which makes a tile for each value",
+            )
+
+
+def start_states(program: Program, names: Sequence[str]) -> State:
+    """Return the state at step 0 of points with the given initial conditions."""
+    chosen = np.asarray(names)
+    own = torch.as_tensor(chosen == "network", device=program.device)
+    if bool(own.all()):
+        return initial_state(program)
+    level = torch.as_tensor(np.where(chosen == "hot", HOT_RATE, COLD_RATE), device=program.device)
+    preset = initial_state(program, {name: level for name in program.populations})
+    return initial_state(program).where(own, preset)
+
+
+def measure_points(
+    spec: NetworkSpec,
+    values: Mapping[str, np.ndarray],
+    *,
+    graph: int = 0,
+    seeds: np.ndarray,
+    initial: Sequence[str],
+    measure: Sequence[str],
+    window: float | None = None,
+    traces: bool = False,
+    device: str = "cpu",
+    precision: str = "exact",
+    executor: str = "auto",
+    engines: EngineCache | None = None,
+) -> Measured:
+    """Simulate points that share a structure, and reduce each to its statistics.
+
+    A point's numbers depend on the point alone: not on the others beside it, nor on their order.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        With all structural values applied.
+    values : mapping of ndarray, (P,)
+        Batchable path to the value at each point.
+    graph : int
+        Which draw of the random connectivity.
+    seeds : ndarray, (P,), int64
+        Seeds of noise and of random starts.
+    initial : sequence of str, P
+        Names among `STARTS`.
+    measure : sequence of str
+        Names among `neuroflame.core.statistics.MEASURES`.
+    window : float, optional
+        Length of the final window, seconds.
+    traces : bool
+        Whether to add series of the populations' mean rate and bump amplitude.
+    device : str
+        ``cpu``, ``cuda`` or ``auto``.
+    precision : {"exact", "fast", "double"}
+        float32; float32 with faster products of lower precision where there are any; float64.
+    executor : str
+        ``auto`` or a name among `neuroflame.core.executors.EXECUTORS`.
+    engines : EngineCache, optional
+        Keeps connectivity between calls.
+
+    Raises
+    ------
+    SpecError, SimulationError
+        If a name is unknown, a path is structural, or the device is not there.
+    """
+    check_measures(measure)
+    check_batchable(spec, list(values))
+    for name in initial:
+        if name not in STARTS:
+            raise SpecError("is not an initial condition", got=name, remedy=suggestion(name, STARTS))
+    if precision not in PRECISIONS:
+        raise SimulationError("is not a precision", got=precision, remedy=suggestion(precision, PRECISIONS))
+    place = resolve_device(device)
+    points = len(seeds)
+    stimulated = torch.as_tensor(~np.isin(np.asarray(initial), ("cold", "hot")), device=place)
+    program = build_program(
+        spec,
+        (engines or EngineCache()).operators(spec, graph, place),
+        {path: torch.as_tensor(np.asarray(v, dtype=np.float64), device=place) for path, v in values.items()},
+        points=points,
+        seeds=torch.as_tensor(np.asarray(seeds, dtype=np.int64), device=place),
+        dtype=PRECISIONS[precision],
+        device=place,
+        stimulated=stimulated,
+    )
+    plan = RecordPlan(
+        windows=windows(spec, window),
+        temporal=frozenset({FINAL}),
+        trace_every=max(1, -(-spec.steps // TRACE_SAMPLES)) if traces else 0,
+    )
+    chosen = choose(executor, program, plan)
+    with torch.no_grad():
+        recording = chosen.run(program, start_states(program, initial), spec.steps, plan)
+        columns, data = summarise(spec, recording, measure)
+    return Measured(columns, data, chosen.name, str(place))
+
+
+def summarise(
+    spec: NetworkSpec, recording: Recording, measure: Sequence[str]
+) -> tuple[tuple[Column, ...], dict[str, np.ndarray]]:
+    """Return the columns and the data of a recording."""
+    failed = recording.fail_step.cpu().numpy()
+    columns = [
+        Column("status", "str", "", "ok, diverged (see t_fail) or failed (see error)."),
+        Column("t_fail", "float", "s", "Time at which the point was seen to have diverged."),
+    ]
+    data: dict[str, np.ndarray] = {
+        "status": np.where(failed < 0, "ok", "diverged").astype(object),
+        "t_fail": np.where(failed < 0, np.nan, failed * spec.dt),
+    }
+    view = View(spec, recording)
+    for name in measure:
+        for column, value in MEASURES[name](view):
+            columns.append(column)
+            data[column.name] = value.cpu().numpy()
+    for column, series in _series(spec, recording):
+        columns.append(column)
+        data[column.name] = series
+    return tuple(columns), data
+
+
+def _series(spec: NetworkSpec, recording: Recording) -> list[tuple[Column, np.ndarray]]:
+    if not recording.traces:
+        return []
+    points = recording.fail_step.shape[0]
+    times = np.asarray(recording.trace_steps, dtype=np.float32) * np.float32(spec.dt)
+    found = [(Column("trace.time", "series", "s", "Times of the traces' samples."), _rows(np.tile(times, (points, 1))))]
+    for name, trace in recording.traces.items():
+        mean, amplitude = trace[..., 0], 2.0 * trace[..., 1:].norm(dim=-1)
+        for suffix, doc, series in (
+            ("rate", "Mean rate of the population.", mean),
+            ("m1", "Amplitude of the bump.", amplitude),
+        ):
+            found.append((Column(f"trace.{name}.{suffix}", "series", "Hz", doc), _rows(_cut(series, recording))))
+    return found
+
+
+def _cut(series: Tensor, recording: Recording) -> np.ndarray:
+    steps = torch.as_tensor(recording.trace_steps, device=series.device)
+    lost = (recording.fail_step[:, None] >= 0) & (steps >= recording.fail_step[:, None])
+    cut: np.ndarray = torch.where(lost, torch.full_like(series, torch.nan), series).float().cpu().numpy()
+    return cut
+
+
+def _rows(matrix: np.ndarray) -> np.ndarray:
+    rows = np.empty(len(matrix), dtype=object)
+    for i, row in enumerate(matrix):
+        rows[i] = row
+    return rows

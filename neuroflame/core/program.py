@@ -1,0 +1,289 @@
+"""From a specification and the numbers of P points to the coefficients that an executor needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from neuroflame.core.connectivity import Operator
+from neuroflame.core.connectivity.base import angles
+from neuroflame.core.connectivity.make import bind_operator
+from neuroflame.core.connectivity.ring import radians
+from neuroflame.spec import NetworkSpec, paths
+from neuroflame.spec.parts import GaussianStimulus, PerStepNoise, WhiteNoise
+
+
+@dataclass(frozen=True)
+class PopulationProgram:
+    """Coefficients of one population; every Tensor is (P, 1) or (1, 1)."""
+
+    name: str
+    size: int
+    transfer: str
+    decay: Tensor
+    decay_syn: Tensor
+    threshold: Tensor
+    gain: Tensor
+    rate_max: Tensor
+    drive: Tensor
+    adapt_decay: Tensor | None
+    adapt_strength: Tensor | None
+
+
+@dataclass(frozen=True)
+class StpProgram:
+    """Coefficients of `neuroflame.physics.dynamics.stp_step` for one pair, (P, 1) or (1, 1)."""
+
+    U: Tensor
+    relax_fac: Tensor
+    gain_fac: Tensor
+    relax_rec: Tensor
+    gain_rec: Tensor
+
+
+@dataclass(frozen=True)
+class PairProgram:
+    """One connected pair: the coupling with its scaling, and the connectivity."""
+
+    name: str
+    post: str
+    pre: str
+    weight: Tensor
+    operator: Operator
+    stp: StpProgram | None
+
+
+@dataclass(frozen=True)
+class StimulusProgram:
+    """One stimulus epoch: from which step, to which, onto whom, with which pattern."""
+
+    start: int
+    stop: int
+    targets: tuple[str, ...]
+    amplitude: Tensor
+    phase: Tensor
+    width: Tensor
+    shape: str
+
+    def pattern(self, size: int) -> Tensor:
+        """Return what each neuron of a population of this size receives, (P, N) in the run's type."""
+        theta = angles(size, self.phase.device)
+        if self.shape == "gaussian":
+            distance = torch.remainder(theta - self.phase + torch.pi, 2 * torch.pi) - torch.pi
+            profile = torch.exp(-0.5 * (distance / self.width) ** 2)
+        else:
+            profile = 1.0 + self.width * torch.cos(theta - self.phase)
+        return self.amplitude * profile
+
+
+@dataclass(frozen=True)
+class NoiseProgram:
+    """One noise source: by population its amplitude a step, and for a correlated one its decay."""
+
+    name: str
+    on: str
+    amplitude: dict[str, Tensor]
+    decay: Tensor | None
+
+
+@dataclass(frozen=True)
+class NMDAProgram:
+    """Slow currents."""
+
+    ratio: Tensor
+    decay: Tensor
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Program:
+    """What an executor runs: P points of one structure.
+
+    Numbers derived from the specification are computed in float64 and then rounded to ``dtype``.
+
+    Attributes
+    ----------
+    points : int
+        P.
+    number : callable
+        From dotted path to its value at each point, float64, (P,) or (1,).
+    seeds : Tensor, (P,), int64
+        Seeds of noise and of random starts.
+    """
+
+    spec: NetworkSpec
+    points: int
+    dtype: torch.dtype
+    device: torch.device
+    seeds: Tensor
+    number: Callable[[str], Tensor]
+    populations: dict[str, PopulationProgram]
+    pairs: tuple[PairProgram, ...]
+    stimuli: tuple[StimulusProgram, ...]
+    noise: tuple[NoiseProgram, ...]
+    nmda: NMDAProgram | None
+
+    def boundaries(self) -> list[int]:
+        """Return the steps at which the external input changes, ascending, beginning with 0."""
+        return sorted({0, *(step for s in self.stimuli for step in (s.start, s.stop))})
+
+    def external(self, step: int) -> dict[str, Tensor]:
+        """Return the external input without noise at a step, by population, (P, N) or (P, 1)."""
+        found = {name: population.drive for name, population in self.populations.items()}
+        for stimulus in self.stimuli:
+            if stimulus.start <= step < stimulus.stop:
+                for name in stimulus.targets:
+                    pattern = stimulus.pattern(self.populations[name].size)
+                    found[name] = found[name] + pattern.to(self.dtype)
+        return found
+
+
+def build_program(
+    spec: NetworkSpec,
+    operators: Mapping[str, Operator],
+    values: Mapping[str, Tensor],
+    *,
+    points: int,
+    seeds: Tensor,
+    dtype: torch.dtype,
+    device: torch.device,
+    stimulated: Tensor | None = None,
+) -> Program:
+    """Return the program of P points.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        The structure, and the numbers that all points share.
+    operators : mapping
+        By pair, as `make_operator` returns them.
+    values : mapping of Tensor, (P,)
+        Batchable path to its value at each point; may require gradients.
+    stimulated : Tensor, (P,), optional
+        1 for the points that receive the stimuli, 0 for the others.
+    """
+    known = paths(spec)
+    cache: dict[str, Tensor] = {}
+
+    def number(path: str) -> Tensor:
+        if path not in cache:
+            value = values[path] if path in values else known[path].value
+            cache[path] = torch.as_tensor(value, dtype=torch.float64, device=device).reshape(-1)
+        return cache[path]
+
+    def column(value: Tensor) -> Tensor:
+        return value.to(dtype)[:, None]
+
+    dt = spec.dt
+
+    def decay(path: str) -> Tensor:
+        return torch.exp(-dt / number(path))
+
+    external = spec.external_scale * number("M0")
+    populations = {}
+    for name, population in spec.populations.items():
+        base = f"populations.{name}"
+        adapts = population.adaptation is not None
+        populations[name] = PopulationProgram(
+            name=name,
+            size=population.size,
+            transfer=spec.transfer_of(name),
+            decay=column(decay(f"{base}.tau")),
+            decay_syn=column(decay(f"{base}.tau_syn")),
+            threshold=column(number(f"{base}.threshold")),
+            gain=column(number(f"{base}.gain")),
+            rate_max=column(number(f"{base}.rate_max")),
+            drive=column(external * number(f"J0.{name}") if name in spec.J0 else torch.zeros_like(external)),
+            adapt_decay=column(decay(f"{base}.adaptation.tau")) if adapts else None,
+            adapt_strength=column(number(f"{base}.adaptation.strength")) if adapts else None,
+        )
+
+    pairs = []
+    for pair in spec.pairs:
+        scale = 1.0 / pair.K**0.5 if pair.K is not None else 1.0 / spec.populations[pair.pre].size
+        pairs.append(
+            PairProgram(
+                name=pair.name,
+                post=pair.post,
+                pre=pair.pre,
+                weight=column(number(f"J.{pair.name}") * scale),
+                operator=bind_operator(operators[pair.name], spec, pair, number),
+                stp=_plasticity(spec, pair.name, number, column) if pair.name in spec.stp else None,
+            )
+        )
+
+    gate = torch.ones(1, device=device) if stimulated is None else stimulated
+    stimuli = []
+    for i, stimulus in enumerate(spec.stimuli):
+        base = f"stimuli.{stimulus.name or i}"
+        width = number(f"{base}.width")
+        stimuli.append(
+            StimulusProgram(
+                start=round(stimulus.onset / dt),
+                stop=round(stimulus.offset / dt),
+                targets=spec.targets(stimulus),
+                amplitude=(external * number(f"{base}.strength") * gate.to(torch.float64))[:, None],
+                phase=radians(number(f"{base}.phase"))[:, None],
+                width=(radians(width) if isinstance(stimulus, GaussianStimulus) else width)[:, None],
+                shape=stimulus.shape,
+            )
+        )
+
+    nmda = None
+    if spec.nmda is not None:
+        nmda = NMDAProgram(column(number("nmda.ratio")), column(decay("nmda.tau")), spec.nmda.sources)
+    return Program(
+        spec=spec,
+        points=points,
+        dtype=dtype,
+        device=device,
+        seeds=seeds,
+        number=number,
+        populations=populations,
+        pairs=tuple(pairs),
+        stimuli=tuple(stimuli),
+        noise=tuple(_noise(spec, i, number, column) for i in range(len(spec.noise))),
+        nmda=nmda,
+    )
+
+
+def _plasticity(
+    spec: NetworkSpec, pair: str, number: Callable[[str], Tensor], column: Callable[[Tensor], Tensor]
+) -> StpProgram:
+    dt, exact = spec.dt, spec.stp[pair].kind == "markram_exp"
+
+    def relax_and_gain(path: str) -> tuple[Tensor, Tensor]:
+        tau = number(path)
+        on = tau > 0
+        safe = torch.where(on, tau, torch.ones_like(tau))
+        relax = -torch.expm1(-dt / safe) if exact else dt / safe
+        zero = torch.zeros_like(tau)
+        return torch.where(on, relax, zero), torch.where(on, zero + dt, zero)
+
+    relax_fac, gain_fac = relax_and_gain(f"stp.{pair}.tau_fac")
+    relax_rec, gain_rec = relax_and_gain(f"stp.{pair}.tau_rec")
+    terms = (number(f"stp.{pair}.U"), relax_fac, gain_fac, relax_rec, gain_rec)
+    return StpProgram(*(column(term) for term in terms))
+
+
+def _noise(
+    spec: NetworkSpec, i: int, number: Callable[[str], Tensor], column: Callable[[Tensor], Tensor]
+) -> NoiseProgram:
+    noise, dt = spec.noise[i], spec.dt
+    by_name = isinstance(noise.sigma, dict)
+    names = list(noise.sigma) if isinstance(noise.sigma, dict) else list(spec.populations)
+    decay: Tensor | None = None
+    if isinstance(noise, WhiteNoise):
+        scale = torch.tensor(dt**0.5 if noise.on == "rates" else dt**-0.5, dtype=torch.float64)
+    elif isinstance(noise, PerStepNoise):
+        scale = torch.tensor(1.0, dtype=torch.float64)
+    else:
+        decay = torch.exp(-dt / number(f"noise.{i}.tau"))
+        scale = torch.sqrt(1.0 - decay**2)
+    amplitude = {
+        name: column(number(f"noise.{i}.sigma.{name}" if by_name else f"noise.{i}.sigma") * scale) for name in names
+    }
+    return NoiseProgram(str(i), noise.on, amplitude, None if decay is None else column(decay))

@@ -1,0 +1,244 @@
+"""What is kept of a run: sums over windows, sparse traces, chosen variables; memory does not grow with steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from neuroflame.core.connectivity.base import angles
+from neuroflame.core.program import Program
+from neuroflame.core.state import State
+from neuroflame.core.torch_physics import mean_neurons
+
+CHECK_EVERY = 10
+"""Steps between two looks for diverged lanes."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """A stretch of the run, after step ``start`` to and including the state after step ``stop``."""
+
+    name: str
+    start: int
+    stop: int
+
+    @property
+    def steps(self) -> int:
+        """Number of states in the window."""
+        return self.stop - self.start
+
+
+@dataclass(frozen=True)
+class RecordPlan:
+    """What to keep.
+
+    Parameters
+    ----------
+    windows : tuple of Window
+        Over each, the mean of every neuron's rate is kept; windows may overlap.
+    temporal : frozenset of str
+        Windows in which temporal variation is kept too.
+    trace_every : int
+        Steps between two samples of the populations' mean and first Fourier mode; 0 for none.
+    variables : tuple of str
+        Names of state variables (`State.named`) to keep whole.
+    variables_every : int
+        Steps between two samples of them.
+    """
+
+    windows: tuple[Window, ...] = ()
+    temporal: frozenset[str] = frozenset()
+    trace_every: int = 0
+    variables: tuple[str, ...] = ()
+    variables_every: int = 1
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch between two neighbouring edges of windows."""
+
+    start: int
+    stop: int
+    temporal: bool
+
+
+def segments(plan: RecordPlan) -> tuple[Segment, ...]:
+    """Cut the windows into stretches that do not overlap; each window is a union of some of them."""
+    edges = sorted({edge for window in plan.windows for edge in (window.start, window.stop)})
+    found = []
+    for start, stop in zip(edges, edges[1:], strict=False):
+        over = [w for w in plan.windows if w.start <= start and stop <= w.stop]
+        if over:
+            found.append(Segment(start, stop, any(w.name in plan.temporal for w in over)))
+    return tuple(found)
+
+
+@dataclass
+class Sums:
+    """Sums over a segment for one population, relative to the first state in it.
+
+    Differences from the first state keep float32 sums exact where rates hardly move.
+
+    Attributes
+    ----------
+    steps : int
+        Number of states.
+    first : Tensor, (P, N), Hz
+    total, squares : Tensor, (P, N)
+        Σ (r − first) and Σ (r − first)²; ``squares`` is None without temporal variation.
+    mean_first, mean_total, mean_squares : Tensor, (P,)
+        The same for the population's mean rate.
+    """
+
+    steps: int
+    first: Tensor
+    total: Tensor
+    squares: Tensor | None = None
+    mean_first: Tensor | None = None
+    mean_total: Tensor | None = None
+    mean_squares: Tensor | None = None
+
+
+@dataclass
+class Recording:
+    """What a run left.
+
+    Attributes
+    ----------
+    plan : RecordPlan
+    segments : tuple of Segment
+    sums : list of mapping of Sums
+        For each segment by population.
+    trace_steps : list of int
+        Steps after which the traces were sampled.
+    traces : mapping of Tensor, (P, samples, 3)
+        By population: mean rate, and real and imaginary part of ⟨r e^{iθ}⟩, Hz.
+    variables : mapping of Tensor, (P, samples, N)
+        By name.
+    variable_steps : list of int
+        Steps after which the variables were sampled.
+    fail_step : Tensor, (P,), int64
+        Step at which a lane was seen to have diverged, −1 where it did not.
+    final : State
+        State at the end; undefined values in lanes that diverged.
+    """
+
+    plan: RecordPlan
+    segments: tuple[Segment, ...]
+    sums: list[dict[str, Sums]]
+    fail_step: Tensor
+    trace_steps: list[int] = field(default_factory=list)
+    traces: dict[str, Tensor] = field(default_factory=dict)
+    variable_steps: list[int] = field(default_factory=list)
+    variables: dict[str, Tensor] = field(default_factory=dict)
+    final: State | None = None
+
+
+class Recorder:
+    """Looks at each state of a run that the reference executor makes.
+
+    Parameters
+    ----------
+    program : Program
+    plan : RecordPlan
+    """
+
+    def __init__(self, program: Program, plan: RecordPlan) -> None:
+        self.program, self.plan = program, plan
+        self.segments = segments(plan)
+        self.fail_step = torch.full((program.points,), -1, dtype=torch.int64, device=program.device)
+        self.all_diverged = False
+        self._limit = program.number("rate_limit").to(program.dtype)
+        self._sums: list[dict[str, Sums]] = []
+        self._traces: dict[str, list[Tensor]] = {name: [] for name in program.populations}
+        self._trace_steps: list[int] = []
+        self._variables: dict[str, list[Tensor]] = {name: [] for name in plan.variables}
+        self._variable_steps: list[int] = []
+        self._end = program.spec.steps
+
+    def observe(self, state: State) -> State:
+        """Take note of a state; return it with the lanes put to rest that have diverged."""
+        n = state.step
+        if n % CHECK_EVERY == 0 or n == self._end:
+            state = self._check(state)
+        for segment in self.segments:
+            if segment.start < n <= segment.stop:
+                self._add(segment, state)
+        if self.plan.trace_every and n % self.plan.trace_every == 0:
+            self._trace_steps.append(n)
+            for name, rates in state.rates.items():
+                self._traces[name].append(fourier_mode(rates))
+        if self._variables and n % self.plan.variables_every == 0:
+            self._variable_steps.append(n)
+            named = state.named()
+            for name, samples in self._variables.items():
+                samples.append(named[name])
+        return state
+
+    def finish(self, state: State) -> Recording:
+        """Return what was kept."""
+        bad = self.fail_step >= 0
+        if bad.any():
+            state = state.map(lambda value: torch.where(bad[:, None], torch.full_like(value, torch.nan), value))
+        return Recording(
+            plan=self.plan,
+            segments=self.segments,
+            sums=self._sums,
+            fail_step=self.fail_step,
+            trace_steps=self._trace_steps,
+            traces={name: torch.stack(s, dim=1) for name, s in self._traces.items() if s},
+            variable_steps=self._variable_steps,
+            variables={name: torch.stack(s, dim=1) for name, s in self._variables.items() if s},
+            final=state,
+        )
+
+    def _check(self, state: State) -> State:
+        with torch.no_grad():
+            highest = torch.stack([rates.amax(dim=1) for rates in state.rates.values()]).amax(dim=0)
+            lowest = torch.stack([rates.amin(dim=1) for rates in state.rates.values()]).amin(dim=0)
+            bad = ~((highest <= self._limit) & (lowest >= -self._limit))  # also where undefined
+            if not bool(bad.any()):
+                return state
+            fresh = bad & (self.fail_step < 0)
+            self.fail_step[fresh] = state.step
+            self.all_diverged = bool((self.fail_step >= 0).all())
+        return state.map(lambda value: torch.where(bad[:, None], torch.zeros_like(value), value))
+
+    def _add(self, segment: Segment, state: State) -> None:
+        index = self.segments.index(segment)
+        if index == len(self._sums):
+            self._sums.append({})
+        for name, rates in state.rates.items():
+            mean = mean_neurons(rates) if segment.temporal else None
+            sums = self._sums[index].get(name)
+            if sums is None:
+                zero = torch.zeros_like(rates)
+                sums = self._sums[index][name] = Sums(0, rates, zero)
+                if mean is not None:
+                    sums.squares = zero.clone()
+                    sums.mean_first, sums.mean_total = mean, torch.zeros_like(mean)
+                    sums.mean_squares = torch.zeros_like(mean)
+            sums.steps += 1
+            moved = rates - sums.first
+            sums.total = sums.total + moved
+            if mean is not None and sums.squares is not None and sums.mean_first is not None:
+                sums.squares = sums.squares + moved * moved
+                drift = mean - sums.mean_first
+                sums.mean_total = sums.mean_total + drift
+                sums.mean_squares = sums.mean_squares + drift * drift
+
+
+def fourier_mode(rates: Tensor) -> Tensor:
+    """Return mean rate, and real and imaginary part of ⟨r_i e^{iθ_i}⟩, (P, 3), for rates (P, N)."""
+    theta = angles(rates.shape[1], rates.device)
+    waves = torch.stack([torch.ones_like(theta), torch.cos(theta), torch.sin(theta)]).to(rates.dtype)
+    return mean_neurons(rates[:, None, :] * waves)
+
+
+def plan_windows(windows: Sequence[Window], total: int) -> tuple[Window, ...]:
+    """Return the windows that hold at least one state, cut to the run."""
+    cut = (Window(w.name, max(0, w.start), min(total, w.stop)) for w in windows)
+    return tuple(w for w in cut if w.steps > 0)

@@ -1,0 +1,202 @@
+"""The reference executor: eager torch, any dtype and device, differentiable. Every other one is held to it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from neuroflame.core.connectivity import RingOperator
+from neuroflame.core.program import NoiseProgram, PairProgram, PopulationProgram, Program
+from neuroflame.core.random import NOISE, START, normals, uniforms
+from neuroflame.core.recorder import Recorder
+from neuroflame.core.state import State
+from neuroflame.core.torch_physics import physics
+from neuroflame.spec.parts import ConstantStart, NormalStart, UniformStart
+
+
+def initial_state(program: Program, rates: dict[str, Tensor] | None = None) -> State:
+    """Return the state at step 0.
+
+    Parameters
+    ----------
+    program : Program
+        The points.
+    rates : mapping of Tensor, (P,), Hz, optional
+        Homogeneous initial rates by population, instead of the specification's start.
+    """
+    spec, start = program.spec, program.spec.initial
+    shape = {name: (program.points, p.size) for name, p in program.populations.items()}
+    zeros = {name: torch.zeros(s, dtype=program.dtype, device=program.device) for name, s in shape.items()}
+    first, currents = dict(zeros), dict(zeros)
+    for name, population in program.populations.items():
+        if rates is not None:
+            first[name] = rates[name].to(program.dtype)[:, None].expand(shape[name])
+        elif isinstance(start, ConstantStart):
+            path = f"initial.rate.{name}" if isinstance(start.rate, dict) else "initial.rate"
+            if not isinstance(start.rate, dict) or name in start.rate:
+                first[name] = program.number(path).to(program.dtype)[:, None].expand(shape[name])
+        elif isinstance(start, UniformStart):
+            drawn = uniforms(program.seeds, f"rates.{name}", START, population.size, program.dtype)
+            low, high = (program.number(f"initial.{end}").to(program.dtype)[:, None] for end in ("low", "high"))
+            first[name] = low + (high - low) * drawn
+        elif isinstance(start, NormalStart):
+            drawn = normals(program.seeds, f"currents.{name}", START, 0, population.size, program.dtype)
+            currents[name] = program.number("initial.sigma").to(program.dtype)[:, None] * drawn
+    state = State(step=0, rates=first, currents=currents)
+    if rates is None and isinstance(start, NormalStart):
+        external = program.external(0)
+        state = replace(state, rates={n: _rate(program, state, n, external[n] + currents[n]) for n in zeros})
+    plastic = {pair.name: pair for pair in program.pairs if pair.stp is not None}
+    u, x = {}, {}
+    for name, pair in plastic.items():
+        assert pair.stp is not None  # noqa: S101
+        x[name] = torch.ones_like(zeros[pair.pre])
+        u[name] = pair.stp.U * x[name]
+    thresholds = {
+        name: p.threshold.expand(shape[name]) for name, p in program.populations.items() if p.adapt_decay is not None
+    }
+    correlated = {
+        f"{noise.name}.{name}": amplitude / torch.sqrt(1.0 - noise.decay**2)
+        * normals(program.seeds, f"noise.{noise.name}.{name}", START, 0, program.populations[name].size, program.dtype)
+        for noise in program.noise
+        if noise.decay is not None
+        for name, amplitude in noise.amplitude.items()
+    }
+    slow = dict(zeros) if spec.nmda is not None else {}
+    return replace(state, slow=slow, thresholds=thresholds, u=u, x=x, noise=correlated)
+
+
+def step(program: Program, state: State, external: dict[str, Tensor]) -> State:
+    """Return the state one step later.
+
+    Order, part of the model: STP from the rates, synapses from what is transmitted, rates from the new
+    currents, thresholds from the new rates.
+
+    Parameters
+    ----------
+    external : mapping of Tensor, (P, N) or (P, 1)
+        External input of each population during the step, without noise.
+    """
+    sources, u, x = _transmit(program, state)
+    fast, excitatory = _synaptic(program, sources)
+    noise, on_input, on_target, on_rates = _draw(program, state)
+
+    rates, currents, slow, thresholds = {}, {}, {}, {}
+    for name, population in program.populations.items():
+        received = fast.get(name, torch.zeros_like(state.currents[name]))
+        currents[name] = physics.relax(state.currents[name], received, population.decay_syn)
+        total = external[name] + currents[name]
+        if program.nmda is not None:
+            target = program.nmda.ratio * excitatory.get(name, torch.zeros_like(received))
+            slow[name] = physics.relax(state.slow[name], target, program.nmda.decay)
+            total = total + slow[name]
+        for kick in on_input[name]:
+            total = total + kick
+        goal = _rate(program, state, name, total)
+        for kick in on_target[name]:
+            goal = goal + kick
+        rates[name] = physics.relax(state.rates[name], goal, population.decay)
+        for kick in on_rates[name]:
+            rates[name] = rates[name] + kick
+        if population.adapt_decay is not None:
+            raised = population.threshold + population.adapt_strength * rates[name]
+            thresholds[name] = physics.relax(state.thresholds[name], raised, population.adapt_decay)
+    return State(state.step + 1, rates, currents, slow, thresholds, u, x, noise)
+
+
+def run(program: Program, state: State, steps: int, recorder: Recorder) -> State:
+    """Advance the state by a number of steps, showing each to the recorder.
+
+    A lane whose rates leave the finite range below ``rate_limit`` is reported to the recorder and put to rest;
+    its neighbours are not touched.
+    """
+    boundaries = set(program.boundaries())
+    external = program.external(state.step)
+    last = state.step + steps
+    while state.step < last:
+        if state.step in boundaries:
+            external = program.external(state.step)
+        state = step(program, state, external)
+        state = recorder.observe(state)
+        if recorder.all_diverged:
+            return replace(state, step=last)
+    return state
+
+
+def _rate(program: Program, state: State, name: str, total: Tensor) -> Tensor:
+    population = program.populations[name]
+    transfer = getattr(physics, f"transfer_{population.transfer}")
+    threshold = state.thresholds.get(name, population.threshold)
+    return population.rate_max * transfer(population.gain * (total - threshold))
+
+
+def _transmit(program: Program, state: State) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Tensor]]:
+    """Return what each pair transmits, by pair if plastic and by population otherwise, and the new u and x."""
+    sources, u, x = dict(state.rates), {}, {}
+    for pair in program.pairs:
+        if pair.stp is not None:
+            s = pair.stp
+            u[pair.name], x[pair.name], sources[f"{pair.name}.stp"] = physics.stp_step(
+                state.u[pair.name],
+                state.x[pair.name],
+                state.rates[pair.pre],
+                s.U,
+                s.relax_fac,
+                s.gain_fac,
+                s.relax_rec,
+                s.gain_rec,
+            )
+    return sources, u, x
+
+
+def _synaptic(program: Program, sources: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Return Σ_B J_AB C_AB s_B by postsynaptic population, of all and of NMDA's sources."""
+    fast: dict[str, Tensor] = {}
+    excitatory: dict[str, Tensor] = {}
+    moments: dict[tuple[str, int], Tensor] = {}
+    for pair in program.pairs:
+        current = pair.weight * _product(pair, sources, moments)
+        fast[pair.post] = fast[pair.post] + current if pair.post in fast else current
+        if program.nmda is not None and pair.pre in program.nmda.sources:
+            excitatory[pair.post] = excitatory[pair.post] + current if pair.post in excitatory else current
+    return fast, excitatory
+
+
+def _product(pair: PairProgram, sources: dict[str, Tensor], moments: dict[tuple[str, int], Tensor]) -> Tensor:
+    source = f"{pair.name}.stp" if pair.stp is not None else pair.pre
+    if not isinstance(pair.operator, RingOperator):
+        return pair.operator.apply(sources[source])
+    key = (source, pair.operator.series.modes)
+    if key not in moments:
+        moments[key] = pair.operator.moments(sources[source])
+    return pair.operator.expand(moments[key])
+
+
+Kicks = dict[str, list[Tensor]]
+
+
+def _draw(program: Program, state: State) -> tuple[dict[str, Tensor], Kicks, Kicks, Kicks]:
+    """Return the new correlated noise, and by population what is added to input, to Φ and to the rates."""
+    on_input: Kicks = {name: [] for name in program.populations}
+    on_target: Kicks = {name: [] for name in program.populations}
+    on_rates: Kicks = {name: [] for name in program.populations}
+    fresh: dict[str, Tensor] = {}
+    for noise in program.noise:
+        for name in noise.amplitude:
+            value = _noise_value(program, state, noise, program.populations[name])
+            if noise.decay is not None:
+                fresh[f"{noise.name}.{name}"] = value
+            target = on_input if noise.on == "input" else on_rates if noise.decay is None else on_target
+            target[name].append(value)
+    return fresh, on_input, on_target, on_rates
+
+
+def _noise_value(program: Program, state: State, noise: NoiseProgram, population: PopulationProgram) -> Tensor:
+    name = f"noise.{noise.name}.{population.name}"
+    drawn = normals(program.seeds, name, NOISE, state.step, population.size, program.dtype)
+    kick = noise.amplitude[population.name] * drawn
+    if noise.decay is None:
+        return kick
+    return state.noise[f"{noise.name}.{population.name}"] * noise.decay + kick

@@ -1,0 +1,70 @@
+"""The state of a network at one time: everything that the next step needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class State:
+    """State of P points; mappings are by population (``E``) or by pair (``EE``).
+
+    Parameters
+    ----------
+    step : int
+        Number of steps done.
+    rates : mapping of Tensor, (P, N_A), Hz
+    currents : mapping of Tensor, (P, N_A)
+        Recurrent input h of each population.
+    slow : mapping of Tensor, (P, N_A)
+        NMDA input g; empty without NMDA.
+    thresholds : mapping of Tensor, (P, N_A)
+        Adaptive thresholds, of the populations that have them.
+    u, x : mapping of Tensor, (P, N_pre)
+        Utilisation and resources, of the pairs with short-term plasticity.
+    noise : mapping of Tensor, (P, N_A)
+        Ornstein–Uhlenbeck variables, by source and population (``0.E``).
+    """
+
+    step: int
+    rates: dict[str, Tensor]
+    currents: dict[str, Tensor]
+    slow: dict[str, Tensor] = field(default_factory=dict)
+    thresholds: dict[str, Tensor] = field(default_factory=dict)
+    u: dict[str, Tensor] = field(default_factory=dict)
+    x: dict[str, Tensor] = field(default_factory=dict)
+    noise: dict[str, Tensor] = field(default_factory=dict)
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> State:
+        """Return the state with a function applied to every tensor."""
+        groups = {
+            f.name: {key: function(value) for key, value in getattr(self, f.name).items()}
+            for f in fields(self)
+            if f.name != "step"
+        }
+        return replace(self, **groups)
+
+    def named(self) -> dict[str, Tensor]:
+        """Return every tensor under a name such as ``rates.E`` or ``stp.EE.u``."""
+        found = {}
+        for f in fields(self):
+            if f.name != "step":
+                for key, value in getattr(self, f.name).items():
+                    found[f"stp.{key}.{f.name}" if f.name in {"u", "x"} else f"{f.name}.{key}"] = value
+        return found
+
+    def where(self, mask: Tensor, other: State) -> State:
+        """Return this state at the points of the mask, (P,), and the other one elsewhere."""
+        groups = {
+            f.name: {
+                key: torch.where(mask[:, None], value, getattr(other, f.name)[key])
+                for key, value in getattr(self, f.name).items()
+            }
+            for f in fields(self)
+            if f.name != "step"
+        }
+        return replace(self, **groups)

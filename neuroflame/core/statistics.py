@@ -1,0 +1,198 @@
+"""From a recording to one number a point: rates, their variation, bumps; each with its unit and definition."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from neuroflame.columns import Column
+from neuroflame.core.recorder import Recording, Window, fourier_mode
+from neuroflame.core.torch_physics import mean_neurons
+from neuroflame.errors import SpecError
+from neuroflame.spec import NetworkSpec
+from neuroflame.spec.base import suggestion
+
+FINAL, FIRST_HALF, SECOND_HALF = "final", "final.1", "final.2"
+EPOCHS = {
+    "before": "before the first stimulus",
+    "during": "at the end of the last stimulus",
+    "after": "right after the last stimulus",
+}
+
+Statistic = tuple[Column, Tensor]
+
+
+@dataclass(frozen=True)
+class View:
+    """A recording read by population and window, float64, undefined where a lane had diverged.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+    recording : Recording
+    """
+
+    spec: NetworkSpec
+    recording: Recording
+
+    def has(self, window: str) -> bool:
+        """Whether the run has this window."""
+        return any(w.name == window for w in self.recording.plan.windows)
+
+    def profile(self, population: str, window: str) -> Tensor:
+        """Return each neuron's mean rate over a window, (P, N), Hz."""
+        found, parts = self._parts(population, window)
+        total = sum((steps * mean for steps, mean, _ in parts), torch.zeros_like(parts[0][1]))
+        return self._masked(total / found.steps, found)
+
+    def temporal_sd(self, population: str, window: str) -> tuple[Tensor, Tensor]:
+        """Return temporal standard deviations over a window, Hz: of the population's mean (P,), of each neuron (P, N)."""
+        found, parts = self._parts(population, window)
+        _, means = self._parts(population, window, of_mean=True)
+        return self._masked(_pooled_sd(means), found), self._masked(_pooled_sd(parts), found)
+
+    def _parts(
+        self, population: str, window: str, *, of_mean: bool = False
+    ) -> tuple[Window, list[tuple[int, Tensor, Tensor | None]]]:
+        found = next(w for w in self.recording.plan.windows if w.name == window)
+        parts = []
+        for segment, by_population in zip(self.recording.segments, self.recording.sums, strict=False):
+            if found.start <= segment.start and segment.stop <= found.stop:
+                sums = by_population[population]
+                first, total, squares = (
+                    (sums.mean_first, sums.mean_total, sums.mean_squares)
+                    if of_mean
+                    else (sums.first, sums.total, sums.squares)
+                )
+                assert first is not None and total is not None  # noqa: S101, PT018
+                moved = total.double()
+                spread = None if squares is None else squares.double() - moved * moved / sums.steps
+                parts.append((sums.steps, first.double() + moved / sums.steps, spread))
+        if not parts:  # all lanes diverged before it began
+            size = () if of_mean else (self.spec.populations[population].size,)
+            shape = (self.recording.fail_step.shape[0], *size)
+            parts = [(found.steps, torch.full(shape, torch.nan, dtype=torch.float64), None)]
+        return found, parts
+
+    def _masked(self, value: Tensor, window: Window) -> Tensor:
+        failed = self.recording.fail_step
+        lost = (failed >= 0) & (failed <= window.stop)
+        if value.dim() == 2:
+            lost = lost[:, None]
+        return torch.where(lost.to(value.device), torch.full_like(value, torch.nan), value)
+
+
+def _pooled_sd(parts: Sequence[tuple[int, Tensor, Tensor | None]]) -> Tensor:
+    steps = sum(n for n, _, _ in parts)
+    mean = sum((n * m for n, m, _ in parts), torch.zeros_like(parts[0][1])) / steps
+    spread = torch.zeros_like(mean)
+    for n, part_mean, part_spread in parts:
+        inside = torch.full_like(mean, torch.nan) if part_spread is None else part_spread
+        spread = spread + inside + n * (part_mean - mean) ** 2
+    return torch.sqrt(torch.clamp(spread / steps, min=0.0))
+
+
+def rates(view: View) -> Iterator[Statistic]:
+    """Yield mean rate and its variation over neurons and time, by population."""
+    for name in view.spec.populations:
+        profile = view.profile(name, FINAL)
+        mean = mean_neurons(profile)
+        deviation = profile - mean[:, None]
+        of_mean, of_neurons = view.temporal_sd(name, FINAL)
+        yield _column(f"rate.{name}.mean", "Hz", "Mean rate over neurons and the final window."), mean
+        yield (
+            _column(f"rate.{name}.cv", "", "Standard deviation over neurons of the time-mean rate, over the mean."),
+            torch.sqrt(mean_neurons(deviation * deviation)) / mean,
+        )
+        yield (
+            _column(f"rate.{name}.sd_t", "", "Temporal standard deviation of the population's mean, over the mean."),
+            of_mean / mean,
+        )
+        yield (
+            _column(f"rate.{name}.sd_i", "", "Mean of the neurons' own temporal standard deviations, over the mean."),
+            mean_neurons(of_neurons) / mean,
+        )
+        yield _column(f"rate.{name}.max", "Hz", "Highest time-mean rate of a neuron."), profile.amax(dim=1)
+
+
+def bump(view: View) -> Iterator[Statistic]:
+    """Yield the first Fourier mode over preferred angles, by population, at the end and around the stimulus."""
+    for name in view.spec.populations:
+        yield from _mode(view, name, FINAL, "", "in the final window")
+        halves = [2.0 * fourier_mode(view.profile(name, half))[:, 1:].norm(dim=1) for half in (FIRST_HALF, SECOND_HALF)]
+        final = next(w for w in view.recording.plan.windows if w.name == FINAL)
+        seconds = 0.5 * final.steps * view.spec.dt
+        doc = "Growth of the bump's amplitude over the final window, over the amplitude; negative: it dissolves."
+        yield (
+            _column(f"bump.{name}.trend", "1/s", doc),
+            (halves[1] - halves[0]) / (0.5 * (halves[0] + halves[1]) * seconds),
+        )
+        for epoch, words in EPOCHS.items():
+            if view.has(epoch):
+                yield from _mode(view, name, epoch, f".{epoch}", words)
+
+
+def _mode(view: View, name: str, window: str, suffix: str, words: str) -> Iterator[Statistic]:
+    mode = fourier_mode(view.profile(name, window))
+    m0, m1 = mode[:, 0], 2.0 * torch.sqrt(mode[:, 1] ** 2 + mode[:, 2] ** 2)
+    phase = torch.remainder(torch.atan2(mode[:, 2], mode[:, 1]), 2.0 * torch.pi)
+    yield _column(f"bump.{name}.m0{suffix}", "Hz", f"Mean rate {words}."), m0
+    yield _column(f"bump.{name}.m1{suffix}", "Hz", f"Amplitude 2|⟨r exp(iθ)⟩| of the bump {words}."), m1
+    yield _column(f"bump.{name}.ratio{suffix}", "", f"Amplitude of the bump over the mean rate {words}."), m1 / m0
+    yield _column(f"bump.{name}.phase{suffix}", "rad", f"Angle of the bump's centre {words}, in [0, 2π)."), phase
+
+
+def _column(name: str, unit: str, doc: str) -> Column:
+    return Column(name, "float", unit, doc)
+
+
+MEASURES: dict[str, Callable[[View], Iterator[Statistic]]] = {"rates": rates, "bump": bump}
+"""What ``measure:`` may name."""
+
+
+def check_measures(names: Sequence[str]) -> None:
+    """Raise `SpecError` if a name is not a measure."""
+    for name in names:
+        if name not in MEASURES:
+            raise SpecError("is not a measure", got=name, path="measure", remedy=suggestion(name, MEASURES))
+
+
+def final_window(spec: NetworkSpec, asked: float | None) -> float:
+    """Return the length of the final window, seconds: what was asked for, or max(10 τ_max, 2 s) where that fits.
+
+    It never reaches back past the middle between the last stimulus's offset (or the start) and the end.
+    """
+    offsets = [s.offset for s in spec.stimuli if s.offset < spec.duration]
+    room = spec.duration - max(offsets, default=0.0)
+    if asked is None:
+        return min(max(10.0 * spec.slowest(), 2.0), 0.5 * room)
+    if not 2 * spec.dt <= asked <= spec.duration:
+        raise SpecError(
+            f"must be at least two steps and at most the duration, {spec.duration:g} s", got=asked, path="window"
+        )
+    return asked
+
+
+def windows(spec: NetworkSpec, asked: float | None) -> tuple[Window, ...]:
+    """Return the windows that the measures look at."""
+    steps, dt = spec.steps, spec.dt
+    width = final_window(spec, asked)
+    wide = max(2, round(width / dt))
+    half = wide // 2
+    found = [
+        Window(FINAL, steps - wide, steps),
+        Window(FIRST_HALF, steps - wide, steps - wide + half),
+        Window(SECOND_HALF, steps - half, steps),
+    ]
+    if spec.stimuli:
+        onset = round(min(s.onset for s in spec.stimuli) / dt)
+        last = max(spec.stimuli, key=lambda s: s.offset)
+        begin, end = round(last.onset / dt), min(steps, round(last.offset / dt))
+        short = max(1, min(wide, (end - begin) // 2))
+        found.append(Window("before", max(0, onset - short), onset))
+        found.append(Window("during", end - short, end))
+        found.append(Window("after", end, min(steps, end + short)))
+    return tuple(w for w in found if w.steps > 0)
