@@ -64,11 +64,15 @@ class EngineCache:
         """Return the operators of a network by pair."""
         key = (spec.digest(), graph, str(device))
         if key not in self._kept:
-            self._kept[key] = {p.name: make_operator(spec, p, graph=graph, device=device) for p in spec.pairs}
-            while len(self._kept) > self.capacity:
-                self._kept.popitem(last=False)
+            self.put(spec, graph, device, {p.name: make_operator(spec, p, graph=graph, device=device) for p in spec.pairs})
         self._kept.move_to_end(key)
         return self._kept[key]
+
+    def put(self, spec: NetworkSpec, graph: int, device: torch.device, operators: dict[str, Operator]) -> None:
+        """Keep the operators of a network, and let go of the least recently used."""
+        self._kept[spec.digest(), graph, str(device)] = operators
+        while len(self._kept) > self.capacity:
+            self._kept.popitem(last=False)
 
 
 def resolve_device(name: str) -> torch.device:

@@ -149,10 +149,15 @@ def _put(node: Any, key: str, value: object, path: str) -> None:
         node[index] = merge(node[index], value) if isinstance(value, Mapping) else value
     elif not isinstance(node, dict):
         raise SpecError("is a plain value, it has nothing below it", path=path.rpartition(".")[0])
-    elif isinstance(value, Mapping) and isinstance(node.get(key), dict):
+    elif isinstance(value, Mapping) and isinstance(node.get(key), dict) and not _other_variant(node[key], value):
         node[key] = merge(node[key], value)
     else:
         node[key] = value
+
+
+def _other_variant(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Whether the new mapping is of another kind, so that the old one's keys do not apply to it."""
+    return any(tag in new and old.get(tag) != new[tag] for tag in ("kind", "shape"))
 
 
 def _index(node: list[Any], key: str, path: str) -> int:

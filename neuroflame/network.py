@@ -1,0 +1,369 @@
+"""One network on one machine: simulate it at one point or many, differentiate through it, save it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from neuroflame.core.connectivity import make_operator
+from neuroflame.core.connectivity.base import angles
+from neuroflame.core.executors import choose
+from neuroflame.core.measure import (
+    PRECISIONS,
+    STARTS,
+    EngineCache,
+    check_batchable,
+    measure_points,
+    resolve_device,
+    start_states,
+)
+from neuroflame.core.program import Program, build_program
+from neuroflame.core.recorder import Recording, RecordPlan
+from neuroflame.core.state import State
+from neuroflame.errors import SimulationError, SpecError
+from neuroflame.spec import NetworkSpec, find_path, load_network
+from neuroflame.spec.base import suggestion
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+Values = Mapping[str, Any]
+GROUPS = ("rates", "currents", "slow")
+SAMPLES_MAX = 1000
+
+
+class Network(nn.Module):
+    """A recurrent network, ready to run.
+
+    Parameters
+    ----------
+    network : path or NetworkSpec
+        A network file, or what `load_network` returns.
+    device : str
+        ``cpu``, ``cuda`` or ``auto``: CUDA where there is one.
+    precision : {"exact", "fast", "double"}
+        float32; float32 with faster, less exact products where there are any; float64.
+    executor : str
+        ``auto`` or the name of an executor.
+    graph : int
+        Which draw of the random connectivity.
+    seed : int
+        Seed of noise and of random starts.
+    **overrides
+        Values that replace the file's: ``J={"EE": 8.0}`` or ``**{"J.EE": 8.0}``.
+
+    Raises
+    ------
+    SpecError
+        If the file or an override is wrong; one line that says where and why.
+
+    Examples
+    --------
+    >>> model = Network("conf/ring_EI.yml", duration=0.1, stimuli=[], device="cpu", **{"J.EE": 8.0})
+    >>> rates = model()
+    >>> tuple(rates.shape)  # points, steps, neurons
+    (1, 100, 1000)
+    """
+
+    def __init__(
+        self,
+        network: str | Path | NetworkSpec,
+        *,
+        device: str = "auto",
+        precision: str = "exact",
+        executor: str = "auto",
+        graph: int = 0,
+        seed: int = 0,
+        **overrides: Any,
+    ) -> None:
+        super().__init__()
+        if precision not in PRECISIONS:
+            raise SimulationError("is not a precision", got=precision, remedy=suggestion(precision, PRECISIONS))
+        spec = network if isinstance(network, NetworkSpec) else load_network(network)
+        self.spec = spec.with_values(overrides, file=_file(network)) if overrides else spec
+        self.precision, self.executor, self.graph, self.seed = precision, executor, graph, seed
+        place = resolve_device(device)
+        self.operators = nn.ModuleDict(
+            {p.name: make_operator(self.spec, p, graph=graph, device=place) for p in self.spec.pairs}
+        )
+        self.register_buffer("_place", torch.zeros((), device=place), persistent=False)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network runs; ``model.to("cuda")`` moves it."""
+        place: Tensor = self._place  # type: ignore[assignment]
+        return place.device
+
+    @property
+    def slices(self) -> dict[str, slice]:
+        """Where each population's neurons stand on the neuron axis."""
+        ends = list(itertools.accumulate(p.size for p in self.spec.populations.values()))
+        starts = [0, *ends]
+        return {name: slice(starts[i], ends[i]) for i, name in enumerate(self.spec.populations)}
+
+    def forward(
+        self,
+        values: Values | None = None,
+        *,
+        initial: str | Sequence[str] | State = "network",
+        seeds: Sequence[int] | Tensor | None = None,
+        every: int = 1,
+        steps: int | None = None,
+    ) -> Tensor:
+        """Simulate and return the rates; differentiable in the values.
+
+        Parameters
+        ----------
+        values : mapping, optional
+            Batchable path to a number or a vector (P,), Tensors with gradients included.
+        initial : str, sequence of str, or State
+            Initial condition (``network``, ``cold``, ``hot``, ``cued``), one for all or one a point, or a state
+            to continue from.
+        seeds : sequence of int, optional
+            Seed of each point's noise and start; the network's seed by default.
+        every : int
+            Steps between two samples.
+        steps : int, optional
+            Number of steps; the file's duration by default.
+
+        Returns
+        -------
+        Tensor, (P, samples, N), Hz
+            All populations side by side, see `slices`. NaN from where a point diverged on.
+        """
+        recording = self._run(values or {}, initial, seeds, GROUPS[:1], every, steps)
+        return self._group(recording, "rates")
+
+    def simulate(
+        self,
+        sweep: Values | None = None,
+        *,
+        record: Sequence[str] = ("rates",),
+        every: int | None = None,
+        initial: str | Sequence[str] | State = "network",
+        seeds: Sequence[int] | None = None,
+        duration: float | None = None,
+        pairwise: bool = False,
+        return_state: bool = False,
+    ) -> xr.Dataset | tuple[xr.Dataset, State]:
+        """Simulate points and return labelled arrays.
+
+        Parameters
+        ----------
+        sweep : mapping, optional
+            Batchable path to a vector of values. Several paths make their grid, the last varying fastest, or
+            with ``pairwise`` go together.
+        record : sequence of str
+            ``rates``, ``currents`` (recurrent input), ``slow`` (NMDA), or one variable such as ``rates.E`` or
+            ``stp.EE.u``.
+        every : int, optional
+            Steps between two samples; by default at most 1,000 samples are kept.
+        initial, seeds
+            As in `forward`.
+        duration : float, optional
+            Seconds to simulate; the file's duration by default.
+        pairwise : bool
+            Whether vectors of equal length go together instead of making a grid.
+        return_state : bool
+            Whether to return the final state too, to continue from.
+
+        Returns
+        -------
+        Dataset
+            Dimensions ``point``, ``time`` (seconds) and ``neuron``; each swept path, the population and the
+            preferred angle (degrees) of the neurons are coordinates, units are in the attributes.
+        State
+            Only with ``return_state``.
+
+        Raises
+        ------
+        SpecError
+            If a path does not exist or is structural.
+        SimulationError
+            If a variable to record does not exist.
+        """
+        values = _points(sweep or {}, pairwise=pairwise)
+        steps = self.spec.steps if duration is None else round(duration / self.spec.dt)
+        every = every or max(1, -(-steps // SAMPLES_MAX))
+        with torch.no_grad():
+            recording = self._run(values, initial, seeds, record, every, steps)
+        assert recording.final is not None  # noqa: S101
+        found = self._label(recording, record, values)
+        return (found, recording.final) if return_state else found
+
+    def measure(
+        self,
+        sweep: Values | None = None,
+        *,
+        measure: Sequence[str] = ("rates", "bump"),
+        window: float | None = None,
+        initial: str | Sequence[str] = "network",
+        seeds: Sequence[int] | None = None,
+        pairwise: bool = False,
+    ) -> pd.DataFrame:
+        """Simulate points and return one row of statistics for each; units in ``attrs["units"]``.
+
+        Parameters are those of `simulate` and of `neuroflame.core.measure.measure_points`.
+        """
+        import pandas as pd
+
+        values = _points(sweep or {}, pairwise=pairwise)
+        points = self._count(values, initial, seeds)
+        engines = EngineCache()
+        engines.put(self.spec, self.graph, self.device, dict(self.operators.items()))  # type: ignore[arg-type]
+        measured = measure_points(
+            self.spec,
+            values,
+            graph=self.graph,
+            seeds=np.full(points, self.seed) if seeds is None else np.asarray(seeds),
+            initial=_each(initial, points),
+            measure=measure,
+            window=window,
+            device=str(self.device),
+            precision=self.precision,
+            executor=self.executor,
+            engines=engines,
+        )
+        frame = pd.DataFrame({path: np.broadcast_to(v, points) for path, v in values.items()} | measured.data)
+        units = {path: find_path(self.spec, path).unit for path in values}
+        frame.attrs["units"] = units | {column.name: column.unit for column in measured.columns}
+        return frame
+
+    def program(self, values: Values, points: int, seeds: Tensor, stimulated: Tensor | None = None) -> Program:
+        """Return what an executor runs: the coefficients of P points on this network's connectivity."""
+        check_batchable(self.spec, list(values))
+        return build_program(
+            self.spec,
+            self.operators,  # type: ignore[arg-type]
+            {path: torch.as_tensor(v, dtype=torch.float64, device=self.device) for path, v in values.items()},
+            points=points,
+            seeds=seeds,
+            dtype=PRECISIONS[self.precision],
+            device=self.device,
+            stimulated=stimulated,
+        )
+
+    def _run(
+        self,
+        values: Values,
+        initial: str | Sequence[str] | State,
+        seeds: Sequence[int] | Tensor | None,
+        record: Sequence[str],
+        every: int,
+        steps: int | None,
+    ) -> Recording:
+        points = self._count(values, initial, seeds)
+        keys = torch.as_tensor([self.seed] * points if seeds is None else seeds, dtype=torch.int64, device=self.device)
+        names = _each("network" if isinstance(initial, State) else initial, points)
+        stimulated = torch.as_tensor([name not in {"cold", "hot"} for name in names], device=self.device)
+        program = self.program(values, points, keys, stimulated)
+        state = initial if isinstance(initial, State) else start_states(program, names)
+        plan = RecordPlan(variables=self._variables(state, record), variables_every=every)
+        chosen = choose(self.executor, program, plan)
+        return chosen.run(program, state, self.spec.steps if steps is None else steps, plan)
+
+    def _count(self, values: Values, initial: Any, seeds: Any) -> int:
+        lengths = {path: np.size(v) if not isinstance(v, Tensor) else v.numel() for path, v in values.items()}
+        if isinstance(initial, State):
+            lengths["initial"] = next(iter(initial.rates.values())).shape[0]
+        elif not isinstance(initial, str):
+            lengths["initial"] = len(initial)
+        if seeds is not None:
+            lengths["seeds"] = len(seeds)
+        longest = max(lengths.values(), default=1)
+        for name, length in lengths.items():
+            if length not in {1, longest}:
+                raise SpecError(f"must have one value or {longest}, as many as the others", got=length, path=name)
+        return longest
+
+    def _variables(self, state: State, record: Sequence[str]) -> tuple[str, ...]:
+        named = state.named()
+        found: list[str] = []
+        for name in record:
+            members = [known for known in named if known == name or (name in GROUPS and known.startswith(f"{name}."))]
+            if not members:
+                valid = [*(g for g in GROUPS if getattr(state, g)), *named]
+                raise SimulationError("there is no such variable", got=name, remedy=suggestion(name, valid))
+            found += members
+        return tuple(dict.fromkeys(found))
+
+    def _group(self, recording: Recording, group: str) -> Tensor:
+        parts = [_masked(recording, f"{group}.{name}") for name in self.spec.populations]
+        return torch.cat(parts, dim=2)
+
+    def _label(self, recording: Recording, record: Sequence[str], values: Values) -> xr.Dataset:
+        import xarray as xr
+
+        sizes = {name: p.size for name, p in self.spec.populations.items()}
+        degrees = {name: np.rad2deg(angles(size).numpy()) for name, size in sizes.items()}
+        arrays: dict[str, Any] = {}
+        coordinates: dict[str, Any] = {
+            "time": ("time", np.asarray(recording.variable_steps) * self.spec.dt, {"units": "s"}),
+        }
+        for path, value in values.items():
+            attributes = {"units": find_path(self.spec, path).unit}
+            points = recording.fail_step.shape[0]
+            coordinates[path] = ("point", np.broadcast_to(np.asarray(value, dtype=float).ravel(), points), attributes)
+        for name in record:
+            if name in GROUPS:
+                data, axis = self._group(recording, name), "neuron"
+                owner = np.repeat(list(sizes), list(sizes.values()))
+                coordinates["population"] = ("neuron", owner)
+                coordinates["theta"] = ("neuron", np.concatenate(list(degrees.values())), {"units": "degrees"})
+            else:
+                data = _masked(recording, name)
+                owner_name = self._owner(name)
+                axis = f"neuron_{owner_name}"
+                coordinates[f"theta_{owner_name}"] = (axis, degrees[owner_name], {"units": "degrees"})
+            units = {"units": "Hz"} if name.startswith("rates") else {}
+            arrays[name] = (("point", "time", axis), data.cpu().numpy(), units)
+        return xr.Dataset(arrays, coords=coordinates, attrs={"spec": self.spec.digest(), "dt": self.spec.dt})
+
+    def _owner(self, name: str) -> str:
+        _, middle, *_ = name.split(".")
+        pairs = {pair.name: pair.pre for pair in self.spec.pairs}
+        last = name.rsplit(".", 1)[-1]
+        return pairs[middle] if name.startswith("stp.") else last
+
+    def extra_repr(self) -> str:
+        """Return the sizes of the populations, for ``print``."""
+        return ", ".join(f"{name}: {p.size}" for name, p in self.spec.populations.items())
+
+
+def _masked(recording: Recording, name: str) -> Tensor:
+    data = recording.variables[name]
+    if not bool((recording.fail_step >= 0).any()):
+        return data
+    steps = torch.as_tensor(recording.variable_steps, device=data.device)
+    lost = (recording.fail_step[:, None] >= 0) & (steps >= recording.fail_step[:, None])
+    return torch.where(lost[..., None], torch.full_like(data, torch.nan), data)
+
+
+def _points(sweep: Values, *, pairwise: bool) -> dict[str, np.ndarray]:
+    vectors = {path: np.atleast_1d(np.asarray(v, dtype=np.float64)) for path, v in sweep.items()}
+    for path, vector in vectors.items():
+        if vector.ndim != 1 or not vector.size:
+            raise SpecError("must be a number or a vector of at least one", got=vector.shape, path=path)
+    if pairwise or len(vectors) < 2:
+        return vectors
+    grid = np.meshgrid(*vectors.values(), indexing="ij")
+    return {path: axis.ravel() for path, axis in zip(vectors, grid, strict=True)}
+
+
+def _each(initial: str | Sequence[str], points: int) -> list[str]:
+    names = [initial] * points if isinstance(initial, str) else list(initial)
+    for name in names:
+        if name not in STARTS:
+            raise SpecError("is not an initial condition", got=name, path="initial", remedy=suggestion(name, STARTS))
+    return names if len(names) == points else names * points
+
+
+def _file(network: str | Path | NetworkSpec) -> str | None:
+    return None if isinstance(network, NetworkSpec) else str(network)
