@@ -1,0 +1,39 @@
+"""The table on disk: what is finished is safe.
+
+A sweep's directory holds only files that are written once and never changed::
+
+    manifest.json               the sweep: written once, by whoever created the directory
+    parts/<tile>.parquet        one fragment a tile: the rows of its points
+    asks/<batch>.parquet        points that a search proposed, written before they are run
+    records/<kind>-<utc>-*.json what happened: versions and devices of each run, warnings
+    quarantine/                 fragments whose checksum failed, moved here to be computed again
+    tmp/                        files being written; no reader ever looks here
+
+A file becomes visible whole or not at all, and the first writer of a name wins. Every Parquet file carries
+the BLAKE2b digest of all its bytes, so a flipped bit or a cut tail is found, never read. Nothing in the
+directory names its own location: it can be moved, copied and resumed elsewhere.
+
+What is atomic where
+--------------------
+*Local paths and* ``file://`` (also NFS, Lustre and their kin): a file is written in ``tmp/``, flushed to the
+disk with ``fsync``, and published with ``link(2)``, which is atomic and exclusive; then the directory is
+flushed. So it survives ``kill -9`` and loss of power, and of any number of writers of a name exactly one is
+told True. Where hard links do not exist (exFAT, some FUSE mounts, BeeGFS across directories) a claim file
+created with ``O_EXCL`` takes their place; a claim left by a killed writer is broken after some seconds, and
+two writers that break it in the same instant may then both be told True. The rows are the same, and stay
+single.
+
+*Object stores* (``s3://``, ``gs://``, ``abfs://``): an object appears by one PUT (or one completed multipart
+upload), which is atomic and durable. It is not exclusive: the writer looks first whether the name is taken,
+and of two that look in the same instant the later one wins with the same rows. For the manifest, whose
+content differs between writers, the creator reads it back and gives way if it is not its own.
+
+*Other pyarrow filesystems* (HDFS, a filesystem object given by the caller): written under ``tmp/``, then
+renamed, after looking whether the name is taken.
+"""
+
+from neuroflame.store._format import StoreWarning
+from neuroflame.store._sweep import SweepStore
+from neuroflame.store._table import Table, open_table
+
+__all__ = ["StoreWarning", "SweepStore", "Table", "open_table"]
