@@ -85,8 +85,9 @@ class Compute(Spec):
     executor: Literal["auto", "reference", "stepped", "trajectory"] = quantity(
         "How the steps are executed; auto takes the fastest that can.", default="auto"
     )
-    precision: Literal["single", "fast", "double"] = quantity(
-        "Arithmetic of the simulation.", default="single"
+    precision: Literal["exact", "fast", "double"] = quantity(
+        "Arithmetic: single precision, single with faster products of lower precision, or double.",
+        default="exact",
     )
     backend: Literal["ray", "inline"] = quantity(
         "`ray`: processes on this machine or a cluster; `inline`: within this process.", default="ray"

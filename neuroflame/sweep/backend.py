@@ -1,0 +1,98 @@
+"""What hands tiles to workers, seen from the controller; and what hands out tiles, seen from a backend."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from neuroflame.sweep.worker import Job, TileResult
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a backend has to offer.
+
+    Parameters
+    ----------
+    actors : int
+        Tiles that run at once.
+    cuda : bool
+        Whether they run on GPUs.
+    about : str
+        In words, for people.
+    """
+
+    actors: int
+    cuda: bool
+    about: str
+
+
+class Feed(ABC):
+    """Where a backend gets tiles and takes what became of them.
+
+    It is called from one thread. A tile is named by its reference, a short text, until `finished` or `lost` is
+    called for it; what is lost may be handed out again, under the same name or in smaller tiles.
+    """
+
+    @property
+    @abstractmethod
+    def done(self) -> bool:
+        """Whether no tile will be handed out any more and none is running."""
+
+    @abstractmethod
+    def next(self) -> str | None:
+        """Return the reference of a tile to run; None if there is none now."""
+
+    @abstractmethod
+    def finished(self, result: TileResult) -> None:
+        """Take note of a tile whose rows are in the store."""
+
+    @abstractmethod
+    def lost(self, ref: str, reason: str) -> None:
+        """Take note of a tile whose worker died, more than once."""
+
+    @abstractmethod
+    def abort(self, error: BaseException) -> None:
+        """Take note of an error that ends the sweep; `done` is true from now on."""
+
+    @abstractmethod
+    def tick(self) -> None:
+        """Do what is due from time to time: the backend calls it a few times a second where it can."""
+
+
+class Backend(ABC):
+    """Runs tiles somewhere.
+
+    Use it as a context: entering takes hold of the machines, leaving lets go of them, also after errors and
+    interrupts.
+    """
+
+    @abstractmethod
+    def open(self) -> Resources:
+        """Take hold of the machines.
+
+        Raises
+        ------
+        BackendError
+            If they cannot be reached or lack what was asked for.
+        """
+
+    @abstractmethod
+    def run(self, job: Job, feed: Feed) -> None:
+        """Hand the feed's tiles to workers until it is done, or no worker is left."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of the machines."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

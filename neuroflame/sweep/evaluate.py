@@ -1,0 +1,214 @@
+"""From a tile's points to their rows: pure, knowing neither files nor processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from neuroflame.columns import Column
+from neuroflame.errors import BackendError, SimulationError, SpecError
+from neuroflame.sweep.points import Array, Points, point_columns, point_data
+
+if TYPE_CHECKING:
+    from neuroflame.spec.network import NetworkSpec
+    from neuroflame.spec.sweep import SweepSpec
+
+_LONGEST_ERROR = 500
+_OUTCOME = (
+    Column("status", "str", doc="ok, diverged (see t_fail) or failed (see error)."),
+    Column("t_fail", "float", "s", "Time at which the point was seen to have diverged."),
+)
+_ERROR = Column("error", "str", doc="Why the point failed.")
+
+
+class MeasuredLike(Protocol):
+    """What a measure function returns; see `neuroflame.core.measure.Measured`."""
+
+    columns: tuple[Column, ...]
+    data: dict[str, Array]
+    executor: str
+    device: str
+
+
+Measure = Callable[..., MeasuredLike]
+"""`neuroflame.core.measure.measure_points`, or something that is called like it."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a tile.
+
+    Parameters
+    ----------
+    columns : tuple of Column
+        What the columns are.
+    data : mapping of str to sequence
+        One entry a point for each column.
+    executor, device : str
+        What simulated them; empty if nothing could.
+    pieces : int
+        Runs that the tile took: more than one if an error had to be isolated.
+    """
+
+    columns: tuple[Column, ...]
+    data: dict[str, Any]
+    executor: str
+    device: str
+    pieces: int
+
+    def count(self, status: str) -> int:
+        """Return the number of points with a status."""
+        return sum(1 for found in self.data["status"] if found == status)
+
+
+def evaluate(
+    spec: SweepSpec,
+    points: Points,
+    measure: Measure,
+    *,
+    device: str = "cpu",
+    engines: Any = None,
+) -> Rows:
+    """Simulate the points of a tile and return their rows.
+
+    An error that some of the points cause is isolated by halving: those points get status ``failed`` and the
+    error's text, the others their statistics.
+
+    Parameters
+    ----------
+    spec : SweepSpec
+        The sweep.
+    points : Points
+        Points that share all structural values and the graph.
+    measure : callable
+        Simulates points, `neuroflame.core.measure.measure_points`.
+    device : str
+        Where.
+    engines : object, optional
+        What the measure function keeps between tiles.
+
+    Raises
+    ------
+    BackendError, SimulationError
+        If it cannot be done whatever the points.
+    """
+    structural = {axis.path for axis in spec.axes if axis.structural}
+    shared = {path: points.values[path].tolist()[0] for path in structural}
+    try:
+        network = spec.network.with_values(shared) if shared else spec.network
+    except SpecError as error:
+        return failed_rows(spec, points, _text(error))
+    pieces: list[tuple[int, int, MeasuredLike | str]] = []
+
+    def run(first: int, last: int) -> None:
+        part = points.take(slice(first, last))
+        try:
+            found = _measured(spec, network, part, structural, measure, device, engines)
+        except BackendError:
+            raise
+        except Exception as error:
+            if last - first == 1:
+                if isinstance(error, SimulationError) and last == len(points) == len(pieces) + 1:
+                    _same_for_all(error, [piece for _, _, piece in pieces])
+                pieces.append((first, last, _text(error)))
+                return
+        else:
+            pieces.append((first, last, found))
+            return
+        middle = (first + last) // 2
+        run(first, middle)
+        run(middle, last)
+
+    run(0, len(points))
+    return _joined(spec, points, pieces)
+
+
+def _same_for_all(error: SimulationError, others: Sequence[MeasuredLike | str]) -> None:
+    """Raise the error if every other point of the tile failed with it too: then it is not about the points."""
+    if all(other == _text(error) for other in others):
+        raise error
+
+
+def failed_rows(spec: SweepSpec, points: Points, error: str) -> Rows:
+    """Return rows that say that the points failed."""
+    return _joined(spec, points, [(0, len(points), error)])
+
+
+def _measured(
+    spec: SweepSpec,
+    network: NetworkSpec,
+    points: Points,
+    structural: set[str],
+    measure: Measure,
+    device: str,
+    engines: Any,
+) -> MeasuredLike:
+    found = measure(
+        network,
+        {path: column for path, column in points.values.items() if path not in structural},
+        graph=int(points.graph[0]),
+        seeds=points.seed,
+        initial=points.initial.tolist(),
+        measure=spec.measure,
+        window=spec.window,
+        traces=spec.keeps_traces,
+        device=device,
+        precision=spec.compute.precision,
+        executor=spec.compute.executor,
+        engines=engines,
+    )
+    for column in found.columns:
+        if len(found.data[column.name]) != len(points):
+            raise ValueError(
+                f"column {column.name} has {len(found.data[column.name])} rows for {len(points)} points"
+            )
+    return found
+
+
+def _joined(spec: SweepSpec, points: Points, pieces: Sequence[tuple[int, int, MeasuredLike | str]]) -> Rows:
+    measured = [piece for _, _, piece in pieces if not isinstance(piece, str)]
+    statistics = _union(piece.columns for piece in measured)
+    columns = [*point_columns(spec.axes), *_OUTCOME, _ERROR, *statistics]
+    data: dict[str, Any] = point_data(points)
+    for name in ("status", "t_fail", "error", *(column.name for column in statistics)):
+        data[name] = [value for first, last, piece in pieces for value in _cells(name, piece, last - first)]
+    return Rows(
+        tuple(columns),
+        data,
+        executor=measured[0].executor if measured else "",
+        device=measured[0].device if measured else "",
+        pieces=len(pieces),
+    )
+
+
+def _union(groups: Iterable[Sequence[Column]]) -> list[Column]:
+    found: dict[str, Column] = {}
+    for columns in groups:
+        found.update({column.name: column for column in columns if column.name not in found})
+    return [column for name, column in found.items() if name not in ("status", "t_fail")]
+
+
+def _cells(name: str, piece: MeasuredLike | str, count: int) -> Sequence[Any]:
+    if isinstance(piece, str):
+        return [{"status": "failed", "error": piece, "t_fail": np.nan}.get(name)] * count
+    if name in piece.data:
+        return list(piece.data[name])
+    return [None] * count
+
+
+def _text(error: BaseException) -> str:
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    return text if len(text) <= _LONGEST_ERROR else text[: _LONGEST_ERROR - 1] + "…"
+
+
+def objective(rows: Mapping[str, Any], column: str) -> Array:
+    """Return what a search is told of each point: the column where the point is ok, NaN elsewhere."""
+    values = rows.get(column)
+    if values is None:
+        return np.full(len(rows["status"]), np.nan)
+    status = np.asarray(rows["status"], dtype=object)
+    numbers = np.array([np.nan if value is None else float(value) for value in values])
+    return np.where(status == "ok", numbers, np.nan)

@@ -1,0 +1,181 @@
+"""The backend on Ray: one Tune trial a tile, actors that live on (with `ray_tune`, the only import of ray)."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import shutil
+import socket
+import tempfile
+from typing import TYPE_CHECKING, Any
+
+from neuroflame.errors import BackendError
+from neuroflame.sweep.backend import Backend, Feed, Resources
+
+if TYPE_CHECKING:
+    from neuroflame.spec.sweep import Compute
+    from neuroflame.sweep.worker import Job
+
+_QUIET = {
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "RAY_DEDUP_LOGS": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "600",
+}
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+_OBJECTS = 200 * 2**20
+_CONNECT_S = 5.0
+
+
+class RayBackend(Backend):
+    """Runs tiles on Ray actors.
+
+    Parameters
+    ----------
+    compute : Compute
+        How many actors, and what each is given.
+    address : str, optional
+        A running cluster: ``auto`` or HOST:PORT. Without one, a Ray of its own is started on this machine and
+        shut down at the end.
+    """
+
+    def __init__(self, compute: Compute, address: str | None = None) -> None:
+        self._compute, self._address = compute, address
+        self._environment: dict[str, str | None] = {}
+        self._scratch: str | None = None
+        self._started = False
+        self._bundle: dict[str, float] = {}
+        self._actors = 1
+
+    def open(self) -> Resources:
+        """Take hold of the machines."""
+        local = self._address is None
+        self._set_environment({**_QUIET, **(_own_token() if local else {})})
+        logging.getLogger("ray").setLevel(logging.ERROR)
+        self._connect()
+        self._scratch = tempfile.mkdtemp(prefix="neuroflame-tune-")
+        return self._shared_out()
+
+    def run(self, job: Job, feed: Feed) -> None:
+        """Hand the feed's tiles to actors until it is done, or no actor is left."""
+        from neuroflame.sweep.ray_tune import run_tune
+
+        assert self._scratch is not None
+        run_tune(job, feed, bundle=self._bundle, actors=self._actors, scratch=self._scratch)
+
+    def close(self) -> None:
+        """Let go of the machines: a Ray of our own is stopped, a cluster's is left."""
+        if self._started:
+            import ray
+
+            ray.shutdown()
+            self._started = False
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+            self._scratch = None
+        for name, value in self._environment.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        self._environment = {}
+
+    def _set_environment(self, values: dict[str, str]) -> None:
+        for name, value in values.items():
+            self._environment.setdefault(name, os.environ.get(name))
+            os.environ[name] = value
+
+    def _connect(self) -> None:
+        import ray
+
+        if ray.is_initialized():
+            raise BackendError("Ray is in use in this process already", remedy="call ray.shutdown() first")
+        if self._address is not None:
+            _check_reachable(self._address)
+        threads = str(max(1, int(self._compute.cpus_per_actor)))
+        options: dict[str, Any] = {
+            "logging_level": "ERROR",
+            "log_to_driver": False,
+            "runtime_env": {"env_vars": dict.fromkeys(_THREADS, threads)},
+        }
+        if self._address is None:
+            own = {"address": "local", "num_cpus": os.cpu_count(), "object_store_memory": _OBJECTS}
+            options.update(own, include_dashboard=False)
+        else:
+            options["address"] = self._address
+        try:
+            ray.init(**options)
+        except Exception as error:
+            where = (
+                "a local Ray cannot be started" if self._address is None else "cannot join the Ray cluster"
+            )
+            remedy = "try --backend inline" if self._address is None else "check --address, and RAY_AUTH_MODE"
+            raise BackendError(f"{where}: {_first_line(error)}", got=self._address, remedy=remedy) from error
+        self._started = True
+
+    def _shared_out(self) -> Resources:
+        """Divide the cluster among actors."""
+        import ray
+
+        compute, have = self._compute, ray.cluster_resources()
+        cores, gpus = have.get("CPU", 0.0), have.get("GPU", 0.0)
+        share = compute.gpus_per_actor
+        if compute.device == "cpu" or (share == "auto" and not gpus):
+            wanted = 0.0
+        else:
+            wanted = 1.0 if share == "auto" else float(share)
+        if wanted > gpus or (compute.device == "cuda" and not gpus):
+            raise BackendError(
+                f"there are {gpus:g} GPUs, an actor needs {max(wanted, 1e-3):g}", remedy="use device: cpu"
+            )
+        if compute.cpus_per_actor > cores:
+            raise BackendError(
+                f"there are {cores:g} cores, an actor needs {compute.cpus_per_actor:g}",
+                remedy="lower cpus_per_actor",
+            )
+        most = int(min(cores / compute.cpus_per_actor, gpus / wanted if wanted else float("inf")))
+        self._actors = most if compute.actors == "auto" else min(int(compute.actors), most)
+        self._bundle = {"CPU": compute.cpus_per_actor, **({"GPU": wanted} if wanted else {})}
+        nodes = sum(1 for node in ray.nodes() if node.get("Alive"))
+        where = "a local Ray" if self._address is None else f"the Ray cluster of {nodes} nodes"
+        kind = f"{wanted:g} GPU" if wanted else f"{compute.cpus_per_actor:g} core"
+        return Resources(self._actors, bool(wanted), f"{where}: {self._actors} actors of {kind} each")
+
+
+def _own_token() -> dict[str, str]:
+    """Return the settings of a Ray that only this process and its children may talk to; nothing is put on disk."""
+    if os.environ.get("RAY_AUTH_MODE") is not None:
+        return {}
+    return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+
+
+def _check_reachable(address: str) -> None:
+    """Raise BackendError at once where Ray would try for a minute."""
+    if address == "auto":
+        return
+    if "://" in address:
+        raise BackendError(
+            "must be auto or HOST:PORT", got=address, remedy="run the command on a node of the cluster"
+        )
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise BackendError(
+            "must be auto or HOST:PORT", got=address, remedy="for example --address 10.0.0.1:6379"
+        )
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_S):
+            pass
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise BackendError(
+            f"no Ray cluster answers: {reason}", got=address, remedy="check --address; ray status tells it"
+        ) from error
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,194 @@
+"""How Ray Tune is used: a trial is a tile, a searcher hands out names, a scheduler keeps actors busy.
+
+Tune's own state is never the truth: it lives in a scratch folder, is not restored, and what it reports is
+checked by the controller. The scheduler reads private attributes of Tune's controller (see `TileScheduler`);
+``pyproject.toml`` pins the versions, and a test counts the actors.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from ray import tune
+from ray.tune import Callback, CheckpointConfig, FailureConfig, RunConfig, TuneConfig, Tuner
+from ray.tune.execution.placement_groups import PlacementGroupFactory
+from ray.tune.schedulers import FIFOScheduler
+from ray.tune.search import Searcher
+
+from neuroflame.errors import BackendError, SimulationError, StoreError
+from neuroflame.sweep.worker import Job, TileResult, Worker
+
+if TYPE_CHECKING:
+    from ray.tune.experiment import Trial
+
+    from neuroflame.sweep.backend import Feed
+
+RETRIES = 2
+_FEEDS: dict[str, Feed] = {}  # Tuner pickles searcher and callback; they hold a key, the feed stays here
+
+
+def run_tune(job: Job, feed: Feed, *, bundle: dict[str, float], actors: int, scratch: str) -> None:
+    """Run the feed's tiles as trials until it is done, or Tune gives up.
+
+    Parameters
+    ----------
+    job : Job
+        What workers are told.
+    feed : Feed
+        Where tiles come from.
+    bundle : dict
+        Resources of an actor.
+    actors : int
+        Actors at once.
+    scratch : str
+        Folder for Tune's state.
+    """
+    key = secrets.token_hex(8)
+    _FEEDS[key] = feed
+    try:
+        tuner = Tuner(
+            tune.with_resources(make_trainable(job), PlacementGroupFactory([bundle])),
+            tune_config=TuneConfig(
+                search_alg=TileSearcher(key),
+                scheduler=TileScheduler(actors),
+                num_samples=-1,
+                max_concurrent_trials=actors,
+                reuse_actors=True,
+            ),
+            run_config=RunConfig(
+                name=key,
+                storage_path=scratch,
+                verbose=0,
+                callbacks=[TileCallback(key)],
+                failure_config=FailureConfig(max_failures=RETRIES),
+                checkpoint_config=CheckpointConfig(checkpoint_at_end=False),
+            ),
+        )
+        tuner.fit()
+    except Exception as error:
+        if not feed.done:
+            feed.abort(BackendError(f"Ray Tune stopped: {(str(error).splitlines() or [''])[-1]}"))
+    finally:
+        del _FEEDS[key]
+
+
+def make_trainable(job: Job) -> type[tune.Trainable]:
+    """Return the class of the actors; the job travels with it, not with each trial's config."""
+
+    class TileTrainable(tune.Trainable):
+        """An actor that runs one tile after another."""
+
+        def setup(self, config: dict[str, Any]) -> None:
+            self._worker = Worker(job)
+            self._ref = str(config["tile"])
+
+        def reset_config(self, new_config: dict[str, Any]) -> bool:
+            self._ref = str(new_config["tile"])
+            return True
+
+        def step(self) -> dict[str, Any]:
+            try:
+                return {"done": True, "tile": asdict(self._worker.run(self._ref))}
+            except (StoreError, BackendError, SimulationError) as error:  # another try would not help
+                return {"done": True, "fatal": error}
+
+    return TileTrainable
+
+
+class TileSearcher(Searcher):
+    """Hands out the references of tiles. Keeps no state: what was done is in the store."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__()
+        self._key = key
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """Return the config of the next trial, None to be asked later, or that there will be none."""
+        feed = _FEEDS[self._key]
+        ref = feed.next()
+        if ref is not None:
+            return {"tile": ref}
+        return Searcher.FINISHED if feed.done else None
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Do nothing: the callback has told the feed."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """Save nothing."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Restore nothing."""
+
+
+class TileCallback(Callback):
+    """Tells the feed what became of tiles."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
+    ) -> None:
+        """Pass a result on, and take it out of what Tune keeps."""
+        feed = _FEEDS[self._key]
+        told, fatal = result.pop("tile", None), result.pop("fatal", None)
+        if fatal is not None:
+            feed.abort(fatal)
+        elif told is not None:
+            feed.finished(TileResult(**told))
+
+    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """Pass on that a tile's workers died once too often."""
+        _FEEDS[self._key].lost(trial.config["tile"], _reason(trial))
+
+    def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
+        """Let the feed do what is due, and stop where an error ended the sweep."""
+        feed = _FEEDS[self._key]
+        feed.tick()
+        error = getattr(feed, "error", None)
+        if error is not None:
+            raise error
+
+
+class TileScheduler(FIFOScheduler):
+    """First in, first out, without losing actors on the way.
+
+    Tune's own FIFO lets a finishing actor take over a trial that waits for another actor, and kills that one
+    while it starts; and it drops idle actors when no trial is staged. So: the cache may keep as many actors as
+    run at once; and the trial to run is the first pending one without an actor.
+    """
+
+    def __init__(self, actors: int) -> None:
+        super().__init__()
+        self._actors = actors
+        self._raised = False
+
+    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
+        """Raise, once, the number of actors that Tune keeps."""
+        if not self._raised:
+            cache = _inner(tune_controller)._actor_cache
+            cache.increase_max(trial.placement_group_factory, self._actors)
+            self._raised = True
+
+    def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
+        """Return the first pending trial that no actor is assigned to."""
+        inner = _inner(tune_controller)
+        for trial in inner._pending_trials_list:
+            if trial in inner._pending_trials and trial not in inner._trial_to_actor:
+                return trial
+        return None
+
+
+def _inner(tune_controller: Any) -> Any:
+    """Return the controller itself: schedulers are given a wrapper that lets few attributes through."""
+    return vars(tune_controller).get("_tune_controller", tune_controller)
+
+
+def _reason(trial: Trial) -> str:
+    error = trial.get_error() if hasattr(trial, "get_error") else None
+    lines = str(error).strip().splitlines() if error is not None else []
+    return lines[-1] if lines else "unknown"

@@ -1,0 +1,240 @@
+"""Starting and resuming sweeps."""
+
+from __future__ import annotations
+
+import os
+import platform
+import signal
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import neuroflame
+from neuroflame.errors import Interrupted, StoreError
+from neuroflame.spec.overrides import load_sweep, override
+from neuroflame.spec.sweep import Compute, SweepSpec
+from neuroflame.store import SweepStore, Table, open_table
+from neuroflame.sweep.backend import Backend
+from neuroflame.sweep.controller import Controller
+from neuroflame.sweep.manifest import check_same, make_manifest, spec_of
+from neuroflame.sweep.progress import Progress, Status
+from neuroflame.sweep.worker import Job
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a run.
+
+    Parameters
+    ----------
+    uri : str
+        Where the table is.
+    status : Status
+        How far the sweep is.
+    resumed : bool
+        Whether the directory held the sweep before.
+    """
+
+    uri: str
+    status: Status
+    resumed: bool
+
+
+def run_sweep(
+    sweep: str | os.PathLike[str] | SweepSpec | Mapping[str, Any],
+    out: str | os.PathLike[str] | None = None,
+    *,
+    overrides: Mapping[str, Any] | None = None,
+    backend: str | Backend | None = None,
+    address: str | None = None,
+    progress: Progress | None = None,
+) -> Table:
+    """Run a sweep, or what is left of it, and return its table.
+
+    Parameters
+    ----------
+    sweep : path, SweepSpec or mapping
+        A sweep file, or what it would hold.
+    out : path or URI, optional
+        The sweep's directory; by default ``runs/<name>``. If it holds the same sweep, that is resumed.
+    overrides : mapping, optional
+        Values to change by dotted path: of the network (``J.EE``) or of the sweep (``search.trials``).
+    backend : {"ray", "inline"} or Backend, optional
+        What runs it; by default as the sweep says.
+    address : str, optional
+        A running Ray cluster.
+    progress : Progress, optional
+        Is told how far the sweep is.
+
+    Returns
+    -------
+    Table
+        As `neuroflame.open_table` gives it.
+
+    Raises
+    ------
+    SpecError
+        If the sweep is wrong.
+    StoreError
+        If the directory cannot be written, or holds another sweep.
+    BackendError
+        If the machines cannot be had.
+
+    Examples
+    --------
+    >>> import neuroflame
+    >>> table = neuroflame.run_sweep("sweeps/ring_attractor.yml", "runs/ring")  # doctest: +SKIP
+    >>> table.to_pandas()[["point.J.EE", "bump.E.m1"]]  # doctest: +SKIP
+    """
+    spec = read_sweep(sweep, overrides)
+    where = os.fspath(out) if out is not None else default_directory(spec)
+    outcome = start(spec, where, backend=backend, address=address, progress=progress)
+    return open_table(outcome.uri)
+
+
+def read_sweep(
+    sweep: str | os.PathLike[str] | SweepSpec | Mapping[str, Any], overrides: Mapping[str, Any] | None = None
+) -> SweepSpec:
+    """Return a sweep from its file, its contents or itself, with values changed."""
+    if isinstance(sweep, str | os.PathLike):
+        return load_sweep(os.fspath(sweep), overrides)
+    if isinstance(sweep, SweepSpec) and not overrides:
+        return sweep
+    data = sweep.to_dict() if isinstance(sweep, SweepSpec) else dict(sweep)
+    return SweepSpec.parse(override(data, overrides or {}))
+
+
+def default_directory(spec: SweepSpec) -> str:
+    """Return the directory of a sweep that is given none."""
+    return str(Path("runs") / spec.name)
+
+
+def start(
+    spec: SweepSpec,
+    out: str,
+    *,
+    backend: str | Backend | None = None,
+    address: str | None = None,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Run a sweep in a directory; if the directory holds the same sweep, go on with it.
+
+    Raises
+    ------
+    StoreError
+        If the directory holds another sweep, naming the first difference.
+    Interrupted
+        If the user stopped it.
+    """
+    store, resumed = _open(spec, out)
+    tell = progress or Progress()
+    if resumed:
+        tell.note(f"{out} holds this sweep: going on with it")
+    controller = Controller(spec, store, tell)
+    if controller.done:
+        return Outcome(store.uri, controller.status(), resumed)
+    machine = make_backend(spec.compute, backend, address)
+    job = Job({**spec.to_dict()}, store.uri, threads=_threads(spec, machine), device=spec.compute.device)
+    _record(store, "start", controller.status(), backend=type(machine).__name__)
+    try:
+        with _stopped_like_ctrl_c():
+            status = controller.run(machine, job)
+    except KeyboardInterrupt:
+        status = controller.status()
+        _record(store, "interrupted", status)
+        raise Interrupted(
+            f"stopped with {status.done:,} of {status.total:,} points done",
+            remedy=f"go on with: neuroflame-sweep resume {out}",
+        ) from None
+    _record(store, "complete", status)
+    return Outcome(store.uri, status, resumed)
+
+
+def resume(
+    out: str,
+    *,
+    overrides: Mapping[str, Any] | None = None,
+    backend: str | Backend | None = None,
+    address: str | None = None,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Go on with the sweep of a directory; ``overrides`` may change where and how it runs (``compute.actors``)."""
+    spec = spec_of(SweepStore.open(out).manifest, file=out)
+    if overrides:
+        spec = SweepSpec.parse(override(spec.to_dict(), overrides))
+    return start(spec, out, backend=backend, address=address, progress=progress)
+
+
+def make_backend(compute: Compute, backend: str | Backend | None, address: str | None = None) -> Backend:
+    """Return the backend of a name; by default as the sweep says, and Ray if an address is given."""
+    if isinstance(backend, Backend):
+        return backend
+    name = backend or ("ray" if address else compute.backend)
+    if name == "inline":
+        from neuroflame.sweep.inline import InlineBackend
+
+        return InlineBackend()
+    from neuroflame.sweep.ray_backend import RayBackend
+
+    return RayBackend(compute, address)
+
+
+def _open(spec: SweepSpec, out: str) -> tuple[SweepStore, bool]:
+    """Return the store of a sweep, and whether it was there."""
+    try:
+        store = SweepStore.open(out)
+    except StoreError:
+        try:
+            return SweepStore.create(out, make_manifest(spec)), False
+        except StoreError as error:
+            try:  # somebody made it a moment ago
+                store = SweepStore.open(out)
+            except StoreError:
+                raise error from None
+    check_same(spec, store.manifest, file=out)
+    return store, True
+
+
+def _threads(spec: SweepSpec, backend: Backend) -> int | None:
+    """Return the threads of a worker; None where it shares the user's process and leaves them alone."""
+    from neuroflame.sweep.inline import InlineBackend
+
+    return None if isinstance(backend, InlineBackend) else max(1, int(spec.compute.cpus_per_actor))
+
+
+def _record(store: SweepStore, event: str, status: Status, **more: Any) -> None:
+    store.append_record(
+        "run",
+        {
+            "event": event,
+            "done": status.done,
+            "failed": status.failed,
+            "seconds": round(status.elapsed, 3),
+            "version": neuroflame.__version__,
+            "host": platform.node(),
+            "process": os.getpid(),
+            **more,
+        },
+    )
+
+
+@contextmanager
+def _stopped_like_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM, which batch systems send, do what Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

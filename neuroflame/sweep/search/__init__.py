@@ -1,0 +1,32 @@
+"""Searches: how the points of a sweep are chosen, all behind one interface."""
+
+from neuroflame.spec.search import GridSearch, RandomSearch, SobolSearch, TpeSearch
+from neuroflame.spec.sweep import SweepSpec
+from neuroflame.sweep.search.base import KnownSearch, Search
+
+__all__ = ["KnownSearch", "Search", "make_search"]
+
+
+def make_search(spec: SweepSpec) -> Search:
+    """Return the search that a sweep asks for."""
+    from neuroflame.sweep.search.known import Grid, Random, Sobol
+
+    kind = spec.search
+    if isinstance(kind, GridSearch):
+        return Grid(spec.axes)
+    if isinstance(kind, RandomSearch):
+        return Random(spec.axes, kind.trials, kind.seed)
+    if isinstance(kind, SobolSearch):
+        return Sobol(spec.axes, kind.trials, kind.seed, scramble=kind.scramble)
+    if isinstance(kind, TpeSearch):
+        from neuroflame.sweep.search.tpe import Tpe
+
+        return Tpe(
+            spec.axes,
+            kind.trials,
+            batch=kind.batch,
+            startup=kind.startup,
+            seed=kind.seed,
+            maximise=kind.maximise is not None,
+        )
+    raise TypeError(f"no search for {type(kind).__name__}")

@@ -1,0 +1,226 @@
+"""What runs tiles: knows the sweep and the store, nothing of who hands out the tiles."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from neuroflame.columns import Column
+from neuroflame.errors import StoreError
+from neuroflame.spec.sweep import SweepSpec
+from neuroflame.store import SweepStore
+from neuroflame.sweep.block import Block
+from neuroflame.sweep.evaluate import Measure, Rows, evaluate, objective
+from neuroflame.sweep.planner import known_block
+from neuroflame.sweep.points import Assignments, Points, dtype_of, point_columns, size_of
+from neuroflame.sweep.search import KnownSearch, make_search
+from neuroflame.sweep.tiles import Tile, parse_ref
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker must know; plain data, small, picklable.
+
+    Parameters
+    ----------
+    sweep : mapping
+        The sweep as `SweepSpec.to_dict` gives it.
+    uri : str
+        Where the store is.
+    threads : int or None
+        Threads that the worker may use; None leaves them as they are.
+    device : str
+        Where it simulates.
+    measure : str
+        Module and name of the measure function.
+    """
+
+    sweep: Mapping[str, Any]
+    uri: str
+    threads: int | None = None
+    device: str = "auto"
+    measure: str = "neuroflame.core.measure:measure_points"
+
+
+@dataclass(frozen=True)
+class TileResult:
+    """What a worker says about a tile whose fragment is on disk.
+
+    Parameters
+    ----------
+    id : str
+        The tile.
+    points, failed, diverged : int
+        Points in it; those that failed; those that diverged.
+    seconds : float
+        Wall time of simulating.
+    first : bool
+        Whether it was the worker's first, which also draws connectivity and compiles.
+    pieces : int
+        Runs that it took.
+    executor, device : str
+        What simulated it.
+    objective : list of float
+        The searched column at each point, if the search learns.
+    """
+
+    id: str
+    points: int
+    failed: int
+    diverged: int
+    seconds: float
+    first: bool = False
+    pieces: int = 1
+    executor: str = ""
+    device: str = ""
+    objective: list[float] = field(default_factory=list)
+
+
+class Worker:
+    """Runs tiles of one sweep: simulates, publishes the fragment, and only then reports.
+
+    Made cheaply; the heavy libraries are imported, and connectivity and compiled code made, at the first tile.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._spec: SweepSpec | None = None
+        self._store: SweepStore | None = None
+        self._held: tuple[int, Block | None] = (0, None)
+        self._measure: Measure | None = None
+        self._engines: Any = None
+
+    def run(self, ref: str) -> TileResult:
+        """Simulate a tile and publish its rows.
+
+        Parameters
+        ----------
+        ref : str
+            A `Tile.ref`.
+
+        Raises
+        ------
+        StoreError
+            If the rows cannot be published.
+        BackendError
+            If the machine cannot do what is asked.
+        """
+        spec, store = self._prepare()
+        tile = parse_ref(ref)
+        points = self._points(tile, spec, store)
+        first = self._measure is None
+        if self._measure is None:
+            self._measure, self._engines = load_measure(self._job.measure)
+        start = time.monotonic()
+        rows = evaluate(spec, points, self._measure, device=self._job.device, engines=self._engines)
+        seconds = time.monotonic() - start
+        publish(store, tile.id, rows, seconds)
+        sought = getattr(spec.search, "objective", None)
+        return TileResult(
+            id=tile.id,
+            points=len(points),
+            failed=rows.count("failed"),
+            diverged=rows.count("diverged"),
+            seconds=seconds,
+            first=first,
+            pieces=rows.pieces,
+            executor=rows.executor,
+            device=rows.device,
+            objective=objective(rows.data, sought).tolist() if sought else [],
+        )
+
+    def _prepare(self) -> tuple[SweepSpec, SweepStore]:
+        if self._spec is None or self._store is None:
+            if self._job.threads is not None:
+                import torch
+
+                torch.set_num_threads(self._job.threads)
+            self._spec = SweepSpec.parse(self._job.sweep)
+            self._store = SweepStore.open(self._job.uri)
+        return self._spec, self._store
+
+    def _points(self, tile: Tile, spec: SweepSpec, store: SweepStore) -> Points:
+        number, block = self._held
+        if block is None or number != tile.block:
+            search = make_search(spec)
+            if isinstance(search, KnownSearch):
+                block = known_block(spec, search)
+            else:
+                block = asked_block(spec, store, tile.block)
+            self._held = (tile.block, block)
+        return block.points(tile.ranks)
+
+
+def asked_block(spec: SweepSpec, store: SweepStore, number: int) -> Block:
+    """Return the block of a batch that a search asked for, as the store has it."""
+    data = store.read_asks().get(ask_name(number))
+    if data is None:
+        raise StoreError("a batch of the search is not in the store", got=ask_name(number), file=store.uri)
+    return Block(spec, *assignments_from(spec, data))
+
+
+def write_ask(spec: SweepSpec, store: SweepStore, number: int, assignments: Assignments, first: int) -> None:
+    """Put a batch that a search asked for into the store, before it is handed out.
+
+    There is a row for each assignment; its ``point_id`` is that of the assignment's first point.
+    """
+    count = size_of(assignments)
+    points = Points(
+        np.arange(count),
+        assignments,
+        np.full(count, spec.repeat.graphs[0]),
+        np.full(count, spec.repeat.seeds[0]),
+        np.full(count, spec.repeat.initial_conditions[0], dtype=object),
+    )
+    swept = [column for column in point_columns(spec.axes) if column.name.startswith("point.")]
+    columns = [Column("point_id", "str"), Column("trial", "int", doc="Number of the assignment."), *swept]
+    data = {
+        "point_id": points.ids(),
+        "trial": np.arange(first, first + count),
+        **{f"point.{path}": column for path, column in assignments.items()},
+    }
+    store.write_ask(ask_name(number), columns, data)
+
+
+def assignments_from(spec: SweepSpec, data: Mapping[str, Any]) -> tuple[Assignments, int]:
+    """Return the assignments that an ask holds, and the number of the first."""
+    assignments = {
+        axis.path: np.asarray(data[f"point.{axis.path}"], dtype=dtype_of(axis)) for axis in spec.axes
+    }
+    return assignments, int(data["trial"][0])
+
+
+def ask_name(number: int) -> str:
+    """Return the name of a batch in the store; names are in the order of numbers."""
+    return f"batch-{number:08d}"
+
+
+def publish(store: SweepStore, tile: str, rows: Rows, seconds: float) -> bool:
+    """Write the rows of a tile into the store."""
+    about = {
+        "executor": rows.executor,
+        "device": rows.device,
+        "seconds": f"{seconds:.6g}",
+        "pieces": str(rows.pieces),
+        "host": platform.node(),
+        "process": str(os.getpid()),
+    }
+    return store.write_fragment(tile, rows.columns, rows.data, about)
+
+
+def load_measure(name: str) -> tuple[Measure, Any]:
+    """Return a measure function by module and name, and what it keeps between tiles."""
+    from importlib import import_module
+
+    module, _, attribute = name.partition(":")
+    home = import_module(module)
+    cache = getattr(home, "EngineCache", None)
+    return getattr(home, attribute), cache() if cache else None
