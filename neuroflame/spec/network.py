@@ -137,7 +137,10 @@ class NetworkSpec(Spec):
                 )
         if isinstance(net.K, dict):
             _known(net.K, set(self.populations), "connectivity.K", "population")
-        if net.K is not None and all(p.kind == "all_to_all" for p in self.pairs) and self.J:
+        drawn = any(pair.kind == "sparse" for pair in self.pairs)
+        if net.seed and not drawn:
+            raise SpecError("has no effect where nothing is drawn", got=net.seed, path="connectivity.seed")
+        if net.K is not None and not drawn and self.J:
             raise SpecError("has no effect on all_to_all connectivity", got=net.K, path="connectivity.K")
         kappa = getattr(net.profile, "kappa", None)
         if isinstance(kappa, dict):
