@@ -34,8 +34,8 @@ class Resources:
 class Feed(ABC):
     """Where a backend gets tiles and takes what became of them.
 
-    It is called from one thread. A tile is named by its reference, a short text, until `finished` or `lost` is
-    called for it; what is lost may be handed out again, under the same name or in smaller tiles.
+    It is called from one thread. A tile is named by its reference, a short text, until `finished` or `lost`
+    is called for it; what is lost may be handed out again, under the same name or in smaller tiles.
     """
 
     @property

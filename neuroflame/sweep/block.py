@@ -19,8 +19,8 @@ class Block:
     """The points of some consecutive assignments.
 
     Points are ordered by their structural values, then by graph, then by assignment, initial condition and
-    seed, so that points that can share a tile are neighbours. A sweep whose points are known beforehand is one
-    block; a search that learns makes a block of each batch.
+    seed, so that points that can share a tile are neighbours. A sweep whose points are known beforehand is
+    one block; a search that learns makes a block of each batch.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class Block:
         )
 
     def trial_of(self, ranks: Array) -> Array:
-        """Return the number of the assignment, counted from the block's first, of the points at some ranks."""
+        """Return the number of each point's assignment, counted from the block's first."""
         position = ranks if self._order is None else self._order[ranks]
         return np.asarray(position // self._repeat.count)
 
@@ -84,7 +84,7 @@ class Block:
         )
 
     def _sorted(self) -> tuple[Array | None, Array]:
-        """Return the points' positions in the order of the plan (None if unchanged), and the groups' bounds."""
+        """Return the points' positions in the plan's order (None if unchanged), and the groups' bounds."""
         count, total = self._repeat.count, len(self)
         code = np.zeros(self._trials, dtype=np.int64)
         for path in self._structural:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from neuroflame.errors import BackendError
+from neuroflame.sweep.asks import ask_name, assignments_from, write_ask
 from neuroflame.sweep.backend import Backend, Feed
 from neuroflame.sweep.block import Block
 from neuroflame.sweep.cost import CostModel
@@ -20,7 +21,7 @@ from neuroflame.sweep.points import Array, Assignments, size_of
 from neuroflame.sweep.progress import Progress, Rate, Status
 from neuroflame.sweep.search import KnownSearch, make_search
 from neuroflame.sweep.tiles import Tile, TileQueue, make_tile
-from neuroflame.sweep.worker import Job, TileResult, ask_name, assignments_from, publish, write_ask
+from neuroflame.sweep.worker import Job, TileResult, publish
 
 if TYPE_CHECKING:
     from neuroflame.spec.sweep import SweepSpec
@@ -34,8 +35,8 @@ _TELL_EVERY_S = 0.5
 class Controller(Feed):
     """Hands out the tiles of what is planned and not yet on disk.
 
-    A sweep whose points are known is one block of points. A search that learns gives a block for each batch: it
-    is written into the store, run, told, and only then is the next asked for.
+    A sweep whose points are known is one block of points. A search that learns gives a block for each batch:
+    it is written into the store, run, told, and only then is the next asked for.
 
     Parameters
     ----------
@@ -96,7 +97,7 @@ class Controller(Feed):
         self._count(tile, result.failed, result.diverged)
 
     def lost(self, ref: str, reason: str) -> None:
-        """Take note of a tile whose worker died, more than once: its halves are tried; a point alone has failed."""
+        """Take note of a tile whose workers died: its halves are tried; a point alone has failed."""
         tile = self._flying.pop(ref.partition(":")[0], None)
         if tile is None or self._block is None:
             return

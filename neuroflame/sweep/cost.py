@@ -38,7 +38,7 @@ def neuron_steps(network: NetworkSpec) -> float:
 
 
 def point_bytes(spec: SweepSpec) -> int:
-    """Return the memory of a point in a running tile: in proportion to neurons, whatever the number of steps."""
+    """Return the memory of a point in a running tile: proportional to neurons, not to steps."""
     network = spec.network
     series = 2 * _SAMPLES * len(network.populations) * 4 if spec.keeps_traces else 0
     return network.size * _CELL_BYTES + series
@@ -57,8 +57,9 @@ def free_bytes() -> int:
 class CostModel:
     """Says how many points the next tile should have.
 
-    A tile takes a + b·points seconds; a is large where each step of a program costs the same for few points as
-    for many. Both are fitted to the last tiles, in which sizes are varied as far as is needed to tell them apart.
+    A tile takes a + b·points seconds; a is large where each step of a program costs the same for few points
+    as for many. Both are fitted to the last tiles, in which sizes are varied as far as is needed to tell them
+    apart.
 
     Parameters
     ----------
@@ -81,7 +82,7 @@ class CostModel:
         self._most = max(1, min(_LARGEST, int(memory / self.point_bytes)))
 
     def observe(self, points: int, seconds: float, *, first: bool = False) -> None:
-        """Learn from a finished tile; a worker's first, which also compiles, counts until there is a better one."""
+        """Learn from a finished tile; a worker's first, which compiles too, counts until there are others."""
         if first and not self._rough:
             return
         if self._rough and not first:

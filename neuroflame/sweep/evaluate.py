@@ -127,7 +127,7 @@ def evaluate(
 
 
 def _same_for_all(error: SimulationError, others: Sequence[MeasuredLike | str]) -> None:
-    """Raise the error if every other point of the tile failed with it too: then it is not about the points."""
+    """Raise the error if every other point of the tile failed with it too: it is not about the points."""
     if all(other == _text(error) for other in others):
         raise error
 

@@ -72,4 +72,4 @@ def mean_by_trial(trial: Array, values: Array) -> Array:
     good = np.isfinite(values)
     count = np.bincount(trial, weights=good)
     total = np.bincount(trial, weights=np.where(good, values, 0.0))
-    return np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)

@@ -145,8 +145,8 @@ def duration(seconds: float) -> str:
 def _describe(axis: ResolvedAxis) -> str:
     unit = f" {axis.unit}" if axis.unit else ""
     if axis.levels is None:
-        scale = ", logarithmic" if axis.log else ""
-        return f"{axis.path}  {axis.low:g} to {axis.high:g}{unit}{', whole numbers' if axis.integer else ''}{scale}"
+        kind = (", whole numbers" if axis.integer else "") + (", logarithmic" if axis.log else "")
+        return f"{axis.path}  {axis.low:g} to {axis.high:g}{unit}{kind}"
     count = len(axis.levels)
     if count <= 4 or axis.text:
         return (

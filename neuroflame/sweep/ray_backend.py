@@ -1,4 +1,4 @@
-"""The backend on Ray: one Tune trial a tile, actors that live on (with `ray_tune`, the only import of ray)."""
+"""The backend on Ray: one Tune trial a tile, actors that live on. With `ray_tune` the only import of ray."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ _QUIET = {
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 _OBJECTS = 200 * 2**20
 _CONNECT_S = 5.0
+_LONGEST_FOLDER = 40  # Ray adds some 60 characters, a socket's path may have 107
 
 
 class RayBackend(Backend):
@@ -57,8 +58,8 @@ class RayBackend(Backend):
         local = self._address is None
         self._set_environment({**_QUIET, **(_own_token() if local else {})})
         logging.getLogger("ray").setLevel(logging.ERROR)
+        self._scratch = tempfile.mkdtemp(prefix="nf-")
         self._connect()
-        self._scratch = tempfile.mkdtemp(prefix="neuroflame-tune-")
         return self._shared_out()
 
     def run(self, job: Job, feed: Feed) -> None:
@@ -105,7 +106,7 @@ class RayBackend(Backend):
         }
         if self._address is None:
             own = {"address": "local", "num_cpus": os.cpu_count(), "object_store_memory": _OBJECTS}
-            options.update(own, include_dashboard=False)
+            options.update(own, include_dashboard=False, **self._own_folder())
         else:
             options["address"] = self._address
         try:
@@ -117,6 +118,11 @@ class RayBackend(Backend):
             remedy = "try --backend inline" if self._address is None else "check --address, and RAY_AUTH_MODE"
             raise BackendError(f"{where}: {_first_line(error)}", got=self._address, remedy=remedy) from error
         self._started = True
+
+    def _own_folder(self) -> dict[str, str]:
+        """Return where a Ray of our own puts its sockets and logs; its default if the path is too long."""
+        folder = os.path.join(self._scratch or "", "ray")
+        return {"_temp_dir": folder} if len(folder) <= _LONGEST_FOLDER else {}
 
     def _shared_out(self) -> Resources:
         """Divide the cluster among actors."""
@@ -148,7 +154,7 @@ class RayBackend(Backend):
 
 
 def _own_token() -> dict[str, str]:
-    """Return the settings of a Ray that only this process and its children may talk to; nothing is put on disk."""
+    """Return the settings of a Ray that only this process and its children may talk to."""
     if os.environ.get("RAY_AUTH_MODE") is not None:
         return {}
     return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}

@@ -104,7 +104,7 @@ class TileSearcher(Searcher):
         super().__init__()
         self._key = key
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+    def suggest(self, trial_id: str) -> Any:
         """Return the config of the next trial, None to be asked later, or that there will be none."""
         feed = _FEEDS[self._key]
         ref = feed.next()
@@ -158,8 +158,8 @@ class TileScheduler(FIFOScheduler):
     """First in, first out, without losing actors on the way.
 
     Tune's own FIFO lets a finishing actor take over a trial that waits for another actor, and kills that one
-    while it starts; and it drops idle actors when no trial is staged. So: the cache may keep as many actors as
-    run at once; and the trial to run is the first pending one without an actor.
+    while it starts; and it drops idle actors when no trial is staged. So: the cache may keep as many actors
+    as run at once; and the trial to run is the first pending one without an actor.
     """
 
     def __init__(self, actors: int) -> None:
@@ -177,6 +177,7 @@ class TileScheduler(FIFOScheduler):
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
         """Return the first pending trial that no actor is assigned to."""
         inner = _inner(tune_controller)
+        trial: Trial
         for trial in inner._pending_trials_list:
             if trial in inner._pending_trials and trial not in inner._trial_to_actor:
                 return trial

@@ -163,7 +163,7 @@ def resume(
     address: str | None = None,
     progress: Progress | None = None,
 ) -> Outcome:
-    """Go on with the sweep of a directory; ``overrides`` may change where and how it runs (``compute.actors``)."""
+    """Go on with the sweep of a directory; overrides may change where and how (``compute.actors``)."""
     spec = spec_of(SweepStore.open(out).manifest, file=out)
     if overrides:
         spec = SweepSpec.parse(override(spec.to_dict(), overrides))

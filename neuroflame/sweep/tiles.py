@@ -69,7 +69,7 @@ def _from_ranges(text: str) -> Array:
 
 
 class TileQueue:
-    """Cuts what is pending of a block into tiles, one at a time, so that their size can follow what was measured.
+    """Cuts what is pending of a block into tiles, one at a time, so that sizes can follow what is measured.
 
     Every pending point is in exactly one tile; no tile crosses groups; points keep their order.
 

@@ -8,21 +8,19 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from neuroflame.columns import Column
-from neuroflame.errors import StoreError
 from neuroflame.spec.sweep import SweepSpec
 from neuroflame.store import SweepStore
-from neuroflame.sweep.block import Block
+from neuroflame.sweep.asks import asked_block
 from neuroflame.sweep.evaluate import Measure, Rows, evaluate, objective
 from neuroflame.sweep.planner import known_block
-from neuroflame.sweep.points import Assignments, Points, dtype_of, point_columns, size_of
 from neuroflame.sweep.search import KnownSearch, make_search
 from neuroflame.sweep.tiles import Tile, parse_ref
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from neuroflame.sweep.block import Block
+    from neuroflame.sweep.points import Points
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,7 @@ class TileResult:
 class Worker:
     """Runs tiles of one sweep: simulates, publishes the fragment, and only then reports.
 
-    Made cheaply; the heavy libraries are imported, and connectivity and compiled code made, at the first tile.
+    Made cheaply: heavy libraries are imported, connectivity drawn and code compiled at the first tile.
     """
 
     def __init__(self, job: Job) -> None:
@@ -157,50 +155,6 @@ class Worker:
                 block = asked_block(spec, store, tile.block)
             self._held = (tile.block, block)
         return block.points(tile.ranks)
-
-
-def asked_block(spec: SweepSpec, store: SweepStore, number: int) -> Block:
-    """Return the block of a batch that a search asked for, as the store has it."""
-    data = store.read_asks().get(ask_name(number))
-    if data is None:
-        raise StoreError("a batch of the search is not in the store", got=ask_name(number), file=store.uri)
-    return Block(spec, *assignments_from(spec, data))
-
-
-def write_ask(spec: SweepSpec, store: SweepStore, number: int, assignments: Assignments, first: int) -> None:
-    """Put a batch that a search asked for into the store, before it is handed out.
-
-    There is a row for each assignment; its ``point_id`` is that of the assignment's first point.
-    """
-    count = size_of(assignments)
-    points = Points(
-        np.arange(count),
-        assignments,
-        np.full(count, spec.repeat.graphs[0]),
-        np.full(count, spec.repeat.seeds[0]),
-        np.full(count, spec.repeat.initial_conditions[0], dtype=object),
-    )
-    swept = [column for column in point_columns(spec.axes) if column.name.startswith("point.")]
-    columns = [Column("point_id", "str"), Column("trial", "int", doc="Number of the assignment."), *swept]
-    data = {
-        "point_id": points.ids(),
-        "trial": np.arange(first, first + count),
-        **{f"point.{path}": column for path, column in assignments.items()},
-    }
-    store.write_ask(ask_name(number), columns, data)
-
-
-def assignments_from(spec: SweepSpec, data: Mapping[str, Any]) -> tuple[Assignments, int]:
-    """Return the assignments that an ask holds, and the number of the first."""
-    assignments = {
-        axis.path: np.asarray(data[f"point.{axis.path}"], dtype=dtype_of(axis)) for axis in spec.axes
-    }
-    return assignments, int(data["trial"][0])
-
-
-def ask_name(number: int) -> str:
-    """Return the name of a batch in the store; names are in the order of numbers."""
-    return f"batch-{number:08d}"
 
 
 def publish(store: SweepStore, tile: str, rows: Rows, seconds: float) -> bool:

@@ -20,21 +20,23 @@ class Search(ABC):
 
     Contract
     --------
-    *Numbering.* Assignments are numbered from 0 in the order in which `ask` returns them. `asked` of them have
-    been returned so far; there will be `total` at most.
+    *Numbering.* Assignments are numbered from 0 in the order in which `ask` returns them. `asked` of them
+    have been returned so far; there will be `total` at most.
 
     *Asking.* ``ask(n)`` returns the next assignments, at most n, as columns that the caller owns; how many is
-    told by `asked`. No assignment is returned twice. A search with `needs_results` returns none while an assignment it has returned is
-    untold; another never waits. `done` is true when it will return none any more.
+    told by `asked`. No assignment is returned twice. A search with `needs_results` returns none while an
+    assignment that it has returned is untold; another never waits. `done` is true when it will return none
+    any more.
 
     *Telling.* ``tell(objective)`` gives the objective of the untold assignments, all of them, in their order;
     NaN is an assignment that failed. Searches that need no results ignore it.
 
-    *Determinism.* What is returned depends on the axes, the options and what was told: not on time, machine or
-    process. For a search that needs no results it does not depend on how the asking is split either.
+    *Determinism.* What is returned depends on the axes, the options and what was told: not on time, machine
+    or process. For a search that needs no results it does not depend on how the asking is split either.
 
-    *Replay.* ``replay(assignments, objective)`` on a fresh search has the effect of having asked and been told
-    them: what follows is the same. A search has no other state, nothing of it needs to be saved.
+    *Replay.* ``replay(assignments, objective)``, on a search with nothing untold, has the effect of asking
+    for these and telling their objective: what follows is the same. There is no other state; nothing of a
+    search needs to be saved.
 
     *Threads.* A search has one owner and is not safe to share.
     """

@@ -125,7 +125,8 @@ class Sobol(Stream):
         """Return one line on how the search covers the space and what it costs."""
         text = f"sobol: {self.total:,} evenly spread draws over {_axes(self)}, seed {self.seed}"
         if self.total & (self.total - 1):
-            text += f"; most even at powers of two ({2 ** (self.total.bit_length() - 1):,}, {2 ** self.total.bit_length():,})"
+            above = 2 ** self.total.bit_length()
+            text += f"; most even at powers of two ({above // 2:,}, {above:,})"
         return text
 
 

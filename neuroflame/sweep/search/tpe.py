@@ -26,9 +26,9 @@ _PATIENCE = 50
 class Tpe(Search):
     """Proposes a batch where earlier results were good; the first `startup` assignments are random.
 
-    The study is kept in memory and rebuilt by `replay`. The sampler's generator is seeded anew for each batch,
-    from the seed and the number of the batch's first assignment, so that a rebuilt study goes on like the one
-    that was lost.
+    The study is kept in memory and rebuilt by `replay`. The sampler's generator is seeded anew for each
+    batch, from the seed and the number of the batch's first assignment, so that a rebuilt study goes on like
+    the one that was lost.
 
     Parameters
     ----------
@@ -101,11 +101,12 @@ class Tpe(Search):
     def reach(self) -> str:
         """Return one line on how the search covers the space and what it costs."""
         cost = self.total * (0.02 + 1e-5 * self.total)
-        return (
-            f"tpe: {self.total:,} assignments in batches of {self.batch}, the first {min(self.startup, self.total)} "
-            f"at random, seed {self.seed}; its proposals take about {cost:.0f} s"
-            + ("; slow beyond some thousand assignments" if self.total > 5000 else "")
+        text = (
+            f"tpe: {self.total:,} assignments in batches of {self.batch}, "
+            f"the first {min(self.startup, self.total)} at random, seed {self.seed}; "
+            f"its proposals take about {cost:.0f} s"
         )
+        return f"{text}; slow beyond some thousand assignments" if self.total > 5000 else text
 
     def _propose(self, rng: np.random.Generator) -> tuple[object, ...]:
         """Ask the study for an assignment; one that came before is replaced by a random one."""
@@ -154,9 +155,11 @@ class Tpe(Search):
         found: dict[str, Any] = {}
         for axis in self.axes:
             if axis.levels is None:
-                kind = IntDistribution if axis.integer else FloatDistribution
-                ends = (int(axis.low), int(axis.high)) if axis.integer else (axis.low, axis.high)
-                found[axis.path] = kind(*ends, log=axis.log)
+                found[axis.path] = (
+                    IntDistribution(int(axis.low), int(axis.high), log=axis.log)
+                    if axis.integer
+                    else FloatDistribution(axis.low, axis.high, log=axis.log)
+                )
             elif axis.ordered:
                 found[axis.path] = IntDistribution(0, len(axis.levels) - 1)
             else:

@@ -36,7 +36,7 @@ def from_unit(axis: ResolvedAxis, unit: Array) -> Array:
     else:
         value = low + unit * (high - low)
     value = np.clip(np.rint(value) if axis.integer else value, axis.low, axis.high)
-    return value.astype(dtype_of(axis))
+    return np.asarray(value, dtype=dtype_of(axis))
 
 
 def decode(axes: Sequence[ResolvedAxis], units: Array) -> Assignments:
