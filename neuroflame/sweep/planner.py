@@ -54,11 +54,9 @@ class Plan:
 
     def __str__(self) -> str:
         spec = self.spec
-        repeat = spec.repeat
         lines = [
             f"sweep       {spec.name}",
-            f"points      {self.points:,} = {spec.trials:,} assignments × {len(repeat.graphs)} graphs × "
-            f"{len(repeat.seeds)} seeds × {len(repeat.initial_conditions)} initial conditions",
+            f"points      {self.points:,}{_factors(spec)}",
             f"search      {self.reach}",
         ]
         for kind, structural in (("structural", True), ("batchable", False)):
@@ -140,6 +138,18 @@ def duration(seconds: float) -> str:
     if seconds < 48 * 3600:
         return f"{seconds / 3600:.1f} h"
     return f"{seconds / 86400:.0f} days"
+
+
+def _factors(spec: SweepSpec) -> str:
+    """Return what the number of points is the product of, where it is one."""
+    repeat = spec.repeat
+    kinds = {
+        "graphs": repeat.graphs,
+        "seeds": repeat.seeds,
+        "initial conditions": repeat.initial_conditions,
+    }
+    factors = [f"{len(given)} {kind}" for kind, given in kinds.items() if len(given) > 1]
+    return f" = {' × '.join([f'{spec.trials:,} assignments', *factors])}" if factors else ""
 
 
 def _describe(axis: ResolvedAxis) -> str:

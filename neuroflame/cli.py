@@ -1,0 +1,309 @@
+"""The command line: thin, and light to import, so that it answers at once."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from neuroflame.errors import NeuroflameError, SpecError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from neuroflame.sweep.progress import Progress
+    from neuroflame.sweep.running import Outcome
+
+DONE, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments without the program's name; by default those of the process.
+    """
+    try:
+        arguments = make_parser().parse_args(argv)
+    except SystemExit as stop:  # argparse has told what was wrong, or what was asked for
+        return int(stop.code or 0)
+    command: Callable[[argparse.Namespace], int] = arguments.command
+    try:
+        return command(arguments)
+    except NeuroflameError as error:
+        return _complain(str(error), error.exit_code, debug=arguments.debug)
+    except KeyboardInterrupt:
+        return _complain("interrupted", INTERRUPTED)
+    except BrokenPipeError:  # the reader of our output has gone
+        sys.stdout = None  # type: ignore[assignment]
+        return DONE
+    except Exception as error:
+        if arguments.debug:
+            raise
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        return _complain(
+            f"{text} (a fault of NeuroFlame's: run again with --debug for its traceback)", BAD_INPUT
+        )
+
+
+def _complain(text: str, code: int) -> int:
+    print(f"neuroflame-sweep: {text}", file=sys.stderr)
+    return code
+
+
+# --- commands ---------------------------------------------------------------------------------------------
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run a sweep, or what is left of it."""
+    from neuroflame.sweep.running import default_directory, start
+
+    spec = _sweep(arguments)
+    out = arguments.out or default_directory(spec)
+    outcome = start(
+        spec, out, backend=arguments.backend, address=arguments.address, progress=_progress(arguments)
+    )
+    return _tell(outcome, arguments)
+
+
+def resume(arguments: argparse.Namespace) -> int:
+    """Go on with a sweep that was stopped."""
+    from neuroflame.sweep.running import resume as go_on
+
+    outcome = go_on(
+        arguments.directory,
+        overrides=_compute(arguments),
+        backend=arguments.backend,
+        address=arguments.address,
+        progress=_progress(arguments),
+    )
+    return _tell(outcome, arguments)
+
+
+def status(arguments: argparse.Namespace) -> int:
+    """Tell how far a sweep is."""
+    from neuroflame.sweep.inspect import describe
+
+    print(describe(arguments.directory))
+    return DONE
+
+
+def plan(arguments: argparse.Namespace) -> int:
+    """Tell what a sweep will do, and run nothing."""
+    from neuroflame.sweep.planner import make_plan
+
+    print(make_plan(_sweep(arguments)))
+    return DONE
+
+
+def validate(arguments: argparse.Namespace) -> int:
+    """Check network and sweep files, and run nothing."""
+    from neuroflame.sweep.inspect import check_file
+
+    worst = DONE
+    for file in arguments.files:
+        try:
+            print(f"{file}: {check_file(file, _assignments(arguments))}")
+        except NeuroflameError as error:
+            worst = max(worst, _complain(str(error), error.exit_code, debug=arguments.debug))
+    return worst
+
+
+def best(arguments: argparse.Namespace) -> int:
+    """Print the best points of a sweep."""
+    from neuroflame.sweep.inspect import best_points
+
+    print(best_points(arguments.directory, arguments.by, arguments.number, smallest=arguments.smallest))
+    return DONE
+
+
+def report(arguments: argparse.Namespace) -> int:
+    """Draw the figures of a sweep and write its page."""
+    _report(arguments.directory, arguments.out)
+    return DONE
+
+
+# --- what commands share ----------------------------------------------------------------------------------
+
+
+def _assignments(arguments: argparse.Namespace) -> dict[str, Any]:
+    from neuroflame.spec.loading import parse_assignment
+
+    return dict(parse_assignment(text) for text in arguments.set or ())
+
+
+def _compute(arguments: argparse.Namespace) -> dict[str, Any]:
+    names = ("actors", "tile", "device", "executor")
+    given = {f"compute.{name}": getattr(arguments, name) for name in names}
+    return {path: value for path, value in given.items() if value is not None}
+
+
+def _sweep(arguments: argparse.Namespace) -> Any:
+    from neuroflame.spec.overrides import load_sweep
+
+    spec = load_sweep(arguments.sweep, {**_assignments(arguments), **_compute(arguments)})
+    if spec.answer is not None:
+        from neuroflame.report import parse_condition
+
+        try:
+            parse_condition(spec.answer.where)
+        except SpecError as error:
+            error.path = "answer.where"
+            raise error.located(file=arguments.sweep) from None
+    return spec
+
+
+def _progress(arguments: argparse.Namespace) -> Progress:
+    from neuroflame.sweep import progress
+
+    if arguments.quiet:
+        return progress.Progress()
+    return progress.LiveProgress() if sys.stderr.isatty() else progress.PlainProgress()
+
+
+def _tell(outcome: Outcome, arguments: argparse.Namespace) -> int:
+    """Say where the results are and what they are in a line."""
+    failed = outcome.status.failed
+    if not arguments.quiet:
+        print(f"table   {outcome.uri}")
+        if not arguments.no_report:
+            _report(outcome.uri, None)
+    if failed:
+        _complain(
+            f"{failed:,} of {outcome.status.total:,} points failed: see column error of {outcome.uri}",
+            SOME_FAILED,
+        )
+    return SOME_FAILED if failed else DONE
+
+
+def _report(directory: str, out: str | None) -> None:
+    from neuroflame.report import build_report
+
+    found = build_report(directory, out)
+    for i, path in enumerate(found.figures.values()):
+        print(f"{'figures' if i == 0 else '':<8}{path}")
+    print(f"report  {found.page}")
+    print(found.answer)
+
+
+# --- arguments --------------------------------------------------------------------------------------------
+
+
+class _Parser(argparse.ArgumentParser):
+    """Complains on one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(BAD_INPUT, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+class _Version(argparse.Action):
+    """Prints the version."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        import neuroflame
+
+        print(f"neuroflame-sweep {neuroflame.__version__}")
+        parser.exit()
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    parser = _Parser(
+        prog="neuroflame-sweep",
+        description="Sweep the parameters of recurrent rate networks: a YAML file becomes a labelled table.",
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(
+        name: str, does: Callable[[argparse.Namespace], int], of: str | None = None
+    ) -> argparse.ArgumentParser:
+        about = " ".join((does.__doc__ or "").split())
+        made = commands.add_parser(name, help=about.rstrip("."), description=about)
+        made.set_defaults(command=does)
+        if of == "directory":
+            made.add_argument("directory", metavar="DIR", help="the directory (or URI) that `run` made")
+        elif of == "sweep":
+            made.add_argument("sweep", metavar="SWEEP", help="a sweep file")
+        made.add_argument("--debug", action="store_true", help="show the traceback of an error")
+        return made
+
+    made = command("run", run, "sweep")
+    made.add_argument(
+        "--out",
+        metavar="DIR",
+        help="where the table goes; default runs/<name>; the same sweep in it is resumed",
+    )
+    _add_set(made)
+    _add_compute(made)
+    _add_running(made)
+
+    made = command("resume", resume, "directory")
+    _add_compute(made)
+    _add_running(made)
+
+    command("status", status, "directory")
+
+    made = command("plan", plan, "sweep")
+    _add_set(made)
+    _add_compute(made)
+
+    made = command("validate", validate)
+    made.add_argument("files", metavar="FILE", nargs="+", help="a network file or a sweep file")
+    _add_set(made)
+
+    made = command("best", best, "directory")
+    made.add_argument("--by", metavar="COLUMN", help="the column that counts; default what the search sought")
+    made.add_argument("--smallest", action="store_true", help="small values are good")
+    made.add_argument(
+        "-n", "--number", type=_positive, default=10, metavar="N", help="how many (default %(default)s)"
+    )
+
+    made = command("report", report, "directory")
+    made.add_argument("--out", metavar="FOLDER", help="where figures and page go; default DIR/report")
+    return parser
+
+
+def _add_set(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--set",
+        metavar="PATH=VALUE",
+        action="append",
+        help="change a value of the network (J.EE=8) or of the sweep (search.trials=50); may be repeated",
+    )
+
+
+def _add_compute(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--actors", type=_positive, metavar="N", help="processes that simulate")
+    parser.add_argument("--tile", type=_positive, metavar="N", help="points that are simulated at once")
+    parser.add_argument("--device", metavar="NAME", help="auto, cpu or cuda")
+    parser.add_argument("--executor", metavar="NAME", help="auto, or the name of an executor")
+
+
+def _add_running(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--backend",
+        choices=("ray", "inline"),
+        help="processes of Ray, or this process; default as the sweep says",
+    )
+    parser.add_argument(
+        "--address", metavar="HOST:PORT", help="a running Ray cluster, or auto; default a Ray on this machine"
+    )
+    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    parser.add_argument("--no-report", action="store_true", help="draw no figures at the end")
+
+
+def _positive(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number above 0, got {text!r}")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

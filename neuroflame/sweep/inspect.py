@@ -1,0 +1,98 @@
+"""What the command line tells of files and directories without running anything."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from neuroflame.errors import NeuroflameError, SpecError
+from neuroflame.spec.base import suggestion
+from neuroflame.spec.loading import read_yaml
+from neuroflame.spec.network import load_network
+from neuroflame.spec.overrides import load_sweep
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from neuroflame.spec.sweep import SweepSpec
+
+_SWEEP_KEYS = {"network", "space", "search", "repeat", "measure", "answer", "compute"}
+
+
+def check_file(path: str, overrides: Mapping[str, Any]) -> str:
+    """Return in a line what a network or sweep file describes.
+
+    Raises
+    ------
+    SpecError
+        If it is not valid.
+    """
+    if _SWEEP_KEYS & read_yaml(path).keys():
+        spec = load_sweep(path, overrides)
+        return f"a sweep of {spec.points:,} points ({spec.search.kind} over {_listed(spec)})"
+    network = load_network(path, overrides)
+    sizes = ", ".join(f"{name} {population.size:,}" for name, population in network.populations.items())
+    return f"a network of {network.size:,} neurons ({sizes}), {network.steps:,} steps"
+
+
+def _listed(spec: SweepSpec) -> str:
+    return ", ".join(axis.path for axis in spec.axes) or "nothing"
+
+
+def describe(uri: str) -> str:
+    """Return how far the sweep of a directory is."""
+    from neuroflame.store import open_table
+    from neuroflame.sweep.manifest import spec_of
+
+    table = open_table(uri)
+    spec = spec_of(table.manifest, file=uri)
+    counts = Counter(table.to_pandas(["status"])["status"].tolist() if len(table) else ())
+    done = counts.total()
+    lines = [
+        f"sweep     {spec.name}: {spec.search.kind} over {_listed(spec)}",
+        f"points    {done:,} of {spec.points:,} done ({100 * done / max(1, spec.points):.0f} %)",
+        f"          {counts['diverged']:,} diverged, {counts['failed']:,} failed",
+        f"table     {table.uri}",
+        f"created   {table.manifest.get('created', '?')} by version {table.manifest.get('version', '?')}",
+    ]
+    if done < spec.points:
+        lines.append(f"go on     neuroflame-sweep resume {uri}")
+    return "\n".join(lines)
+
+
+def best_points(uri: str, by: str | None, number: int, *, smallest: bool = False) -> str:
+    """Return the best points of a directory's sweep as lines.
+
+    Parameters
+    ----------
+    uri : str
+        The sweep's directory.
+    by : str or None
+        The column that counts; None for what the search sought.
+    number : int
+        How many.
+    smallest : bool
+        Whether small values are good.
+    """
+    from neuroflame.store import open_table
+
+    table = open_table(uri)
+    search = table.manifest.get("sweep", {}).get("search", {})
+    if by is None:
+        by = search.get("maximise") or search.get("minimise")
+        smallest = smallest or "minimise" in search
+    numeric = [name for name, column in table.columns.items() if column.kind in ("float", "int", "bool")]
+    if by is None:
+        raise NeuroflameError(
+            "must be told what counts", file=uri, remedy=f"--by COLUMN, among {', '.join(numeric[:8])}, …"
+        )
+    if by not in numeric:
+        raise SpecError("is not a numeric column", got=by, file=uri, remedy=suggestion(by, numeric))
+    frame = table.best(by, maximise=not smallest, n=number)
+    if len(frame) == 0:
+        raise NeuroflameError("no point has a value", got=by, file=uri)
+    swept = [name for name in table.columns if name.startswith("point.")]
+    repeats = [name for name in ("graph", "seed", "initial_condition") if frame[name].nunique() > 1]
+    shown = frame[[by, *swept, *repeats, "point_id"]]
+    shown = shown.rename(columns={name: name.removeprefix("point.") for name in swept})
+    return str(shown.to_string(index=False, float_format=lambda value: f"{value:.6g}"))
