@@ -10,7 +10,6 @@ WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-DEMO := runs/ring_attractor
 # Progress bars on a terminal, silence in a log.
 QUIET := $(shell test -t 2 || echo --quiet)
 
@@ -31,11 +30,7 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 demo: $(READY) ## sweep the ring attractor, draw its phase diagram; goes on where it was stopped
-	@if [ -e $(DEMO)/manifest.json ]; then \
-	    $(BIN)/neuroflame-sweep resume $(DEMO); \
-	else \
-	    $(BIN)/neuroflame-sweep run sweeps/ring_attractor.yml --out $(DEMO); \
-	fi
+	@$(BIN)/neuroflame-sweep run sweeps/ring_attractor.yml --out runs/ring_attractor
 
 test: $(READY) ## run the tests, two at a time
 	@$(BIN)/python -m pytest -q -n $(WORKERS) $(ARGS)
