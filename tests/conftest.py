@@ -6,6 +6,11 @@ import os
 import sys
 
 import pytest
+from hypothesis import settings
+
+# The first example may compile a kernel: timing out is pytest-timeout's business.
+settings.register_profile("neuroflame", deadline=None)
+settings.load_profile("neuroflame")
 
 if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
     # Workers share the cores; OpenMP reads this when torch is first imported.
