@@ -1,0 +1,107 @@
+"""Short-term plasticity against its steady state and its exact relaxation."""
+
+import numpy as np
+import pytest
+
+from tests.physics.helpers import build
+
+U, FAC, REC = 0.03, 0.65, 0.2
+
+
+def plastic(rate, *, kind="markram", dt=1e-4, duration=8.0, **stp):
+    """A population held at a rate whose synapses onto another one are plastic."""
+    values = {"kind": kind, "U": U, "tau_fac": FAC, "tau_rec": REC} | stp
+    return build(
+        {
+            "dt": dt,
+            "duration": duration,
+            "populations": {"E": {"size": 2, "tau": 0.0}, "O": {"size": 2, "tau": 0.0}},
+            "J0": {"E": rate},
+            "J": {"OE": 1.0},
+            "stp": {"OE": values},
+            "initial": {"kind": "constant", "rate": {"E": rate}},
+        }
+    )
+
+
+RATES = np.array([0.1, 1.0, 10.0, 100.0])
+
+
+def settled(*, kind="markram", dt=1e-3, **stp):
+    """Return u, x and the transmitted rate at each of `RATES`, after 20 s."""
+    model = plastic(1.0, kind=kind, dt=dt, duration=20.0, **stp)
+    sweep = {"J0.E": RATES, "initial.rate.E": RATES}
+    found = model.simulate(sweep, record=["stp.OE.u", "stp.OE.x", "rates.O"], every=model.spec.steps, pairwise=True)
+    return tuple(found[name][:, -1, 0].to_numpy() for name in ("stp.OE.u", "stp.OE.x", "rates.O"))
+
+
+@pytest.mark.parametrize(("kind", "tolerance"), [("markram", 1e-9), ("markram_exp", 0.06)])
+def test_steady_state(kind, tolerance):
+    """u* = U (1 + τ_f r)/(1 + U τ_f r), x* = 1/(1 + u* τ_r r): exact for markram, up to O(dt r) for the other."""
+    u, x, transmitted = settled(kind=kind)
+    expected = U * (1 + FAC * RATES) / (1 + U * FAC * RATES)
+    resources = 1 / (1 + expected * REC * RATES)
+    np.testing.assert_allclose(u, expected, rtol=tolerance)
+    np.testing.assert_allclose(x, resources, rtol=tolerance)
+    np.testing.assert_allclose(transmitted, expected * resources * RATES, rtol=tolerance)
+
+
+def test_depression_only():
+    u, x, _ = settled(tau_fac=0.0)
+    assert (u == U).all()
+    np.testing.assert_allclose(x, 1 / (1 + U * REC * RATES), rtol=1e-9)
+
+
+def test_facilitation_only():
+    u, x, _ = settled(tau_rec=0.0)
+    assert (x == 1.0).all()
+    np.testing.assert_allclose(u, U * (1 + FAC * RATES) / (1 + U * FAC * RATES), rtol=1e-9)
+
+
+def test_recovery_without_activity_is_exponential():
+    """markram_exp is exact at rate 0; markram converges to it with first order."""
+    errors = []
+    for kind, dt in (("markram_exp", 1e-3), ("markram", 1e-3), ("markram", 5e-4)):
+        model = plastic(0.0, kind=kind, dt=dt, duration=0.1)
+        start = model.simulate(duration=dt, return_state=True)[1]
+        start.x["OE"].fill_(0.4)
+        start.u["OE"].fill_(0.5)
+        steps = round(0.1 / dt)
+        found = model.simulate(record=["stp.OE.u", "stp.OE.x"], initial=start, duration=0.1, every=1)
+        x = float(found["stp.OE.x"][0, steps - 1, 0])
+        u = float(found["stp.OE.u"][0, steps - 1, 0])
+        errors.append((x - (1 - 0.6 * np.exp(-0.1 / REC)), u - (U + (0.5 - U) * np.exp(-0.1 / FAC))))
+    assert np.abs(errors[0]).max() < 1e-12
+    np.testing.assert_allclose(np.array(errors[1]) / np.array(errors[2]), 2.0, rtol=0.02)
+
+
+def test_resources_move_before_utilisation():
+    """One step by hand: x with the old u, then u, then the product of the new ones is transmitted."""
+    dt, rate = 1e-3, 50.0
+    found = plastic(rate, dt=dt, duration=dt).simulate(record=["stp.OE.u", "stp.OE.x", "rates.O"], every=1)
+    x = 1 - dt * U * rate
+    u = U + dt * U * (1 - U) * rate
+    assert float(found["stp.OE.x"][0, 0, 0]) == pytest.approx(x, rel=1e-14)
+    assert float(found["stp.OE.u"][0, 0, 0]) == pytest.approx(u, rel=1e-14)
+    assert float(found["rates.O"][0, 0, 0]) == pytest.approx(u * x * rate, rel=1e-14)
+
+
+def test_several_plastic_pairs_at_once():
+    model = build(
+        {
+            "dt": 1e-3,
+            "duration": 6.0,
+            "populations": {"E": {"size": 2, "tau": 0.0}, "I": {"size": 3, "tau": 0.0}},
+            "J0": {"E": 5.0, "I": 8.0},
+            "J": {"EE": 1e-12, "IE": 1e-12, "EI": -1e-12},
+            "stp": {
+                "EE": {"U": 0.1, "tau_fac": 0.5, "tau_rec": 0.1},
+                "IE": {"U": 0.4, "tau_fac": 0.0, "tau_rec": 0.5},
+                "EI": {"U": 0.2, "tau_fac": 0.3, "tau_rec": 0.0},
+            },
+        }
+    )
+    found = model.simulate(record=["stp.EE.u", "stp.IE.x", "stp.EI.u"], every=6000)
+    assert float(found["stp.EE.u"][0, -1, 0]) == pytest.approx(0.1 * 3.5 / 1.25, rel=1e-4)
+    assert float(found["stp.IE.x"][0, -1, 0]) == pytest.approx(1 / (1 + 0.4 * 0.5 * 5), rel=1e-4)
+    assert float(found["stp.EI.u"][0, -1, 0]) == pytest.approx(0.2 * (1 + 2.4) / (1 + 0.2 * 2.4), rel=1e-4)
