@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+import traceback
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from neuroflame.errors import NeuroflameError, SpecError
@@ -36,19 +38,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _complain(str(error), error.exit_code, debug=arguments.debug)
     except KeyboardInterrupt:
         return _complain("interrupted", INTERRUPTED)
-    except BrokenPipeError:  # the reader of our output has gone
-        sys.stdout = None  # type: ignore[assignment]
+    except BrokenPipeError:  # the reader of our output has gone: do not complain at exit either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     except Exception as error:
-        if arguments.debug:
-            raise
         text = " ".join(f"{type(error).__name__}: {error}".split())
-        return _complain(
-            f"{text} (a fault of NeuroFlame's: run again with --debug for its traceback)", BAD_INPUT
-        )
+        remedy = "" if arguments.debug else " (run again with --debug to see where)"
+        return _complain(f"{text}{remedy}", BAD_INPUT, debug=arguments.debug)
 
 
-def _complain(text: str, code: int) -> int:
+def _complain(text: str, code: int, *, debug: bool = False) -> int:
+    if debug:
+        traceback.print_exc()
     print(f"neuroflame-sweep: {text}", file=sys.stderr)
     return code
 

@@ -159,7 +159,8 @@ class SweepSpec(Spec):
         try:
             return {**data, "network": network.with_values(changes)}
         except SpecError as error:
-            named = any(f"{error.path}.".startswith(f"{path}.") for path in changes)
+            at = f"{error.path}."
+            named = any(at.startswith(f"{path}.") or f"{path}.".startswith(at) for path in changes)
             error.path = f"{'set' if named else 'network'}.{error.path}" if error.path else "set"
             raise
 

@@ -72,6 +72,10 @@ class Backend(ABC):
     """
 
     @abstractmethod
+    def check(self) -> None:
+        """Raise BackendError at once if it is clear that `open` would fail; anything else is left to it."""
+
+    @abstractmethod
     def open(self) -> Resources:
         """Take hold of the machines.
 

@@ -10,6 +10,9 @@ from neuroflame.sweep.worker import Job, Worker
 class InlineBackend(Backend):
     """Runs tiles in this process, with all its threads."""
 
+    def check(self) -> None:
+        """Do nothing: this process is there."""
+
     def open(self) -> Resources:
         """Take hold of the machines."""
         return Resources(actors=1, cuda=False, about="this process")

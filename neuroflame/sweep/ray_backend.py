@@ -53,6 +53,11 @@ class RayBackend(Backend):
         self._bundle: dict[str, float] = {}
         self._actors = 1
 
+    def check(self) -> None:
+        """Raise BackendError where nobody answers at the address: Ray would try for a minute."""
+        if self._address is not None:
+            _check_reachable(self._address)
+
     def open(self) -> Resources:
         """Take hold of the machines."""
         local = self._address is None
@@ -84,20 +89,21 @@ class RayBackend(Backend):
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+        if self._environment:
+            _forget_token()
         self._environment = {}
 
     def _set_environment(self, values: dict[str, str]) -> None:
         for name, value in values.items():
             self._environment.setdefault(name, os.environ.get(name))
             os.environ[name] = value
+        _forget_token()
 
     def _connect(self) -> None:
         import ray
 
         if ray.is_initialized():
             raise BackendError("Ray is in use in this process already", remedy="call ray.shutdown() first")
-        if self._address is not None:
-            _check_reachable(self._address)
         threads = str(max(1, int(self._compute.cpus_per_actor)))
         options: dict[str, Any] = {
             "logging_level": "ERROR",
@@ -160,8 +166,18 @@ def _own_token() -> dict[str, str]:
     return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
 
 
+def _forget_token() -> None:
+    """Let Ray look at the environment again: it keeps the token and the mode that it has seen."""
+    try:
+        from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]
+    except ImportError:  # a version without tokens
+        return
+    Config.initialize("")
+    AuthenticationTokenLoader.instance().reset_cache()
+
+
 def _check_reachable(address: str) -> None:
-    """Raise BackendError at once where Ray would try for a minute."""
+    """Raise BackendError unless something listens at an address."""
     if address == "auto":
         return
     if "://" in address:

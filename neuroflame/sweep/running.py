@@ -20,7 +20,7 @@ from neuroflame.sweep.backend import Backend
 from neuroflame.sweep.controller import Controller
 from neuroflame.sweep.manifest import check_same, make_manifest, spec_of
 from neuroflame.sweep.progress import Progress, Status
-from neuroflame.sweep.worker import Job
+from neuroflame.sweep.worker import MEASURE, Job
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -53,6 +53,7 @@ def run_sweep(
     backend: str | Backend | None = None,
     address: str | None = None,
     progress: Progress | None = None,
+    measure: str = MEASURE,
 ) -> Table:
     """Run a sweep, or what is left of it, and return its table.
 
@@ -70,6 +71,8 @@ def run_sweep(
         A running Ray cluster.
     progress : Progress, optional
         Is told how far the sweep is.
+    measure : str
+        Module and name of what simulates points, called like `neuroflame.core.measure.measure_points`.
 
     Returns
     -------
@@ -93,7 +96,7 @@ def run_sweep(
     """
     spec = read_sweep(sweep, overrides)
     where = os.fspath(out) if out is not None else default_directory(spec)
-    outcome = start(spec, where, backend=backend, address=address, progress=progress)
+    outcome = start(spec, where, backend=backend, address=address, progress=progress, measure=measure)
     return open_table(outcome.uri)
 
 
@@ -121,6 +124,7 @@ def start(
     backend: str | Backend | None = None,
     address: str | None = None,
     progress: Progress | None = None,
+    measure: str = MEASURE,
 ) -> Outcome:
     """Run a sweep in a directory; if the directory holds the same sweep, go on with it.
 
@@ -131,6 +135,8 @@ def start(
     Interrupted
         If the user stopped it.
     """
+    machine = make_backend(spec.compute, backend, address)
+    machine.check()
     store, resumed = _open(spec, out)
     tell = progress or Progress()
     if resumed:
@@ -138,8 +144,13 @@ def start(
     controller = Controller(spec, store, tell)
     if controller.done:
         return Outcome(store.uri, controller.status(), resumed)
-    machine = make_backend(spec.compute, backend, address)
-    job = Job({**spec.to_dict()}, store.uri, threads=_threads(spec, machine), device=spec.compute.device)
+    job = Job(
+        spec.to_dict(),
+        store.uri,
+        threads=_threads(spec, machine),
+        device=spec.compute.device,
+        measure=measure,
+    )
     _record(store, "start", controller.status(), backend=type(machine).__name__)
     try:
         with _stopped_like_ctrl_c():

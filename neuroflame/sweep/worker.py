@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from neuroflame.sweep.block import Block
     from neuroflame.sweep.points import Points
 
+MEASURE = "neuroflame.core.measure:measure_points"
+
 
 @dataclass(frozen=True)
 class Job:
@@ -45,7 +47,7 @@ class Job:
     uri: str
     threads: int | None = None
     device: str = "auto"
-    measure: str = "neuroflame.core.measure:measure_points"
+    measure: str = MEASURE
 
 
 @dataclass(frozen=True)
