@@ -20,6 +20,7 @@ from neuroflame.sweep.planner import known_block
 from neuroflame.sweep.points import Array, Assignments, size_of
 from neuroflame.sweep.progress import Progress, Rate, Status
 from neuroflame.sweep.search import KnownSearch, make_search
+from neuroflame.sweep.signals import stopped_like_ctrl_c
 from neuroflame.sweep.tiles import Tile, TileQueue, make_tile
 from neuroflame.sweep.worker import Job, TileResult, publish
 
@@ -150,7 +151,8 @@ class Controller(Feed):
             self._rate.start(self._done)
             self.progress.start(self.status())
             try:
-                self._rounds(backend, job)
+                with stopped_like_ctrl_c():
+                    self._rounds(backend, job)
             finally:
                 self.progress.stop()
         return self.status()

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import signal
-import threading
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +20,7 @@ from neuroflame.sweep.progress import Progress, Status
 from neuroflame.sweep.worker import MEASURE, Job
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True)
@@ -153,8 +150,7 @@ def start(
     )
     _record(store, "start", controller.status(), backend=type(machine).__name__)
     try:
-        with _stopped_like_ctrl_c():
-            status = controller.run(machine, job)
+        status = controller.run(machine, job)
     except KeyboardInterrupt:
         status = controller.status()
         _record(store, "interrupted", status)
@@ -232,20 +228,3 @@ def _record(store: SweepStore, event: str, status: Status, **more: Any) -> None:
             **more,
         },
     )
-
-
-@contextmanager
-def _stopped_like_ctrl_c() -> Iterator[None]:
-    """Let SIGTERM, which batch systems send, do what Ctrl-C does."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
