@@ -34,6 +34,6 @@ def statistics(network: NetworkSpec, measure: Iterable[str]) -> list[str]:
             for population in network.populations:
                 name = pattern.format(population)
                 names.append(name)
-                if kind == "bump" and network.stimuli:
+                if kind == "bump" and network.stimuli and not name.endswith(".trend"):
                     names.extend(f"{name}.{epoch}" for epoch in _IN_EPOCHS)
     return names

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from functools import cached_property
+from itertools import islice, product
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -22,6 +23,7 @@ from neuroflame.spec.search import GridSearch, SearchSpec, TpeSearch
 InitialCondition = Literal["network", "cold", "hot", "cued"]
 _MOST_POINTS = 10**8
 _TRACED_POINTS = 2000
+_MOST_CORNERS = 64
 
 
 class Repeat(Spec):
@@ -208,20 +210,36 @@ class SweepSpec(Spec):
         return self
 
     def _check_ends(self, axis: ResolvedAxis) -> None:
-        others = any(other.structural for other in self.axes if other is not axis)
+        """Raise SpecError if a value of an axis is not allowed, whatever the other structural axes are."""
+        others = [other for other in self.axes if other.structural and other is not axis]
+        corners = list(islice(product(*(other.ends for other in others)), _MOST_CORNERS))
         for value in axis.ends:
-            try:
-                self.network.with_values({axis.path: value})
-            except SpecError as error:
-                # A conflict with another value is no fault where that other value may vary with it.
-                if error.path == axis.path or not others:
-                    rule = (
-                        error.rule
-                        if error.path == axis.path
-                        else f"is not allowed: {error.path} {error.rule}"
+            fault = self._fault({axis.path: value})
+            if fault is None or (
+                others
+                and any(
+                    self._fault(
+                        {axis.path: value, **dict(zip((o.path for o in others), corner, strict=True))}
                     )
-                    got = error.got if error.path == axis.path else value
-                    raise SpecError(rule, got=got, remedy=error.remedy, path=f"space.{axis.path}") from None
+                    is None
+                    for corner in corners
+                )
+            ):
+                continue
+            own = fault.path == axis.path
+            raise SpecError(
+                fault.rule if own else f"is not allowed: {fault.path} {fault.rule}",
+                got=fault.got if own else value,
+                remedy=fault.remedy,
+                path=f"space.{axis.path}",
+            )
+
+    def _fault(self, values: Mapping[str, Any]) -> SpecError | None:
+        try:
+            self.network.with_values(values)
+        except SpecError as error:
+            return error
+        return None
 
     def _check_column(self, name: str, path: str) -> None:
         known = statistics(self.network, self.measure)

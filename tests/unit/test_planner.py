@@ -1,0 +1,143 @@
+"""Tiles, their cost, and the plan."""
+
+import numpy as np
+import pytest
+
+from neuroflame.sweep.cost import LONGEST_S, TARGET_S, CostModel
+from neuroflame.sweep.planner import duration, make_plan
+from neuroflame.sweep.tiles import GRAIN, TileQueue, make_tile, parse_ref
+from tests.unit.test_points import block_of
+from tests.unit.test_sweep_spec import sweep
+
+SPEC = {"space": {"populations.I.size": [10, 20], "J.EE": [1, 2, 3]}, "repeat": {"graphs": 2, "seeds": 2}}
+
+
+def tiles_of(queue, size):
+    found = []
+    while len(queue):
+        found.append(queue.next(size))
+    return found
+
+
+@pytest.mark.parametrize("size", [1, 4, 5, 1000])
+def test_tiles_stay_within_their_group(size):
+    block = block_of(sweep(**SPEC))
+    tiles = tiles_of(TileQueue(block), size)
+    assert np.concatenate([tile.ranks for tile in tiles]).tolist() == list(range(len(block)))
+    for tile in tiles:
+        group = np.searchsorted(block.bounds, tile.ranks, side="right")
+        assert len(set(group.tolist())) == 1
+        assert len(tile) <= size
+
+
+def test_only_what_is_pending_is_in_a_tile():
+    block = block_of(sweep(**SPEC))
+    pending = np.arange(len(block)) % 3 == 0
+    tiles = tiles_of(TileQueue(block, 0, pending), 4)
+    assert np.concatenate([tile.ranks for tile in tiles]).tolist() == np.flatnonzero(pending).tolist()
+
+
+def test_an_exhausted_queue_says_so():
+    with pytest.raises(IndexError):
+        TileQueue(block_of(sweep()), 0, np.zeros(2, dtype=bool)).next(1)
+
+
+def test_the_name_of_a_tile_is_that_of_its_points():
+    block = block_of(sweep(**SPEC))
+    whole, same, other = (make_tile(block, 0, np.arange(*ends)) for ends in [(0, 4), (0, 4), (0, 5)])
+    assert whole.id == same.id != other.id
+    more = block_of(sweep(**{**SPEC, "compute": {"actors": 7}}))
+    assert make_tile(more, 0, np.arange(4)).id == whole.id
+
+
+@pytest.mark.parametrize("ranks", [[0], [3, 4, 5], [0, 2, 3, 9], list(range(1000))])
+def test_a_reference_tells_the_points(ranks):
+    tile = make_tile(block_of(sweep(space={"J.EE": {"from": 0, "to": 1, "num": 1000}})), 3, np.array(ranks))
+    back = parse_ref(tile.ref)
+    assert (back.id, back.block, back.ranks.tolist()) == (tile.id, 3, ranks)
+    assert len(tile.ref) < 60
+
+
+def test_a_size_that_is_given_is_kept():
+    cost = CostModel(sweep(compute={"tile": 7}), actors=2)
+    cost.observe(7, 100.0)
+    assert cost.size(1000) == 7
+
+
+def run_model(start, slope, *, points=10**7, actors=2):
+    """Return the sizes that the model chooses where a tile takes start + slope·points seconds."""
+    cost, sizes = CostModel(sweep(), actors), []
+    while points > 0:
+        size = min(cost.size(points), points)
+        sizes.append(size)
+        points -= size
+        cost.observe(size, start + slope * size, first=len(sizes) <= actors)
+        if len(sizes) > 60:
+            break
+    return sizes
+
+
+@pytest.mark.parametrize("slope", [0.001, 0.01, 0.1])
+def test_tiles_come_to_take_the_time_aimed_at(slope):
+    settled = run_model(0.0, slope)[15:30]
+    assert all(0.5 * TARGET_S < size * slope < 2.5 * TARGET_S for size in settled)
+
+
+def test_tiles_grow_where_points_cost_little_beside_the_tile():
+    settled = run_model(5.0, 0.01)[15:30]
+    assert all(5.0 + 0.01 * size <= 1.3 * LONGEST_S for size in settled)
+    assert min(settled) > 1000  # of 400 points a tile would be overhead for the most part
+
+
+def test_sizes_are_whole_grains_but_for_the_last():
+    sizes = run_model(0.0, 0.01, points=5000)
+    assert sum(sizes) == 5000
+    assert all(size % GRAIN == 0 for size in sizes if size >= GRAIN)
+
+
+def test_every_actor_gets_a_tile():
+    cost = CostModel(sweep(), actors=4)
+    cost.observe(1000, 0.001)
+    assert cost.size(100) <= 32
+    assert cost.size(8) == 2
+    assert cost.size(1) == 1
+
+
+def test_memory_limits_a_tile():
+    cost = CostModel(sweep(), actors=1)
+    cost.observe(10_000, 1e-4)
+    cost.observe(20_000, 2e-4)
+    cost.shrink(100)
+    assert cost.size(10**6) <= 50
+
+
+def test_plan_tells_what_will_happen():
+    spec = sweep(**SPEC, compute={"tile": 3, "actors": 2})
+    plan = make_plan(spec)
+    assert (plan.points, plan.groups, plan.tiles, plan.tile, plan.actors) == (24, 4, 8, 3, 2)
+    text = str(plan)
+    for word in ("populations.I.size  10, 20", "J.EE  1, 2, 3", "6 assignments × 2 graphs × 2 seeds", "grid"):
+        assert word in text
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        {"kind": "random", "trials": 40},
+        {"kind": "sobol", "trials": 40},
+        {"kind": "tpe", "trials": 40, "batch": 8, "maximise": "bump.E.m1"},
+    ],
+)
+def test_plan_of_sampled_searches(search):
+    plan = make_plan(sweep(space={"J.EE": {"low": 1, "high": 2}}, search=search, repeat={"graphs": 2}))
+    assert plan.points == 80
+    assert search["kind"] in plan.reach
+    assert "J.EE  1 to 2" in str(plan)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (0.5, "a second"), (12.3, "12 s"), (240, "4 min"), (7200, "2.0 h"), (10**6, "12 days")],
+)
+def test_duration(seconds, text):
+    assert duration(seconds) == text
