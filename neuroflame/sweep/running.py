@@ -169,12 +169,13 @@ def resume(
     backend: str | Backend | None = None,
     address: str | None = None,
     progress: Progress | None = None,
+    measure: str = MEASURE,
 ) -> Outcome:
     """Go on with the sweep of a directory; overrides may change where and how (``compute.actors``)."""
     spec = spec_of(SweepStore.open(out).manifest, file=out)
     if overrides:
         spec = SweepSpec.parse(override(spec.to_dict(), overrides))
-    return start(spec, out, backend=backend, address=address, progress=progress)
+    return start(spec, out, backend=backend, address=address, progress=progress, measure=measure)
 
 
 def make_backend(compute: Compute, backend: str | Backend | None, address: str | None = None) -> Backend:

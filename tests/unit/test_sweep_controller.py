@@ -1,0 +1,284 @@
+"""Running and resuming, within one process and with a stand-in for the simulator."""
+
+import math
+import pickle
+
+import numpy as np
+import pytest
+
+from neuroflame.errors import BackendError, Interrupted, StoreError
+from neuroflame.store import SweepStore, open_table
+from neuroflame.sweep.backend import Backend, Resources
+from neuroflame.sweep.controller import Controller
+from neuroflame.sweep.inline import InlineBackend
+from neuroflame.sweep.manifest import differences, git_commit, make_manifest, spec_of
+from neuroflame.sweep.progress import Progress
+from neuroflame.sweep.running import resume, run_sweep, start
+from neuroflame.sweep.tiles import parse_ref
+from neuroflame.sweep.worker import Job, Worker
+from tests.unit.test_sweep_spec import sweep
+
+CHEAP = "tests.e2e.simulators:cheap"
+GRID = {
+    "space": {"J.EE": [1, 2, 3, 4, 5], "populations.I.size": [10, 12]},
+    "repeat": {"graphs": 2, "seeds": 2},
+}
+TPE = {
+    "space": {"J.EE": {"low": 0, "high": 9}, "J0.E": [1, 2, 3]},
+    "repeat": {"graphs": 2},
+    "search": {"kind": "tpe", "trials": 20, "batch": 6, "startup": 6, "maximise": "bump.E.m1"},
+}
+SEARCHES = {
+    "grid": GRID,
+    "random": {**TPE, "search": {"kind": "random", "trials": 20}},
+    "sobol": {**TPE, "search": {"kind": "sobol", "trials": 20}},
+    "tpe": TPE,
+}
+
+
+def run(spec, out, **options):
+    return start(spec, str(out), backend="inline", measure=CHEAP, **options)
+
+
+def rows(out):
+    frame = open_table(str(out)).to_pandas()
+    return [[None if value != value else value for value in row] for row in frame.to_numpy().tolist()]
+
+
+class Stop(Progress):
+    """Stops the sweep like Ctrl-C after some tiles."""
+
+    def __init__(self, after):
+        self.left = after
+
+    def update(self, status):
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("kind", SEARCHES)
+def test_every_point_has_a_row(kind, tmp_path):
+    spec = sweep(**SEARCHES[kind])
+    outcome = run(spec, tmp_path / "out")
+    assert outcome.status.done == outcome.status.total == spec.points == 40
+    frame = open_table(str(tmp_path / "out")).to_pandas()
+    assert len(frame) == 40
+    assert frame["point_id"].is_unique
+    assert frame["point_index"].tolist() == list(range(40))
+    assert (frame["status"] == "ok").all()
+
+
+@pytest.mark.parametrize("kind", SEARCHES)
+@pytest.mark.parametrize("after", [1, 4, 9])
+def test_a_resumed_sweep_equals_an_uninterrupted_one(kind, after, tmp_path):
+    spec = sweep(**SEARCHES[kind], compute={"tile": 3})
+    run(spec, tmp_path / "whole")
+    with pytest.raises(Interrupted, match="resume"):
+        run(spec, tmp_path / "parts", progress=Stop(after))
+    done = len(open_table(str(tmp_path / "parts")))
+    assert 0 < done < 40
+    outcome = resume(str(tmp_path / "parts"), backend="inline", measure=CHEAP)
+    assert outcome.resumed
+    assert outcome.status.restored == done
+    assert rows(tmp_path / "parts") == rows(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("kind", SEARCHES)
+@pytest.mark.parametrize("tile", [1, 7, 400])
+def test_the_size_of_tiles_does_not_matter(kind, tile, tmp_path):
+    run(sweep(**SEARCHES[kind], compute={"tile": tile}), tmp_path / "one")
+    run(sweep(**SEARCHES[kind]), tmp_path / "other")
+    assert rows(tmp_path / "one") == rows(tmp_path / "other")
+
+
+def test_a_lost_fragment_is_computed_again(tmp_path):
+    """Also in the middle of a search that learns: what was asked stays asked."""
+    spec = sweep(**TPE, compute={"tile": 4})
+    run(spec, tmp_path / "out")
+    before = rows(tmp_path / "out")
+    parts = sorted((tmp_path / "out" / "parts").iterdir())
+    for path in (parts[0], parts[3]):
+        path.unlink()
+    outcome = run(spec, tmp_path / "out")
+    assert outcome.status.restored < 40
+    assert rows(tmp_path / "out") == before
+
+
+def test_what_is_complete_is_left_alone(tmp_path):
+    spec = sweep(**GRID)
+    run(spec, tmp_path / "out")
+    names = sorted(path.name for path in (tmp_path / "out" / "parts").iterdir())
+
+    class Unusable(InlineBackend):
+        def open(self):
+            raise AssertionError("nothing is to be run")
+
+    assert start(spec, str(tmp_path / "out"), backend=Unusable()).status.done == 40
+    assert sorted(path.name for path in (tmp_path / "out" / "parts").iterdir()) == names
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({"space": {"J.EE": [1, 2, 3]}}, r"space\.J\.EE\.values is \[1,2\] there and \[1,2,3\] here"),
+        ({"set": {"J.II": -9}}, r"network\.J\.II is -1\.0 there and -9\.0 here"),
+        ({"window": 0.02}, r"window is nothing there and 0\.02 here"),
+        ({"repeat": {"seeds": 2}}, r"repeat\.seeds is \[0\] there and \[0,1\] here"),
+        ({"search": {"kind": "random", "trials": 2}}, r"search\.kind is grid there and random here"),
+        ({"compute": {"precision": "double"}}, r"precision is exact there and double here"),
+    ],
+)
+def test_a_directory_of_another_sweep_is_refused(changes, path, tmp_path):
+    run(sweep(), tmp_path / "out")
+    with pytest.raises(StoreError, match=path):
+        run(sweep(**changes), tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"name": "x"}, {"compute": {"tile": 1}}, {"answer": {"label": "x", "where": "rate.E.mean > 1"}}],
+)
+def test_what_does_not_change_the_table_may_differ(changes, tmp_path):
+    run(sweep(), tmp_path / "out")
+    assert run(sweep(**changes), tmp_path / "out").resumed
+
+
+def test_the_manifest_holds_the_sweep(tmp_path):
+    spec = sweep(**TPE, set={"J.II": -3})
+    manifest = SweepStore.create(tmp_path / "out", make_manifest(spec)).manifest
+    assert spec_of(manifest) == spec
+    assert manifest["points"] == 40
+    assert manifest["network"]["J"]["II"] == -3.0
+    assert manifest["axes"][0] == {
+        "path": "J.EE",
+        "unit": "",
+        "doc": spec.axes[0].doc,
+        "structural": False,
+        "low": 0.0,
+        "high": 9.0,
+        "log": False,
+        "integer": False,
+    }
+    assert manifest["axes"][1]["values"] == [1.0, 2.0, 3.0]
+    assert {"version", "git_commit", "python", "torch", "ray", "seeds", "spec_hash", "created"} <= set(
+        manifest
+    )
+
+
+def test_runs_are_recorded(tmp_path):
+    run(sweep(), tmp_path / "out")
+    events = [record["event"] for record in SweepStore.open(tmp_path / "out").read_records("run")]
+    assert events == ["start", "complete"]
+
+
+def test_bad_points_are_rows_too(tmp_path):
+    spec = sweep(space={"J.EE": [1, 100, 2, 150, 3]})
+    outcome = run(spec, tmp_path / "out")
+    assert outcome.status.failed == 2
+    frame = open_table(str(tmp_path / "out")).to_pandas()
+    assert frame["status"].tolist() == ["ok", "failed", "ok", "failed", "ok"]
+    assert frame["error"].tolist()[1] == "RuntimeError: J.EE is 100"
+    assert math.isnan(frame["rate.E.mean"].tolist()[1])
+    assert run(spec, tmp_path / "out").status.failed == 2
+
+
+def test_a_machine_that_cannot_ends_the_sweep(tmp_path):
+    with pytest.raises(BackendError, match="no such machine"):
+        run(sweep(space={"J.EE": [1, 300]}, compute={"tile": 1}), tmp_path / "out")
+    assert len(open_table(str(tmp_path / "out"))) == 1
+
+
+class Losing(Backend):
+    """Loses the tiles that hold certain values, and once each other tile."""
+
+    def __init__(self, kills, rounds=1):
+        self.kills, self.rounds, self.closed = kills, rounds, 0
+
+    def check(self):
+        pass
+
+    def open(self):
+        return Resources(actors=2, cuda=False, about="a bad place")
+
+    def run(self, job, feed):
+        worker = Worker(job)
+        self.rounds -= 1
+        while not feed.done:
+            ref = feed.next()
+            if ref is None or self.rounds >= 0:  # the first rounds end with a tile in the air
+                return
+            points = worker._points(parse_ref(ref), *worker._prepare())
+            if set(points.values["J.EE"].tolist()) & self.kills:
+                feed.lost(ref, "killed")
+            else:
+                feed.finished(worker.run(ref))
+
+    def close(self):
+        self.closed += 1
+
+
+def test_points_that_kill_their_worker_are_found(tmp_path):
+    levels = [float(i) for i in range(40)]
+    spec = sweep(space={"J.EE": levels})
+    backend = Losing({7.0, 20.0})
+    outcome = start(spec, str(tmp_path / "out"), backend=backend, measure=CHEAP)
+    assert outcome.status.failed == 2
+    frame = open_table(str(tmp_path / "out")).to_pandas()
+    assert frame["point.J.EE"][frame["status"] == "failed"].tolist() == [7.0, 20.0]
+    assert "killed" in frame["error"].dropna().tolist()[0]
+    assert backend.closed == 1
+
+
+def test_workers_that_always_die_end_the_sweep(tmp_path):
+    levels = [float(i) for i in range(4000)]
+    backend = Losing(set(levels))
+    with pytest.raises(BackendError, match="workers keep dying: killed"):
+        start(sweep(space={"J.EE": levels}), str(tmp_path / "out"), backend=backend, measure=CHEAP)
+    assert backend.closed == 1
+
+
+def test_a_backend_that_stops_early_is_noticed(tmp_path):
+    with pytest.raises(BackendError, match="stopped before"):
+        start(sweep(), str(tmp_path / "out"), backend=Losing(set(), rounds=9), measure=CHEAP)
+
+
+def test_run_sweep_takes_a_mapping_a_file_or_a_spec(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    spec = sweep()
+    overrides = {"space.J.EE": [1, 2, 3]}
+    table = run_sweep(spec.to_dict(), overrides=overrides, backend="inline", measure=CHEAP)
+    assert len(table) == 3
+    assert (tmp_path / "runs" / "sweep" / "manifest.json").exists()
+    assert len(run_sweep(spec, tmp_path / "a", backend="inline", measure=CHEAP)) == 2
+    assert len(run_sweep(spec, tmp_path / "b", overrides=overrides, backend="inline", measure=CHEAP)) == 3
+
+
+def test_the_real_simulator(tmp_path):
+    table = run_sweep(sweep(), tmp_path / "out", backend="inline")
+    frame = table.to_pandas()
+    assert (frame["status"] == "ok").all()
+    assert np.isfinite(frame["rate.E.mean"]).all()
+
+
+def test_an_empty_run_tells_nothing_is_left(tmp_path):
+    spec = sweep()
+    run(spec, tmp_path / "out")
+    controller = Controller(spec, SweepStore.open(tmp_path / "out"))
+    assert controller.done
+    assert controller.next() is None
+
+
+def test_jobs_are_plain_data():
+    job = Job(sweep().to_dict(), "x")
+    assert pickle.loads(pickle.dumps(job)) == job
+
+
+def test_differences_are_named():
+    old = {"a": {"b": [1, {"c": 2}]}, "d": 1}
+    assert list(differences(old, {"a": {"b": [1, {"c": 3}]}})) == [("a.b.1.c", 2, 3), ("d", 1, "nothing")]
+    assert list(differences([1], [1, 2])) == [("", [1], [1, 2])]
+
+
+def test_git_commit_outside_of_a_repository(tmp_path):
+    assert git_commit(tmp_path) is None
