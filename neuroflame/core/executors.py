@@ -8,6 +8,7 @@ from neuroflame.core import reference
 from neuroflame.core.program import Program
 from neuroflame.core.recorder import Recorder, Recording, RecordPlan
 from neuroflame.core.state import State
+from neuroflame.core.trajectory.cpu import CpuTrajectoryExecutor
 from neuroflame.errors import SimulationError
 from neuroflame.spec.base import suggestion
 
@@ -39,12 +40,18 @@ class ReferenceExecutor:
         return recorder.finish(reference.run(program, state, steps, recorder))
 
 
-EXECUTORS: tuple[Executor, ...] = (ReferenceExecutor(),)
+REFERENCE = ReferenceExecutor()
+SHORT_RUN = 1000
+"""Steps below which compiling a kernel to look at whole variables costs more than it saves."""
+
+EXECUTORS: tuple[Executor, ...] = (CpuTrajectoryExecutor(), REFERENCE)
 """Fastest first."""
 
 
 def choose(name: str, program: Program, plan: RecordPlan) -> Executor:
     """Return the executor of a name, or for ``auto`` the fastest that can run the program.
+
+    The choice does not depend on the number of points: neither may a point's numbers.
 
     Raises
     ------
@@ -52,6 +59,8 @@ def choose(name: str, program: Program, plan: RecordPlan) -> Executor:
         If there is no such executor, or it cannot run this program.
     """
     reasons = {}
+    if name == "auto" and plan.variables and program.spec.steps < SHORT_RUN:
+        return REFERENCE
     for executor in EXECUTORS:
         if name in {"auto", executor.name}:
             reason = executor.refuses(program, plan)

@@ -47,6 +47,8 @@ class RecordPlan:
         Names of state variables (`State.named`) to keep whole.
     variables_every : int
         Steps between two samples of them.
+    final_state : bool
+        Whether the state at the end is wanted.
     """
 
     windows: tuple[Window, ...] = ()
@@ -54,6 +56,7 @@ class RecordPlan:
     trace_every: int = 0
     variables: tuple[str, ...] = ()
     variables_every: int = 1
+    final_state: bool = False
 
 
 @dataclass(frozen=True)
@@ -122,8 +125,8 @@ class Recording:
         Steps after which the variables were sampled.
     fail_step : Tensor, (P,), int64
         Step at which a lane was seen to have diverged, −1 where it did not.
-    final : State
-        State at the end; undefined values in lanes that diverged.
+    final : State or None
+        State at the end; undefined values in lanes that diverged. None where it was not asked for.
     """
 
     plan: RecordPlan
@@ -181,7 +184,7 @@ class Recorder:
     def finish(self, state: State) -> Recording:
         """Return what was kept."""
         bad = self.fail_step >= 0
-        if bad.any():
+        if self.plan.final_state and bad.any():
             state = state.map(lambda value: torch.where(bad[:, None], torch.full_like(value, torch.nan), value))
         return Recording(
             plan=self.plan,
@@ -192,7 +195,7 @@ class Recorder:
             traces={name: torch.stack(s, dim=1) for name, s in self._traces.items() if s},
             variable_steps=self._variable_steps,
             variables={name: torch.stack(s, dim=1) for name, s in self._variables.items() if s},
-            final=state,
+            final=state if self.plan.final_state else None,
         )
 
     def _check(self, state: State) -> State:

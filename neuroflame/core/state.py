@@ -57,6 +57,16 @@ class State:
                     found[f"stp.{key}.{f.name}" if f.name in {"u", "x"} else f"{f.name}.{key}"] = value
         return found
 
+    def renamed(self, values: dict[str, Tensor], *, step: int) -> State:
+        """Return a state with the tensors of `named`, at a step."""
+        groups = {}
+        for f in fields(self):
+            if f.name != "step":
+                keys = getattr(self, f.name)
+                label = "stp.{}." + f.name if f.name in {"u", "x"} else f.name + ".{}"
+                groups[f.name] = {key: values[label.format(key)] for key in keys}
+        return State(step=step, **groups)
+
     def where(self, mask: Tensor, other: State) -> State:
         """Return this state at the points of the mask, (P,), and the other one elsewhere."""
         groups = {

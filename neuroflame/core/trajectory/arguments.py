@@ -1,0 +1,224 @@
+"""What a kernel is called with: the numbers of a block of lanes, the state, the timetable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from neuroflame.core.connectivity import RingOperator, SparseOperator
+from neuroflame.core.connectivity.base import angles
+from neuroflame.core.program import Program, StimulusProgram
+from neuroflame.core.recorder import RecordPlan, Segment
+from neuroflame.core.state import State
+from neuroflame.core.trajectory.structure import Shape
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Timetable:
+    """The run cut into intervals in which nothing changes.
+
+    Attributes
+    ----------
+    rows : ndarray, (intervals, 6), int64
+        Steps, row of the external input, segment or −1, whether its squares are kept, trace sample or −1, and
+        first step of the segment.
+    inputs : list of int
+        For each row of the external input a step at which it holds.
+    samples : list of int
+        Steps after which traces are sampled.
+    """
+
+    rows: Array
+    inputs: list[int]
+    samples: list[int]
+
+
+def timetable(program: Program, plan: RecordPlan, segments: tuple[Segment, ...], start: int, stop: int) -> Timetable:
+    """Return the intervals between two steps."""
+    changes = program.boundaries()
+    every = plan.trace_every
+    samples = [n for n in range(start + 1, stop + 1) if every and n % every == 0]
+    edges = {start, stop, *changes, *samples, *(e for s in segments for e in (s.start, s.stop))}
+    cuts = sorted(e for e in edges if start <= e <= stop)
+    inputs = sorted({max(c for c in changes if c <= cut) for cut in cuts[:-1]})
+    rows = []
+    for a, b in zip(cuts, cuts[1:], strict=False):
+        segment = next((i for i, s in enumerate(segments) if s.start <= a and b <= s.stop), -1)
+        squared = int(segment >= 0 and segments[segment].temporal)
+        first = max(segments[segment].start, start) + 1 if segment >= 0 else -1
+        sample = samples.index(b) if b in samples else -1
+        rows.append((b - a, inputs.index(max(c for c in changes if c <= a)), segment, squared, sample, first))
+    return Timetable(np.array(rows, dtype=np.int64).reshape(-1, 6), inputs, samples)
+
+
+class Arguments:
+    """Numbers of all points, from which those of a block of lanes are taken.
+
+    Parameters
+    ----------
+    program : Program
+    shape : Shape
+    names : tuple of str
+        Rows of ``par``.
+    modes : int
+        Modes that the tables hold.
+    inputs : list of int
+        Steps at which the rows of the external input hold.
+    """
+
+    def __init__(
+        self, program: Program, shape: Shape, names: tuple[str, ...], modes: int, inputs: list[int]
+    ) -> None:
+        self.program, self.shape = program, shape
+        self.dtype = np.dtype(shape.dtype)
+        values = self._parameters()
+        self._par = self._rows([values[name].reshape(-1) for name in names] or [torch.zeros(1)])
+        self._limit = self._rows([program.number("rate_limit")])
+        external = [self._external(step) for step in inputs]
+        self._ext = self._rows([term for row in external for term in row])
+        self._patterns = {
+            a: torch.stack([self._pattern(step, name) for step in inputs])  # (rows, P, N)
+            for a, (name, population) in enumerate(zip(program.populations, shape.populations, strict=True))
+            if population.patterned
+        }
+        seeds = program.seeds
+        self._keys = torch.stack([seeds & 0xFFFFFFFF, (seeds >> 32) & 0xFFFFFFFF]).numpy()
+        self.tables = [self._table(p.size, modes) for p in program.populations.values()]
+        self.topology = self._topology()
+
+    def block(self, points: Array) -> dict[str, Array]:
+        """Return par, ext, keys, limit and patterns for the points of a block."""
+        found = {
+            "par": self._take(self._par, points),
+            "ext": self._take(self._ext, points),
+            "limit": self._take(self._limit, points),
+            "keys": self._take(self._keys, points),
+        }
+        for a, pattern in self._patterns.items():
+            found[f"pat{a}"] = self._flat(pattern[:, points if pattern.shape[1] > 1 else [0] * len(points)])
+        return found
+
+    def state(self, state: State, points: Array) -> dict[str, Array]:
+        """Return the state of the points of a block, each array flat, [neuron][lane]."""
+        populations = list(self.program.populations)
+        pairs = [pair.name for pair in self.program.pairs]
+        chosen: dict[str, Tensor] = {}
+        for a, name in enumerate(populations):
+            chosen[f"r{a}"], chosen[f"h{a}"] = state.rates[name], state.currents[name]
+            if name in state.slow:
+                chosen[f"g{a}"] = state.slow[name]
+            if name in state.thresholds:
+                chosen[f"q{a}"] = state.thresholds[name]
+        for i, name in enumerate(pairs):
+            if name in state.u:
+                chosen[f"u{i}"], chosen[f"x{i}"] = state.u[name], state.x[name]
+        for j, name in enumerate(self.noise_names()):
+            if name in state.noise:
+                chosen[f"eta{j}"] = state.noise[name]
+        index = torch.as_tensor(points)
+        return {name: self._flat(value[index]) for name, value in chosen.items()}
+
+    def noise_names(self) -> list[str]:
+        """Return the names of the noise sources by population, in the kernel's order."""
+        return [f"{source.name}.{name}" for source in self.program.noise for name in source.amplitude]
+
+    def sizes(self) -> list[int]:
+        """Return the populations' sizes."""
+        return [population.size for population in self.program.populations.values()]
+
+    # --- the pieces -----------------------------------------------------------------------------------------
+
+    def _rows(self, values: list[Tensor]) -> Array:
+        wide = torch.broadcast_tensors(*[v.detach().to(torch.float64).reshape(-1) for v in values])
+        rows: Array = torch.stack(wide).numpy().astype(self.dtype)
+        return rows
+
+    def _take(self, rows: Array, points: Array) -> Array:
+        return np.ascontiguousarray(rows[:, points] if rows.shape[1] > 1 else np.repeat(rows, len(points), axis=1))
+
+    def _flat(self, value: Tensor) -> Array:
+        """Return (…, lanes, N) as flat [… neuron][lane]."""
+        return np.ascontiguousarray(value.numpy().astype(self.dtype, copy=False).swapaxes(-1, -2)).reshape(-1)
+
+    def _table(self, size: int, modes: int) -> Array:
+        order = torch.arange(1, modes + 1, dtype=torch.float64)
+        arguments = angles(size)[:, None] * order
+        return torch.cat([torch.cos(arguments), torch.sin(arguments)], dim=1).numpy().astype(self.dtype).reshape(-1)
+
+    def _parameters(self) -> dict[str, Tensor]:
+        found: dict[str, Tensor] = {}
+        for a, p in enumerate(self.program.populations.values()):
+            found |= {
+                f"decay{a}": p.decay,
+                f"decay_syn{a}": p.decay_syn,
+                f"threshold{a}": p.threshold,
+                f"gain{a}": p.gain,
+                f"rate_max{a}": p.rate_max,
+            }
+            if p.adapt_decay is not None and p.adapt_strength is not None:
+                found |= {f"decay_adapt{a}": p.adapt_decay, f"strength{a}": p.adapt_strength}
+        for i, pair in enumerate(self.program.pairs):
+            weight = pair.weight.double()[:, 0]
+            if isinstance(pair.operator, RingOperator):
+                mean, along, across = pair.operator.rotation(torch.float64)
+                found[f"w{i}_m"] = weight * mean[:, 0]
+                for k in range(along.shape[0]):
+                    found[f"w{i}_a{k}"], found[f"w{i}_b{k}"] = weight * along[k], weight * across[k]
+            else:
+                found[f"w{i}"] = weight
+            if pair.stp is not None:
+                terms = vars(pair.stp)
+                found |= {f"{name}{i}": value for name, value in terms.items()}
+        j = 0
+        for source in self.program.noise:
+            for amplitude in source.amplitude.values():
+                found[f"amplitude{j}"] = amplitude
+                if source.decay is not None:
+                    found[f"decay_noise{j}"] = source.decay
+                j += 1
+        if self.program.nmda is not None:
+            found |= {"ratio": self.program.nmda.ratio, "decay_slow": self.program.nmda.decay}
+        return found
+
+    def _active(self, step: int, name: str) -> list[StimulusProgram]:
+        return [s for s in self.program.stimuli if s.start <= step < s.stop and name in s.targets]
+
+    def _external(self, step: int) -> list[Tensor]:
+        """Return mean, first cosine and first sine of the external input, population by population."""
+        found = []
+        for name, population in self.program.populations.items():
+            mean = population.drive.double()[:, 0]
+            cosine = sine = torch.zeros(1, dtype=torch.float64)
+            for s in self._active(step, name):
+                if s.shape == "cosine":
+                    amplitude, depth, phase = s.amplitude[:, 0], s.width[:, 0], s.phase[:, 0]
+                    mean = mean + amplitude
+                    cosine = cosine + amplitude * depth * torch.cos(phase)
+                    sine = sine + amplitude * depth * torch.sin(phase)
+            found += [mean, cosine, sine]
+        return found
+
+    def _pattern(self, step: int, name: str) -> Tensor:
+        size = self.program.populations[name].size
+        total = torch.zeros(self.program.points, size, dtype=torch.float64)
+        for s in self._active(step, name):
+            if s.shape != "cosine":
+                total = total + s.pattern(size)
+        return total.detach()
+
+    def _topology(self) -> dict[str, Array]:
+        found = {}
+        for i, pair in enumerate(self.program.pairs):
+            if isinstance(pair.operator, SparseOperator):
+                found[f"off{i}"] = pair.operator.offsets.numpy().astype(np.int64)
+                found[f"idx{i}"] = pair.operator.indices.numpy().astype(np.int32)
+        return found
+
+
+Observer = Callable[[int, dict[str, Array]], None]

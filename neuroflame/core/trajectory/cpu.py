@@ -1,0 +1,230 @@
+"""The trajectory executor for CPUs: blocks of 16 points (8 in float64), one core each, from first step to last."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from neuroflame.core.program import Program
+from neuroflame.core.recorder import Recording, RecordPlan, Sums, segments
+from neuroflame.core.state import State
+from neuroflame.core.trajectory.arguments import Arguments, Array, Timetable, timetable
+from neuroflame.core.trajectory.kernels import Kernel, kernel_for
+from neuroflame.core.trajectory.structure import refusal, shape_of
+
+
+class CpuTrajectoryExecutor:
+    """Runs blocks of points through a compiled kernel, as many at once as torch has threads.
+
+    A block's last lanes repeat its last point where points do not fill it; a lane's numbers do not depend on
+    its neighbours or on its place.
+    """
+
+    name = "trajectory"
+
+    def refuses(self, program: Program, plan: RecordPlan) -> str | None:
+        """Return why this executor cannot run the program, None if it can."""
+        if program.device.type != "cpu":
+            return f"it is for CPUs, and the network is on {program.device.type}"
+        return refusal(program)
+
+    def run(self, program: Program, state: State, steps: int, plan: RecordPlan) -> Recording:
+        """Advance the state by a number of steps and return what the plan asks for."""
+        fresh = state.step == 0 and all(not bool(h.any()) for h in (*state.currents.values(), *state.slow.values()))
+        modal = fresh and not plan.final_state and not plan.variables
+        shape = shape_of(program, modal=modal, temporal=bool(plan.temporal))
+        kernel = kernel_for(shape)
+        job = _Job(program, state, plan, kernel, _calls(program, plan, state.step, state.step + steps))
+        job.arguments = Arguments(program, shape, kernel.parameters, kernel.modes, job.inputs)
+        blocks = -(-program.points // kernel.lanes)
+        with ThreadPoolExecutor(max_workers=max(1, min(blocks, torch.get_num_threads()))) as pool:
+            for _ in pool.map(job.block, range(blocks)):
+                pass
+        return job.recording(state.step + steps)
+
+
+def _calls(program: Program, plan: RecordPlan, start: int, stop: int) -> list[tuple[int, int]]:
+    """Return the stretches between the steps at which whole variables are kept."""
+    every = plan.variables_every if plan.variables else 0
+    edges = [start, *(n for n in range(start + 1, stop) if every and n % every == 0), stop]
+    return list(zip(edges, edges[1:], strict=False))
+
+
+@dataclass
+class _Results:
+    failed: Tensor
+    first: list[Tensor]
+    total: list[Tensor]
+    squares: list[Tensor]
+    means: Tensor
+    traces: Tensor
+    variables: dict[str, Tensor]
+    final: dict[str, Tensor]
+
+
+class _Job:
+    """One run: its inputs, and the arrays that the blocks fill."""
+
+    arguments: Arguments
+
+    def __init__(
+        self, program: Program, state: State, plan: RecordPlan, kernel: Kernel, calls: list[tuple[int, int]]
+    ) -> None:
+        self.program, self.start, self.plan, self.kernel = program, state, plan, kernel
+        self.segments = segments(plan)
+        first, last = calls[0][0], calls[-1][1]
+        whole = timetable(program, plan, self.segments, first, last)
+        self.inputs, self.samples = whole.inputs, whole.samples
+        self.calls: list[tuple[int, int, Timetable]] = [
+            (a, b, whole if len(calls) == 1 else timetable(program, plan, self.segments, a, b)) for a, b in calls
+        ]
+        self.variable_steps = [b for _, b in calls if plan.variables and b % plan.variables_every == 0]
+        self.out = self._allocate(state)
+
+    def _allocate(self, state: State) -> _Results:
+        points, dtype = self.program.points, self.program.dtype
+        sizes = [p.size for p in self.program.populations.values()]
+        count = len(self.segments)
+        squares = count if self.plan.temporal else 0
+        named = state.named()
+        return _Results(
+            failed=torch.full((points,), -1, dtype=torch.int64),
+            first=[torch.zeros(count, points, n, dtype=dtype) for n in sizes],
+            total=[torch.zeros(count, points, n, dtype=dtype) for n in sizes],
+            squares=[torch.zeros(squares, points, n, dtype=dtype) for n in sizes],
+            means=torch.zeros(squares, len(sizes), 3, points, dtype=dtype),
+            traces=torch.zeros(len(self.samples), len(sizes), 3, points, dtype=dtype),
+            variables={
+                name: torch.zeros(points, len(self.variable_steps), named[name].shape[1], dtype=dtype)
+                for name in self.plan.variables
+            },
+            final={name: torch.zeros(value.shape, dtype=dtype) for name, value in named.items()}
+            if self.plan.final_state
+            else {},
+        )
+
+    def block(self, number: int) -> None:
+        """Run one block of lanes."""
+        lanes, dtype = self.kernel.lanes, self.arguments.dtype
+        begin = number * lanes
+        count = min(lanes, self.program.points - begin)
+        points = begin + np.minimum(np.arange(lanes), count - 1)
+        sizes, segment_count = self.arguments.sizes(), len(self.segments)
+        pool: dict[str, Array] = self.arguments.block(points) | self.arguments.topology
+        pool |= self.arguments.state(self.start, points)
+        failed = np.full(lanes, -1, dtype=np.int64)
+        means = np.zeros(self.out.means.shape[0] * len(sizes) * 3 * lanes, dtype)
+        traces = np.zeros(max(1, len(self.samples)) * len(sizes) * 3 * lanes, dtype)
+        for name in self.kernel.arrays:
+            if name not in pool:
+                pool[name] = np.zeros(self._length(name, sizes, segment_count) * lanes, dtype)
+        for at, (start, stop, table) in enumerate(self.calls):
+            clock = np.array([start, self.program.spec.steps, stop], dtype=np.int64)
+            ext = pool["ext"] if table.inputs == self.inputs else self._some(pool["ext"], table.inputs, len(sizes))
+            arrays = [self._patterns(pool, name, table.inputs) for name in self.kernel.arrays]
+            self.kernel.run(
+                pool["par"], ext, table.rows, clock, failed, means, traces, pool["keys"], pool["limit"],
+                *self.arguments.tables, *arrays,
+            )  # fmt: skip
+            if stop in self.variable_steps:
+                sample = self.variable_steps.index(stop)
+                for name in self.plan.variables:
+                    self.out.variables[name][begin : begin + count, sample] = self._lane_rows(pool, name, count)
+            if at == len(self.calls) - 1:
+                for name, value in self.out.final.items():
+                    value[begin : begin + count] = self._lane_rows(pool, name, count)
+        self._collect(begin, count, pool, failed, means, traces)
+
+    def _collect(
+        self, begin: int, count: int, pool: dict[str, Array], failed: Array, means: Array, traces: Array
+    ) -> None:
+        lanes, span = self.kernel.lanes, slice(begin, begin + count)
+        self.out.failed[span] = torch.as_tensor(failed[:count])
+        for kind, parts in (("first", self.out.first), ("total", self.out.total), ("squares", self.out.squares)):
+            for a, part in enumerate(parts):
+                if part.shape[0]:
+                    filled = pool[f"{kind}{a}"].reshape(part.shape[0], part.shape[2], lanes)
+                    part[:, span] = torch.as_tensor(filled[:, :, :count].swapaxes(1, 2))
+        shape = self.out.means.shape
+        self.out.means[..., span] = torch.as_tensor(means.reshape(*shape[:3], lanes)[..., :count])
+        if self.samples:
+            shape = self.out.traces.shape
+            self.out.traces[..., span] = torch.as_tensor(traces.reshape(*shape[:3], lanes)[..., :count])
+
+    def _length(self, name: str, sizes: list[int], segment_count: int) -> int:
+        """Return the rows of an array that the state does not bring."""
+        kind, index = name.rstrip("0123456789"), int(name[len(name.rstrip("0123456789")) :])
+        if kind in {"first", "total", "squares"}:
+            return max(1, segment_count) * sizes[index]
+        if kind in {"hm", "gm"}:
+            return 2 * self.kernel.modes + 1
+        populations = list(self.program.populations)
+        if kind == "s":
+            return sizes[populations.index(self.program.pairs[index].pre)]
+        if kind in {"draw", "eta"}:
+            return sizes[populations.index(self.arguments.noise_names()[index].split(".")[1])]
+        return sizes[index]
+
+    def _some(self, ext: Array, inputs: list[int], populations: int) -> Array:
+        rows = ext.reshape(len(self.inputs), populations * 3, -1)
+        return np.ascontiguousarray(rows[[self.inputs.index(step) for step in inputs]])
+
+    def _patterns(self, pool: dict[str, Array], name: str, inputs: list[int]) -> Array:
+        if not name.startswith("pat") or inputs == self.inputs:
+            return pool[name]
+        rows = pool[name].reshape(len(self.inputs), -1)
+        return np.ascontiguousarray(rows[[self.inputs.index(step) for step in inputs]]).reshape(-1)
+
+    def _lane_rows(self, pool: dict[str, Array], name: str, count: int) -> Tensor:
+        flat = pool[self._array_of(name)].reshape(-1, self.kernel.lanes)
+        return torch.as_tensor(flat[:, :count].T)
+
+    def _array_of(self, name: str) -> str:
+        """Return the kernel's name of a state variable such as ``rates.E`` or ``stp.EE.u``."""
+        group, rest = name.split(".", 1)
+        if group == "stp":
+            pair, variable = rest.split(".")
+            return f"{variable}{[p.name for p in self.program.pairs].index(pair)}"
+        if group == "noise":
+            return f"eta{self.arguments.noise_names().index(rest)}"
+        letter = {"rates": "r", "currents": "h", "slow": "g", "thresholds": "q"}[group]
+        return f"{letter}{list(self.program.populations).index(rest)}"
+
+    def recording(self, stop: int) -> Recording:
+        """Return what the blocks left."""
+        names = list(self.program.populations)
+        sums = []
+        for i, segment in enumerate(self.segments):
+            begin, end = max(segment.start, self.start.step), min(segment.stop, stop)
+            if end <= begin:
+                continue
+            row = {}
+            for a, name in enumerate(names):
+                row[name] = Sums(end - begin, self.out.first[a][i], self.out.total[a][i])
+                if segment.temporal:
+                    row[name].squares = self.out.squares[a][i]
+                    first, total, squares = self.out.means[i, a]
+                    row[name].mean_first, row[name].mean_total, row[name].mean_squares = first, total, squares
+            sums.append(row)
+        return Recording(
+            plan=self.plan,
+            segments=self.segments,
+            sums=sums,
+            fail_step=self.out.failed,
+            trace_steps=self.samples,
+            traces={n: self.out.traces[:, a].permute(2, 0, 1) for a, n in enumerate(names)} if self.samples else {},
+            variable_steps=self.variable_steps,
+            variables=self.out.variables,
+            final=self._final(stop),
+        )
+
+    def _final(self, stop: int) -> State | None:
+        if not self.out.final:
+            return None
+        bad = (self.out.failed >= 0)[:, None]
+        values = {n: torch.where(bad, torch.full_like(v, torch.nan), v) for n, v in self.out.final.items()}
+        return self.start.renamed(values, step=stop)

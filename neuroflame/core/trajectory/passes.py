@@ -1,0 +1,119 @@
+"""Passes over the state of a block of lanes that every kernel shares: recording and the look for divergence.
+
+State arrays are flat, [neuron][lane]; all of this is compiled into the kernels.
+"""
+# ruff: noqa: ANN001, ANN201
+
+from neuroflame.core.lanes import PRIMITIVES, any_true, inline_njit, lane_mask, load, maximum, minimum, store, where
+from neuroflame.physics import specialise
+
+_physics = specialise(PRIMITIVES, inline_njit)
+philox, normal_pair = _physics.philox, _physics.normal_pair
+SUM_CHUNK = 64
+"""Neurons summed one after the other before the sums of chunks are: keeps rounding near that of pairwise sums."""
+
+
+@inline_njit
+def observe(rates, table, width, lanes, out, at):
+    """Store mean rate and real and imaginary part of ⟨r exp(iθ)⟩ at ``out[at:]``."""
+    neurons = rates.size // lanes
+    mean = real = imaginary = load(rates, 0, lanes) * 0.0
+    for chunk in range(0, neurons, SUM_CHUNK):
+        a = b = c = load(rates, 0, lanes) * 0.0
+        for n in range(chunk, min(chunk + SUM_CHUNK, neurons)):
+            r = load(rates, n * lanes, lanes)
+            a += r
+            b += r * table[n * width]
+            c += r * table[n * width + width // 2]
+        mean += a
+        real += b
+        imaginary += c
+    store(out, at, mean / neurons)
+    store(out, at + lanes, real / neurons)
+    store(out, at + 2 * lanes, imaginary / neurons)
+
+
+@inline_njit
+def accumulate(rates, lanes, first_step, first, total, at):
+    """Add the rates, relative to those at the segment's first step, to a segment's sums."""
+    for offset in range(0, rates.size, lanes):
+        r = load(rates, offset, lanes)
+        if first_step:
+            store(first, at + offset, r)
+        else:
+            store(total, at + offset, load(total, at + offset, lanes) + (r - load(first, at + offset, lanes)))
+
+
+@inline_njit
+def accumulate_squares(rates, lanes, first_step, first, squares, at, means, mean_at):
+    """Add squared differences, and those of the population's mean, to a segment's sums.
+
+    ``means`` holds a segment's first mean, sum and sum of squares, at ``mean_at``.
+    """
+    neurons = rates.size // lanes
+    mean = load(rates, 0, lanes) * 0.0
+    for chunk in range(0, neurons, SUM_CHUNK):
+        part = load(rates, 0, lanes) * 0.0
+        for n in range(chunk, min(chunk + SUM_CHUNK, neurons)):
+            offset = n * lanes
+            r = load(rates, offset, lanes)
+            part += r
+            if not first_step:
+                moved = r - load(first, at + offset, lanes)
+                store(squares, at + offset, load(squares, at + offset, lanes) + moved * moved)
+        mean += part
+    mean = mean / neurons
+    if first_step:
+        store(means, mean_at, mean)
+    else:
+        drift = mean - load(means, mean_at, lanes)
+        store(means, mean_at + lanes, load(means, mean_at + lanes, lanes) + drift)
+        store(means, mean_at + 2 * lanes, load(means, mean_at + 2 * lanes, lanes) + drift * drift)
+
+
+@inline_njit
+def extremes(rates, lanes, high, low):
+    """Return the highest and the lowest rate so far, undefined where a rate is."""
+    for offset in range(0, rates.size, lanes):
+        r = load(rates, offset, lanes)
+        high = maximum(high, r)
+        low = minimum(low, r)
+    return high, low
+
+
+@inline_njit
+def note_failures(high, low, limit, failed, step):
+    """Return which lanes are out of bounds; note the step for those that were not before."""
+    bad = ~((high <= limit) & (low >= -limit))
+    if any_true(bad):
+        bits = lane_mask(bad)
+        for k in range(failed.size):
+            if (bits >> k) & 1 and failed[k] < 0:
+                failed[k] = step
+    return bad
+
+
+@inline_njit
+def put_to_rest(state, lanes, bad):
+    """Set the state of some lanes to 0."""
+    for offset in range(0, state.size, lanes):
+        value = load(state, offset, lanes)
+        store(state, offset, where(bad, 0.0, value))
+
+
+@inline_njit
+def draw_normals(out, lanes, step, stream, purpose, low, high, convert):
+    """Fill with standard normal numbers, one a neuron and lane, as `neuroflame.core.random.normals` does."""
+    zero = low * 0
+    neurons = out.size // lanes
+    for block in range(0, neurons, 4):
+        a, b, c, d = philox(zero + step, zero + block // 4, zero + stream, zero + purpose, low, high)
+        n0, n1 = normal_pair(a, b)
+        n2, n3 = normal_pair(c, d)
+        store(out, block * lanes, convert(n0))
+        if block + 1 < neurons:
+            store(out, (block + 1) * lanes, convert(n1))
+        if block + 2 < neurons:
+            store(out, (block + 2) * lanes, convert(n2))
+        if block + 3 < neurons:
+            store(out, (block + 3) * lanes, convert(n3))

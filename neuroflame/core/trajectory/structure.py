@@ -1,0 +1,150 @@
+"""What a trajectory kernel is specialised on: the shape of a program, without its numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from neuroflame.core.connectivity import RingOperator, SparseOperator
+from neuroflame.core.program import Program
+
+MODES_LIMIT = 16
+
+
+@dataclass(frozen=True)
+class PairShape:
+    """One pair: ring connectivity with some modes, or sparse; plastic or not."""
+
+    post: int
+    pre: int
+    modes: int
+    sparse: bool
+    phased: bool
+    plastic: bool
+    slow: bool
+
+    @property
+    def ring(self) -> bool:
+        """Whether the connectivity is a Fourier series."""
+        return not self.sparse
+
+
+@dataclass(frozen=True)
+class PopulationShape:
+    """One population; ``modal``: its recurrent input is a Fourier series, kept as its coefficients."""
+
+    transfer: str
+    modal: bool
+    modes: int
+    adaptive: bool
+    patterned: bool
+    gained: bool
+    scaled: bool
+
+
+@dataclass(frozen=True)
+class NoiseShape:
+    """One noise source on one population."""
+
+    population: int
+    on: str
+    correlated: bool
+    stream: int
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Everything that the source of a kernel depends on."""
+
+    dtype: str
+    populations: tuple[PopulationShape, ...]
+    pairs: tuple[PairShape, ...]
+    noise: tuple[NoiseShape, ...]
+    slow: bool
+    temporal: bool
+
+    @property
+    def table_modes(self) -> int:
+        """Modes that the tables of cosines and sines hold; at least the first, for the bump."""
+        return max([1, *(p.modes for p in self.populations), *(pair.modes for pair in self.pairs)])
+
+    def sources(self) -> dict[tuple[str, int], int]:
+        """Return what is projected on modes: (``r``, population) or (``s``, pair) to the modes needed."""
+        found: dict[tuple[str, int], int] = {}
+        for i, pair in enumerate(self.pairs):
+            if pair.ring:
+                key = ("s", i) if pair.plastic else ("r", pair.pre)
+                found[key] = max(found.get(key, 0), pair.modes)
+        return found
+
+
+def shape_of(program: Program, *, modal: bool, temporal: bool) -> Shape:
+    """Return the shape of a program.
+
+    Parameters
+    ----------
+    program : Program
+    modal : bool
+        Whether recurrent input may be kept as Fourier coefficients where all connections are rings; it must
+        not if it starts from, or is asked for as, a value for each neuron.
+    temporal : bool
+        Whether temporal variation is recorded.
+    """
+    names = list(program.populations)
+    slow_sources = program.nmda.sources if program.nmda is not None else ()
+    pairs = tuple(
+        PairShape(
+            post=names.index(pair.post),
+            pre=names.index(pair.pre),
+            modes=pair.operator.series.modes if isinstance(pair.operator, RingOperator) else 0,
+            sparse=isinstance(pair.operator, SparseOperator),
+            phased=isinstance(pair.operator, RingOperator) and bool((pair.operator.series.phase != 0).any()),
+            plastic=pair.stp is not None,
+            slow=pair.pre in slow_sources,
+        )
+        for pair in program.pairs
+    )
+    populations = []
+    for index, (name, population) in enumerate(program.populations.items()):
+        incoming = [pair for pair in pairs if pair.post == index]
+        cosine = any(name in s.targets and s.shape == "cosine" for s in program.stimuli)
+        populations.append(
+            PopulationShape(
+                transfer=population.transfer,
+                modal=modal and all(pair.ring for pair in incoming),
+                modes=max([int(cosine), *(pair.modes for pair in incoming)]),
+                adaptive=population.adapt_decay is not None,
+                patterned=any(name in s.targets and s.shape != "cosine" for s in program.stimuli),
+                gained=bool((population.gain != 1).any()),
+                scaled=bool((population.rate_max != 1).any()),
+            )
+        )
+    from neuroflame.core.random import stream
+
+    noise = tuple(
+        NoiseShape(names.index(name), source.on, source.decay is not None, stream(f"noise.{source.name}.{name}"))
+        for source in program.noise
+        for name in source.amplitude
+    )
+    dtype = "float64" if program.dtype == torch.float64 else "float32"
+    return Shape(dtype, tuple(populations), pairs, noise, program.nmda is not None, temporal)
+
+
+def refusal(program: Program) -> str | None:
+    """Return why no trajectory kernel can run a program, None if one can."""
+    for pair in program.pairs:
+        if isinstance(pair.operator, RingOperator) and pair.operator.series.modes > MODES_LIMIT:
+            return f"the profile of {pair.name} has more than {MODES_LIMIT} Fourier modes"
+        if not isinstance(pair.operator, RingOperator | SparseOperator):
+            return f"the connectivity of {pair.name} is neither a ring nor sparse"
+    if torch.is_grad_enabled() and any(value.requires_grad for value in _numbers(program)):
+        return "gradients are asked for"
+    return None
+
+
+def _numbers(program: Program) -> list[torch.Tensor]:
+    found = [pair.weight for pair in program.pairs]
+    found += [t for p in program.populations.values() for t in (p.decay, p.drive, p.threshold, p.gain)]
+    found += [t for pair in program.pairs if pair.stp for t in (pair.stp.U, pair.stp.relax_fac, pair.stp.relax_rec)]
+    return found + [s.amplitude for s in program.stimuli]
