@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
+
 from neuroflame.errors import StoreError
 
 FORMAT = 1
@@ -14,6 +17,14 @@ class CorruptFragment(Exception):
 
 class StoreWarning(UserWarning):
     """Something on disk was damaged and has been left out."""
+
+
+def warn(text: str) -> None:
+    """Warn, and name as the culprit the first line outside of this package."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).startswith("neuroflame."):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(text, StoreWarning, stacklevel=level)
 
 
 def newer_format(what: str, version: int) -> StoreError:

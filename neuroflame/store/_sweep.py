@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import re
 import secrets
-import warnings
 from pathlib import PurePath
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from neuroflame.errors import StoreError
 from neuroflame.store._files import Files, in_threads, open_files
-from neuroflame.store._format import FORMAT, CorruptFragment, StoreWarning
+from neuroflame.store._format import FORMAT, CorruptFragment, warn
 from neuroflame.store._manifest import MANIFEST, now, read_manifest, to_json
 from neuroflame.store._reading import examine, fragments, load
 
@@ -184,11 +183,16 @@ class SweepStore:
         verify : bool
             Check every byte of every fragment; otherwise read only footers and the column ``point_id``.
         """
-        return dict(self._intact("parts", lambda fragment: fragment.point_ids(), verify=verify))
+        paths = fragments(self._files, "parts")
+        return dict(self._intact(paths, lambda fragment: fragment.point_ids(), verify=verify))
 
     def read_asks(self) -> dict[str, dict[str, list[Any]]]:
         """Return what searches proposed: batch id to columns; damaged ones are treated as in `finished`."""
-        return dict(self._intact("asks", lambda fragment: fragment.read(fragment.schema.names).to_pydict()))
+        return dict(self._intact(fragments(self._files, "asks"), _cells))
+
+    def read_ask(self, batch_id: str) -> dict[str, list[Any]] | None:
+        """Return the columns of one batch that a search proposed, or None if there is none intact."""
+        return dict(self._intact([f"asks/{_checked(batch_id)}.parquet"], _cells)).get(batch_id)
 
     def append_record(self, kind: str, data: Mapping[str, Any]) -> str:
         """Write down that something happened; records are never changed.
@@ -246,9 +250,7 @@ class SweepStore:
     ) -> bool:
         from neuroflame.store._fragment import Reader, encode
 
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
-            raise StoreError("a fragment's name must be letters, digits and any of . _ = -", got=name)
-        blob = encode(name, columns, data, metadata)
+        blob = encode(_checked(name), columns, data, metadata)
         path = f"{folder}/{name}.parquet"
         for _ in range(5):
             if self._files.put_new(path, blob):
@@ -266,10 +268,9 @@ class SweepStore:
         raise StoreError(f"{path} is damaged and cannot be replaced", file=self._files.shown)
 
     def _intact(
-        self, folder: str, take: Callable[[Reader], T], *, verify: bool = True
+        self, paths: list[str], take: Callable[[Reader], T], *, verify: bool = True
     ) -> Iterator[tuple[str, T]]:
         """Yield each intact fragment's name and what was taken of it, in order; quarantine the others."""
-        paths = fragments(self._files, folder)
         found = in_threads(
             lambda path: examine(self._files, path, take, verify=verify), paths, self._files.workers
         )
@@ -303,4 +304,15 @@ class SweepStore:
             self._warn(f"left out {path}: {reason}; it could not be moved away: {error}")
 
     def _warn(self, text: str) -> None:
-        warnings.warn(f"{self._files.shown}: {text}", StoreWarning, stacklevel=4)
+        warn(f"{self._files.shown}: {text}")
+
+
+def _checked(name: str) -> str:
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise StoreError("a fragment's name must be letters, digits and any of . _ = -", got=name)
+    return name
+
+
+def _cells(fragment: Reader) -> dict[str, list[Any]]:
+    cells: dict[str, list[Any]] = fragment.read(fragment.schema.names).to_pydict()
+    return cells

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import warnings
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 from types import MappingProxyType
@@ -13,7 +12,7 @@ import numpy as np
 
 from neuroflame.errors import StoreError
 from neuroflame.store._files import Files, in_threads, open_files
-from neuroflame.store._format import CorruptFragment, StoreWarning
+from neuroflame.store._format import CorruptFragment, warn
 from neuroflame.store._manifest import read_manifest
 from neuroflame.store._reading import examine, fragments, load
 
@@ -92,11 +91,7 @@ def read_table(files: Files, manifest: Mapping[str, Any], *, verify: bool = True
     intact = [item for item in found if isinstance(item, Fragment)]
     for path, item in zip(paths, found, strict=True):
         if isinstance(item, CorruptFragment):
-            warnings.warn(
-                f"{files.shown}: left out {path}: {item}; neuroflame-sweep resume computes it again",
-                StoreWarning,
-                stacklevel=3,
-            )
+            warn(f"{files.shown}: left out {path}: {item}; neuroflame-sweep resume computes it again")
     return Table(files, manifest, intact)
 
 

@@ -281,6 +281,10 @@ def test_asks_come_back_as_written(store):
         ("batch-0", {"point_id": ["c"], "point.J.EE": [0.1]}),
         ("batch-1", {"point_id": ["a", "b"], "point.J.EE": [1.0, 2.5]}),
     ]
+    assert store.read_ask("batch-0") == {"point_id": ["c"], "point.J.EE": [0.1]}
+    assert store.read_ask("batch-2") is None
+    with pytest.raises(StoreError, match="name must be"):
+        store.read_ask("../parts/a")
     assert store.finished() == {}
 
 

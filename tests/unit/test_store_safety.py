@@ -28,6 +28,19 @@ def store(tmp_path):
     return SweepStore.create(tmp_path / "sweep", {"name": "ring"})
 
 
+CHILDREN = []
+
+
+@pytest.fixture(autouse=True)
+def _no_orphans():
+    """End the processes that a failing test leaves behind."""
+    yield
+    while CHILDREN:
+        process = CHILDREN.pop()
+        process.kill()
+        process.communicate()
+
+
 def child(code, *arguments, before=()):
     """Start a Python process that runs some code with the store's names at hand."""
     preamble = (
@@ -39,7 +52,7 @@ def child(code, *arguments, before=()):
     )
     command = [*before, sys.executable, "-c", preamble + code, *map(str, arguments)]
     environment = {**os.environ, "PYTHONPATH": str(HERE)}
-    return subprocess.Popen(
+    process = subprocess.Popen(
         command,
         env=environment,
         stdin=subprocess.PIPE,
@@ -47,6 +60,9 @@ def child(code, *arguments, before=()):
         stderr=subprocess.PIPE,
         text=True,
     )
+
+    CHILDREN.append(process)
+    return process
 
 
 # --- races
@@ -164,6 +180,41 @@ def test_kill_9_while_writing_leaves_all_or_nothing(store, where):
     assert len(open_table(store.uri)) == (3 if published else 0)
     assert SweepStore.open(store.uri).write_fragment("a", COLUMNS, rows(range(3))) is not published
     assert store.finished() == {"a": IDS}
+
+
+def test_a_fragment_is_durable_before_it_is_visible_and_its_name_before_it_is_reported(store, monkeypatch):
+    calls, opened = [], {}
+
+    def listen(name, about):
+        call = getattr(os, name)
+
+        def told(*arguments):
+            result = call(*arguments)
+            calls.append((name, about(arguments[0], result)))
+            return result
+
+        monkeypatch.setattr(os, name, told)
+
+    def folder(path, _):
+        return Path(path).parent.name
+
+    def remember(path, descriptor):
+        opened[descriptor] = Path(path).name if Path(path).is_dir() else folder(path, None)
+        return opened[descriptor]
+
+    listen("open", remember)
+    listen("fsync", lambda descriptor, _: opened[descriptor])
+    listen("link", folder)
+    listen("unlink", folder)
+    store.write_fragment("a", COLUMNS, rows([0]))
+    assert calls == [
+        ("open", "tmp"),
+        ("fsync", "tmp"),
+        ("link", "tmp"),
+        ("open", "parts"),
+        ("fsync", "parts"),
+        ("unlink", "tmp"),
+    ]
 
 
 def test_leftovers_are_removed_when_they_are_old(store):
@@ -308,8 +359,9 @@ def test_damage_is_found_told_put_aside_and_mended(store, kind):
         table = open_table(store.uri)
     assert table.to_pandas()["point_index"].tolist() == [3, 4]
     assert visible(store) == ["a.parquet", "b.parquet"]  # readers change nothing
-    with pytest.warns(StoreWarning, match=r"moved parts/a\.parquet to quarantine"):
+    with pytest.warns(StoreWarning, match=r"moved parts/a\.parquet to quarantine") as told:
         assert list(store.finished()) == ["b"]
+    assert told[0].filename == __file__  # not a line of ours
     assert visible(store) == ["b.parquet"]
     assert len(visible(store, "quarantine")) == 1
     (record,) = store.read_records("warning")
@@ -344,7 +396,8 @@ def test_damaged_asks_are_put_aside_too(store):
     store.write_ask("a", COLUMNS[:1], {"point_id": ["x"]})
     damage(store, flip(20), "asks/a.parquet")
     with pytest.warns(StoreWarning, match=r"moved asks/a\.parquet"):
-        assert store.read_asks() == {}
+        assert store.read_ask("a") is None
+    assert store.read_asks() == {}
 
 
 def test_a_fragment_mended_by_another_process_is_not_taken_away(store, monkeypatch):
