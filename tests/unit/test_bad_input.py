@@ -1,0 +1,190 @@
+"""Every kind of bad input gives one clear line and exit code 2."""
+
+import os
+
+import pytest
+import yaml
+
+from neuroflame import cli
+from tests.unit.test_cli import SWEEP
+from tests.unit.test_sweep_spec import NETWORK
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.yml").write_text(yaml.safe_dump(NETWORK))
+    (tmp_path / "sweep.yml").write_text(yaml.safe_dump(SWEEP))
+    (tmp_path / "text.yml").write_text("just some words")
+    (tmp_path / "broken.yml").write_text("network: [net.yml\nspace: {")
+    (tmp_path / "twice.yml").write_text("network: net.yml\nwindow: 1\nwindow: 2\n")
+    (tmp_path / "binary.yml").write_bytes(b"\xff\xfe\x00\x80")
+    (tmp_path / "empty.yml").write_text("")
+    (tmp_path / "file").write_text("")
+    (tmp_path / "lost.yml").write_text(yaml.safe_dump({**SWEEP, "network": "gone.yml"}))
+    (tmp_path / "other").mkdir()
+    (tmp_path / "mess" / "parts").mkdir(parents=True)
+    (tmp_path / "mess" / "manifest.json").write_text("{not json")
+    return tmp_path
+
+
+def plan(*sets):
+    return ["plan", "sweep.yml", *(part for one in sets for part in ("--set", one))]
+
+
+CASES = {
+    "no such file": (["plan", "gone.yml"], "gone.yml: there is no such file"),
+    "a directory": (["plan", "other"], "other: is a directory"),
+    "not YAML": (["validate", "broken.yml"], "broken.yml: is not valid YAML at line"),
+    "not a mapping": (["plan", "text.yml"], "text.yml: must hold a mapping"),
+    "not text": (["plan", "binary.yml"], "binary.yml: is not a text file"),
+    "empty file": (["plan", "empty.yml"], "empty.yml: must hold a mapping of keys to values, got 'nothing'"),
+    "a key twice": (["plan", "twice.yml"], "twice.yml: window: stands twice"),
+    "network file missing": (
+        ["plan", "lost.yml"],
+        "lost.yml: network: there is no such file, got 'gone.yml'",
+    ),
+    "unknown key": (
+        plan("sarch.kind=grid"),
+        "sweep.yml: sarch.kind: is not a known key (did you mean 'search'?)",
+    ),
+    "unknown nested key": (
+        plan("compute.tiles=3"),
+        "compute.tiles: is not a known key (did you mean 'tile'?)",
+    ),
+    "wrong pair": (plan("space.J.EX=[1]"), "space.J.EX: there is no such value in the network (did you mean"),
+    "wrong pair set": (plan("J.EX=1"), "set.J.EX: is not a pair"),
+    "unknown path": (plan("space.populations.E.tua=[1]"), "(did you mean 'populations.E.tau'?)"),
+    "negative size": (
+        plan("populations.E.size=-5"),
+        "set.populations.E.size: must be greater than 0, got -5",
+    ),
+    "negative size swept": (
+        plan("space.populations.E.size=[-5, 5]"),
+        "space.populations.E.size: must be greater",
+    ),
+    "half a neuron": (plan("space.populations.E.size=[5.5]"), "must be a whole number, got 5.5"),
+    "wrong type": (plan("dt=fast"), "set.dt: must be a number, got 'fast'"),
+    "empty grid": (plan("space.J.EE=[]"), "space.J.EE: must hold at least one value, got []"),
+    "grid of none": (
+        plan("space.J.EE={from: 1, to: 2, num: 0}"),
+        "space.J.EE.num: must be at least 1, got 0",
+    ),
+    "a value twice": (plan("space.J.EE=[1, 1]"), "space.J.EE: must not hold a value twice, got 1"),
+    "one value": (plan("space.J.EE=3"), "(a single value belongs under set)"),
+    "mixed forms": (plan("space.J.EE={from: 1, low: 2}"), "(one form at a time)"),
+    "names for numbers": (plan("space.J.EE=[a, b]"), "space.J.EE: must be numbers, got 'a'"),
+    "numbers for names": (plan("space.transfer=[1]"), "space.transfer: must be names"),
+    "swept and set": (plan("J.EE=3"), "space.J.EE: is set and swept at once"),
+    "grid over interval": (plan("space.J.EE={low: 1, high: 2}"), "must list its values in a grid search"),
+    "interval upside down": (
+        plan("space.J.EE={low: 2, high: 1}"),
+        "space.J.EE.high: must be greater than low",
+    ),
+    "log of zero": (
+        plan("space.J.EE={from: 0, to: 1, num: 3, log: true}"),
+        "must be positive on a logarithmic",
+    ),
+    "unknown search": (
+        plan("search={kind: sobl}"),
+        "search.kind: must be one of 'grid', 'random', 'sobol', 'tpe'",
+    ),
+    "no objective": (plan("search={kind: tpe, trials: 4}"), "must have one of maximise and minimise"),
+    "unknown objective": (
+        plan("search={kind: tpe, trials: 4, maximise: bump.E.m2}"),
+        "search.maximise: is not a column of this sweep, got 'bump.E.m2' (did you mean 'bump.E.m1'?)",
+    ),
+    "more than there is": (plan("search={kind: random, trials: 9}"), "at most the 4 different assignments"),
+    "field that does not apply": (
+        plan("search={kind: sobol, trials: 4, batch: 2}"),
+        "search.batch: is not a known key",
+    ),
+    "unknown measure": (plan("measure=[rate]"), "measure.0: must be one of 'rates' or 'bump', got 'rate'"),
+    "unknown start": (
+        plan("repeat.initial_conditions=[warm]"),
+        "must be one of 'network', 'cold', 'hot' or 'cued'",
+    ),
+    "no repetition": (plan("repeat.seeds=0"), "repeat.seeds: must be at least 1, got 0"),
+    "window too long": (plan("window=99"), "window: must be at most the duration, 0.05 s, got 99"),
+    "bad question": (plan("answer={label: x, where: rate.E.mean >}"), "answer.where: "),
+    "too many points": (
+        plan("space.J.EE={from: 0, to: 1, num: 100000000}"),
+        "must give at most 1e+08 points",
+    ),
+    "not PATH=VALUE": (plan("J.EE"), "must be PATH=VALUE, got 'J.EE'"),
+    "value not YAML": (plan("J.EI=[1"), "--set J.EI: is not valid YAML"),
+    "unknown device": (
+        ["plan", "sweep.yml", "--device", "gpu"],
+        "compute.device: must be one of 'auto', 'cpu'",
+    ),
+    "tile of none": (["plan", "sweep.yml", "--tile", "0"], "argument --tile: must be a whole number above 0"),
+    "unknown command": (["plna", "sweep.yml"], "invalid choice: 'plna'"),
+    "no command": ([], "arguments are required: COMMAND"),
+    "unknown option": (["plan", "sweep.yml", "--fast"], "unrecognized arguments: --fast"),
+    "output is a file": (
+        ["run", "sweep.yml", "--backend", "inline", "--out", "file"],
+        "file/: must be a directory",
+    ),
+    "output below a file": (
+        ["run", "sweep.yml", "--backend", "inline", "--out", "file/x"],
+        "must be a directory",
+    ),
+    "output of another": (["run", "sweep.yml", "--backend", "inline", "--out", "mess"], "mess"),
+    "no sweep there": (["resume", "other"], "other: holds no sweep"),
+    "no directory": (["status", "gone"], "gone"),
+    "report of nothing": (["report", "other"], "other: holds no sweep"),
+    "best of nothing": (["best", "other"], "other: holds no sweep"),
+    "address without port": (
+        ["run", "sweep.yml", "--address", "here"],
+        "must be auto or HOST:PORT, got 'here'",
+    ),
+    "address of a client": (["run", "sweep.yml", "--address", "ray://x:1"], "must be auto or HOST:PORT"),
+    "nobody at the address": (
+        ["run", "sweep.yml", "--address", "127.0.0.1:1"],
+        "no Ray cluster answers: Connection refused, got '127.0.0.1:1'",
+    ),
+    "no such executor": (
+        ["run", "sweep.yml", "--backend", "inline", "--quiet", "--set", "compute.executor=fastest"],
+        "compute.executor: must be one of",
+    ),
+    "no such machine": (
+        ["run", "sweep.yml", "--backend", "inline", "--quiet", "--device", "cuda"],
+        "there is no CUDA device here",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_one_clear_line(case, folder, capsys):
+    if case == "no such machine":
+        torch = pytest.importorskip("torch")
+        if torch.cuda.is_available():
+            pytest.skip("there is a CUDA device here")
+    arguments, expected = CASES[case]
+    assert cli.main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("neuroflame-sweep")
+    assert err.count("\n") == 1
+    assert err.endswith("\n")
+    assert expected in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_output_that_may_not_be_written(folder, capsys):
+    (folder / "locked").mkdir(mode=0o500)
+    assert cli.main(["run", "sweep.yml", "--backend", "inline", "--out", "locked/x"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read anything")
+def test_a_directory_that_may_not_be_read(folder, capsys):
+    (folder / "locked").mkdir(mode=0o000)
+    assert cli.main(["status", "locked"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_wrong_address_leaves_nothing_behind(folder):
+    assert cli.main(["run", "sweep.yml", "--address", "127.0.0.1:1"]) == 2
+    assert not (folder / "runs").exists()
