@@ -1,0 +1,70 @@
+"""Figures and the HTML page of a sweep's table.
+
+Every function takes what `neuroflame.store.open_table` returns, or the path of a sweep's directory. Axes,
+units and levels come from the table's own columns. Figures are matplotlib `Figure` objects that no global
+state knows of: nothing has to be closed, and no setting of the user's is changed.
+
+Names are imported when they are first used, so that `summary` costs no matplotlib.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from neuroflame.report.answer import Question, Tally, objective, question, summary, tally
+    from neuroflame.report.choose import Chosen, choose_points, main_statistics
+    from neuroflame.report.conditions import Condition, parse_condition
+    from neuroflame.report.diagrams import phase_diagram
+    from neuroflame.report.history import search_history
+    from neuroflame.report.page import ReportPaths, build_report
+    from neuroflame.report.panels import statistics_against_axes
+    from neuroflame.report.series import traces
+    from neuroflame.report.views import View, view
+
+_HOMES = {
+    "answer": ("Question", "Tally", "objective", "question", "summary", "tally"),
+    "choose": ("Chosen", "choose_points", "main_statistics"),
+    "conditions": ("Condition", "parse_condition"),
+    "diagrams": ("phase_diagram",),
+    "history": ("search_history",),
+    "page": ("ReportPaths", "build_report"),
+    "panels": ("statistics_against_axes",),
+    "series": ("traces",),
+    "views": ("View", "view"),
+}
+
+__all__ = [
+    "Chosen",
+    "Condition",
+    "Question",
+    "ReportPaths",
+    "Tally",
+    "View",
+    "build_report",
+    "choose_points",
+    "main_statistics",
+    "objective",
+    "parse_condition",
+    "phase_diagram",
+    "question",
+    "search_history",
+    "statistics_against_axes",
+    "summary",
+    "tally",
+    "traces",
+    "view",
+]
+
+
+def __getattr__(name: str) -> object:
+    from importlib import import_module
+
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{home}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__
