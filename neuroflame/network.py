@@ -265,7 +265,7 @@ class Network(nn.Module):
         stimulated = torch.as_tensor([name not in {"cold", "hot"} for name in names], device=self.device)
         program = self.program(values, points, keys, stimulated)
         state = initial if isinstance(initial, State) else start_states(program, names)
-        plan = RecordPlan(variables=self._variables(state, record), variables_every=every)
+        plan = RecordPlan(variables=self._variables(state, record), variables_every=every, final_state=True)
         chosen = choose(self.executor, program, plan)
         return chosen.run(program, state, self.spec.steps if steps is None else steps, plan)
 

@@ -14,7 +14,7 @@ from neuroflame.columns import Column
 from neuroflame.core.connectivity import Operator, make_operator
 from neuroflame.core.executors import choose
 from neuroflame.core.program import Program, build_program
-from neuroflame.core.recorder import Recording, RecordPlan
+from neuroflame.core.recorder import Recording, RecordPlan, bump_amplitude
 from neuroflame.core.reference import initial_state
 from neuroflame.core.state import State
 from neuroflame.core.statistics import FINAL, MEASURES, View, check_measures, windows
@@ -231,7 +231,7 @@ def _series(spec: NetworkSpec, recording: Recording) -> list[tuple[Column, np.nd
     times = np.asarray(recording.trace_steps, dtype=np.float32) * np.float32(spec.dt)
     found = [(Column("trace.time", "series", "s", "Times of the traces' samples."), _rows(np.tile(times, (points, 1))))]
     for name, trace in recording.traces.items():
-        mean, amplitude = trace[..., 0], 2.0 * trace[..., 1:].norm(dim=-1)
+        mean, amplitude = trace[..., 0], bump_amplitude(trace)
         for suffix, doc, series in (
             ("rate", "Mean rate of the population.", mean),
             ("m1", "Amplitude of the bump.", amplitude),

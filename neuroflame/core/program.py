@@ -210,7 +210,7 @@ def build_program(
                 post=pair.post,
                 pre=pair.pre,
                 weight=column(number(f"J.{pair.name}") * scale),
-                operator=bind_operator(operators[pair.name], spec, pair, number),
+                operator=bind_operator(operators[pair.name], spec, pair, number, dtype),
                 stp=_plasticity(spec, pair.name, number, column) if pair.name in spec.stp else None,
             )
         )

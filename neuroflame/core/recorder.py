@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -241,7 +240,7 @@ def fourier_mode(rates: Tensor) -> Tensor:
     return mean_neurons(rates[:, None, :] * waves)
 
 
-def plan_windows(windows: Sequence[Window], total: int) -> tuple[Window, ...]:
-    """Return the windows that hold at least one state, cut to the run."""
-    cut = (Window(w.name, max(0, w.start), min(total, w.stop)) for w in windows)
-    return tuple(w for w in cut if w.steps > 0)
+def bump_amplitude(mode: Tensor) -> Tensor:
+    """Return 2|⟨r e^{iθ}⟩|, (…), for what `fourier_mode` returns, (…, 3)."""
+    real, imaginary = mode[..., 1], mode[..., 2]
+    return 2.0 * torch.sqrt(real * real + imaginary * imaginary)

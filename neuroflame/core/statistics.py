@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from neuroflame.columns import Column
-from neuroflame.core.recorder import Recording, Window, fourier_mode
+from neuroflame.core.recorder import Recording, Window, bump_amplitude, fourier_mode
 from neuroflame.core.torch_physics import mean_neurons
 from neuroflame.errors import SpecError
 from neuroflame.spec import NetworkSpec
@@ -122,7 +122,7 @@ def bump(view: View) -> Iterator[Statistic]:
     """Yield the first Fourier mode over preferred angles, by population, at the end and around the stimulus."""
     for name in view.spec.populations:
         yield from _mode(view, name, FINAL, "", "in the final window")
-        halves = [2.0 * fourier_mode(view.profile(name, half))[:, 1:].norm(dim=1) for half in (FIRST_HALF, SECOND_HALF)]
+        halves = [bump_amplitude(fourier_mode(view.profile(name, half))) for half in (FIRST_HALF, SECOND_HALF)]
         final = next(w for w in view.recording.plan.windows if w.name == FINAL)
         seconds = 0.5 * final.steps * view.spec.dt
         doc = "Growth of the bump's amplitude over the final window, over the amplitude; negative: it dissolves."
@@ -137,7 +137,7 @@ def bump(view: View) -> Iterator[Statistic]:
 
 def _mode(view: View, name: str, window: str, suffix: str, words: str) -> Iterator[Statistic]:
     mode = fourier_mode(view.profile(name, window))
-    m0, m1 = mode[:, 0], 2.0 * torch.sqrt(mode[:, 1] ** 2 + mode[:, 2] ** 2)
+    m0, m1 = mode[:, 0], bump_amplitude(mode)
     phase = torch.remainder(torch.atan2(mode[:, 2], mode[:, 1]), 2.0 * torch.pi)
     yield _column(f"bump.{name}.m0{suffix}", "Hz", f"Mean rate {words}."), m0
     yield _column(f"bump.{name}.m1{suffix}", "Hz", f"Amplitude 2|⟨r exp(iθ)⟩| of the bump {words}."), m1

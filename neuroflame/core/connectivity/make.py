@@ -28,20 +28,28 @@ def make_operator(spec: NetworkSpec, pair: Pair, *, graph: int, device: torch.de
     return RingOperator(post, pre, device)
 
 
-def bind_operator(operator: Operator, spec: NetworkSpec, pair: Pair, number: Callable[[str], Tensor]) -> Operator:
+def bind_operator(
+    operator: Operator,
+    spec: NetworkSpec,
+    pair: Pair,
+    number: Callable[[str], Tensor],
+    dtype: torch.dtype = torch.float64,
+) -> Operator:
     """Return the operator with the points' own numbers (κ and phase of all-to-all profiles).
 
     Parameters
     ----------
     number : callable
         From dotted path to its value at each point, float64, (P,) or (1,).
+    dtype : torch.dtype
+        Of the run: series are cut below its rounding.
     """
     if not isinstance(operator, RingOperator):
         return operator
-    return operator.bind(_series(spec, pair, number))
+    return operator.bind(_series(spec, pair, number, 0.05 * torch.finfo(dtype).eps))
 
 
-def _series(spec: NetworkSpec, pair: Pair, number: Callable[[str], Tensor]) -> FourierSeries:
+def _series(spec: NetworkSpec, pair: Pair, number: Callable[[str], Tensor], smallest: float) -> FourierSeries:
     own = spec.connectivity.pairs.get(pair.name)
     base = f"connectivity.pairs.{pair.name}.profile" if own and own.profile else "connectivity.profile"
     profile = pair.profile
@@ -50,5 +58,5 @@ def _series(spec: NetworkSpec, pair: Pair, number: Callable[[str], Tensor]) -> F
     kappa = number(f"{base}.kappa.{pair.name}" if isinstance(profile.kappa, dict) else f"{base}.kappa")
     kappa, phase = torch.broadcast_tensors(kappa, radians(number(f"{base}.phase")))
     if profile.kind == "von_mises":
-        return von_mises_series(kappa, phase)
+        return von_mises_series(kappa, phase, smallest)
     return cosine_series(kappa, phase)  # cosine_weak too: √K is 1 in all-to-all networks

@@ -47,17 +47,17 @@ def cosine_series(kappa: Tensor, phase: Tensor) -> FourierSeries:
     return FourierSeries(torch.stack([torch.ones_like(kappa), kappa], dim=1), phase)
 
 
-def von_mises_series(kappa: Tensor, phase: Tensor) -> FourierSeries:
+def von_mises_series(kappa: Tensor, phase: Tensor, smallest: float = 1e-17) -> FourierSeries:
     """Return f(Δ) = exp(κ cos(Δ − φ)) / I_0(κ) = 1 + 2 Σ_k I_k(κ)/I_0(κ) cos(k (Δ − φ)).
 
-    Abramowitz & Stegun 9.6.34. A point's series is cut where its terms fall below 1e-17 of the first, by zeros,
-    so that it does not depend on the other points' concentrations.
+    Abramowitz & Stegun 9.6.34. A point's series is cut where its terms fall below ``smallest`` of the first, by
+    zeros, so that it does not depend on the other points' concentrations.
     """
     values = kappa.detach().cpu().numpy()
     order = np.arange(MODES_MAX + 1)
     series = ive(order[None, :], values[:, None]) / ive(0, values[:, None])
     series[:, 1:] *= 2.0
-    series[series < 1e-17] = 0.0
+    series[series < smallest] = 0.0
     if (series[:, -1] > 0).any():
         raise ValueError(f"von Mises profiles are exact up to kappa ≈ 200, got {values.max():g}")
     modes = int((series > 0).sum(axis=1).max()) - 1
