@@ -15,8 +15,7 @@ from neuroflame.report.views import View, view
 if TYPE_CHECKING:
     from neuroflame.report.views import Table
 
-# The ratio of rates that fade away means nothing, so the network must be active too.
-HOLDS_A_BUMP = ("{bump}.ratio > 0.1", "abs({bump}.trend) < 0.05", "{bump}.m0 > 0.001")
+HOLDS_A_BUMP = ("{bump}.ratio > 0.1", "abs({bump}.trend) < 0.05")
 
 
 @dataclass(frozen=True)

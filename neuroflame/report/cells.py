@@ -31,6 +31,8 @@ class Cells:
         Points computed in each cell, and those of them that were to be used.
     failed, diverged : ndarray of int
         Those of them that have no result, by cause.
+    silent : ndarray of int
+        Those in which the population that the column is relative to does not fire.
     names : tuple of str
         Of a categorical column, else empty.
     """
@@ -42,6 +44,7 @@ class Cells:
     used: np.ndarray
     failed: np.ndarray
     diverged: np.ndarray
+    silent: np.ndarray
     names: tuple[str, ...] = ()
 
     @property
@@ -62,7 +65,13 @@ class Cells:
     @property
     def undefined(self) -> np.ndarray:
         """Cells whose points ended well but have no such value."""
-        return np.isnan(self.value) & (self.used > 0) & (self.failed + self.diverged == 0)
+        lost = self.failed + self.diverged + self.silent
+        return np.isnan(self.value) & (self.used > 0) & (lost == 0)
+
+    @property
+    def all_silent(self) -> np.ndarray:
+        """Cells without a value where nothing fires."""
+        return np.isnan(self.value) & (self.silent > 0) & (self.failed + self.diverged == 0)
 
     @property
     def left_out(self) -> np.ndarray:
@@ -124,7 +133,8 @@ def gather(
         )
     failed = count((view.status == "failed") & (value != "status"))
     diverged = count((view.status == "diverged") & (not told))
-    return Cells(x, y, reduced.reshape(shape), counts, count(inside), failed, diverged, names)
+    silent = count(view.silent(value))
+    return Cells(x, y, reduced.reshape(shape), counts, count(inside), failed, diverged, silent, names)
 
 
 def cyclic(view: View, value: str) -> bool:

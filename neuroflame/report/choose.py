@@ -9,21 +9,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from neuroflame.report.answer import headline, objective, tally
+from neuroflame.report.limits import floor_of
 
 if TYPE_CHECKING:
     from neuroflame.report.views import View
 
+# {A} is the population that the table is about, \w+ any.
 _ORDER = (
-    r"regime.*",
-    r"states",
-    r"bump\.\w+\.ratio",
+    r"regime.*|states",
+    r"bump\.{A}\.ratio",
     r"rate\.\w+\.mean",
-    r"bump\.\w+\.m1",
-    r"bump\.\w+\.ratio\.after",
-    r"bump\.\w+\.trend",
-    r"bump\.\w+\.phase",
-    r"(memory|bump)\.\w+(\.\w+)?",
-    r"(osc|sync|alpha|lyapunov).*",
+    r"bump\.{A}\.(m1|ratio\.after|trend|phase)",
+    r"(memory|osc|sync|alpha|lyapunov).*",
+    r"rate\.{A}\.(cv|sd_t)",
+    r"bump\.\w+\.(ratio|m1|ratio\.after|trend|phase)",
     r"rate\.\w+\.(cv|sd_t|sd_i|max)",
     r"(?!.*\.(m0|before|during|after)(\.|$)).*",
 )
@@ -62,7 +61,11 @@ def main_statistics(data: View, most: int = 8, *, numeric: bool = False) -> list
     """
     first = headline(data)
     ranked = [first] if first else []
-    for pattern in _ORDER:
+    parts = (first or "").split(".")
+    about = [parts[1]] if len(parts) > 2 and parts[0] in ("rate", "bump") else []
+    about += [name.split(".")[1] for name in data.statistics if name.startswith(("bump.", "rate."))]
+    for form in _ORDER:
+        pattern = form.replace("{A}", re.escape(about[0]) if about else r"\w+")
         ranked += [name for name in data.statistics if re.fullmatch(pattern, name)]
     ranked = [
         n for n in dict.fromkeys(ranked) if n == first or not any(re.fullmatch(p, n) for p in _NEVER_MAPS)
@@ -71,7 +74,7 @@ def main_statistics(data: View, most: int = 8, *, numeric: bool = False) -> list
 
 
 def varies(data: View, name: str) -> bool:
-    """Whether a statistic takes more than one value, rounding apart."""
+    """Whether a statistic varies by more than rounding and by enough to matter."""
     if data.categorical(name):
         return len(set(data.texts(name)) - {None}) > 1
     try:
@@ -79,7 +82,9 @@ def varies(data: View, name: str) -> bool:
     except ValueError:
         return False
     values = values[np.isfinite(values)]
-    return values.size > 1 and bool(np.ptp(values) > 1e-9 * max(np.abs(values).max(), 1e-9))
+    if values.size < 2:
+        return False
+    return bool(np.ptp(values) > max(1e-9 * np.abs(values).max(), 0.1 * floor_of(name), 1e-18))
 
 
 def choose_points(data: View, most: int = 6) -> list[Chosen]:

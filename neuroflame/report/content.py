@@ -16,7 +16,7 @@ import yaml
 from neuroflame.report.answer import agree, headline, objective, tally, where_they_lie
 from neuroflame.report.axes import mapping
 from neuroflame.report.choose import main_statistics, varies
-from neuroflame.report.labels import number, plain_label, quantity, shorten, span
+from neuroflame.report.labels import number, plain_label, shorten, span
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -121,7 +121,7 @@ def failures(data: View) -> Listing | None:
 
 
 def constants(data: View) -> list[str]:
-    """Return the statistics that do not vary, with their value."""
+    """Return the statistics that do not vary, or by too little to matter, with their value or range."""
     found = []
     for name in data.statistics:
         if varies(data, name):
@@ -133,7 +133,7 @@ def constants(data: View) -> list[str]:
         values = data.numbers(name)
         values = values[np.isfinite(values)]
         unit = data.columns[name].unit
-        found.append(f"{name}: {quantity(values[0], unit, 4) if values.size else 'no value'}")
+        found.append(f"{name}: {span(values, unit, 4) if values.size else 'no value'}")
     return found
 
 
@@ -217,7 +217,7 @@ def data_uri(content: bytes, kind: str) -> str:
 def _listed(values: Any) -> str:
     if isinstance(values, list | tuple):
         shown = ", ".join(map(str, values[:8])) + (", …" if len(values) > 8 else "")
-        return f"{len(values)}: {shown}" if len(values) > 1 else shown
+        return f"{len(values)} ({shown})"
     return "" if values is None else str(values)
 
 

@@ -12,6 +12,8 @@ from matplotlib.path import Path
 from matplotlib.patheffects import withStroke
 
 from neuroflame.report.cells import border_segments, share
+from neuroflame.report.labels import number
+from neuroflame.report.limits import SILENT
 from neuroflame.report.style import INK, MUTED
 
 if TYPE_CHECKING:
@@ -31,7 +33,8 @@ Legend = dict[str, "Artist"]
 _LACKING: dict[str, dict[str, Any]] = {
     "diverged": {"facecolor": "#f6dcd9", "edgecolor": "#b2182b", "hatch": "/////"},
     "failed": {"facecolor": "#dcdcdc", "edgecolor": "#2b2b2b", "hatch": "xxxx"},
-    "no value": {"facecolor": "#f4f5f7", "edgecolor": "#a9b1bd", "hatch": "---"},
+    "silent": {"facecolor": "#f4f5f7", "edgecolor": "#a9b1bd", "hatch": "---"},
+    "no value": {"facecolor": "#f4f5f7", "edgecolor": "#a9b1bd", "hatch": "|||"},
     "left out": {"facecolor": "#e8eaee", "edgecolor": "#e8eaee"},
     "not computed yet": {"facecolor": "#ffffff", "edgecolor": "#b9c0ca", "hatch": "...."},
 }
@@ -60,13 +63,14 @@ def draw_cells(ax: Axes, cells: Cells, scale: Scale) -> tuple[QuadMesh, Legend]:
     lacking = {
         "diverged": cells.all_diverged,
         "failed": cells.all_failed,
+        f"silent, below {number(SILENT)} Hz": cells.all_silent,
         "no value": cells.undefined,
         "left out": cells.left_out,
         "not computed yet": cells.empty,
     }
     for label, where in lacking.items():
         if where.any():
-            fill = {**_LACKING[label], "linewidth": 0.0}
+            fill = {**_LACKING[label.partition(",")[0]], "linewidth": 0.0}
             ax.add_artist(_region(where, cells.x, cells.y, **fill))
             legend[label] = Patch(**fill)
     if cells.some_lost.any():
@@ -91,6 +95,8 @@ def draw_borders(
     for (label, truth), (style, colour) in zip(borders.items(), LINES, strict=False):
         part = share(data, truth, x, y, rows=rows)
         segments = list(border_segments(part >= 0.5, ~np.isnan(part), x, y))
+        if not segments:
+            continue
         look: dict[str, Any] = {"linestyle": style, "color": colour, "linewidth": 1.8}
         halo = LineCollection(segments, color="white", linewidth=3.4, capstyle="round")
         ax.add_collection(halo, autolim=False)

@@ -15,6 +15,7 @@ from neuroflame.errors import StoreError
 from neuroflame.report import content
 from neuroflame.report.answer import headline, objective, summary, tally
 from neuroflame.report.choose import choose_points, main_statistics
+from neuroflame.report.conditions import parse_condition
 from neuroflame.report.diagrams import phase_diagram
 from neuroflame.report.history import search_history
 from neuroflame.report.panels import statistics_against_axes
@@ -157,14 +158,10 @@ def _pictures(data: View) -> Iterator[Picture]:
 
 def _further_diagrams(data: View, first: str | None, regions: dict[str, Any]) -> Iterator[Picture]:
     dense = not data.gridded and len(data.axes) > 2
-    names = [name for name in main_statistics(data, MOST_DIAGRAMS) if name != first]
-    for name in names[: 3 if dense else MOST_DIAGRAMS]:
-        where = None
-        ratio = re.sub(r"\.phase", ".ratio", name)
-        if name.startswith("bump.") and ".phase" in name and ratio in data.frame:
-            where = f"{ratio} > 0.1"  # the phase of no bump is noise
-            rate = ratio.replace(".ratio", ".m0")
-            where += f" and {rate} > 0.001" if rate in data.frame else ""
+    names = [name for name in main_statistics(data, 3 * MOST_DIAGRAMS) if name != first]
+    few = 3 if dense else MOST_DIAGRAMS
+    for name in [name for name in names if _means_something(data, name)][:few]:
+        where = _where_it_means_something(data, name)
         yield Picture(
             f"phase_{name}",
             "diagrams",
@@ -180,6 +177,20 @@ def _further_diagrams(data: View, first: str | None, regions: dict[str, Any]) ->
             "One panel for each initial condition.",
             lambda: phase_diagram(data, value=first, facet="initial_condition", **regions),
         )
+
+
+def _where_it_means_something(data: View, name: str) -> str | None:
+    """Return the condition under which a statistic is more than noise: angles and trends need a bump."""
+    parts = name.split(".")
+    if parts[0] != "bump" or len(parts) < 3 or parts[2] not in ("phase", "trend", "velocity"):
+        return None
+    ratio = ".".join(["bump", parts[1], "ratio", *parts[3:]])
+    return f"{ratio} > 0.1" if ratio in data.frame else None
+
+
+def _means_something(data: View, name: str) -> bool:
+    where = _where_it_means_something(data, name)
+    return where is None or bool(parse_condition(where).holds(data.frame).any())
 
 
 def _page(data: View, answer: str, shown: dict[str, list[dict[str, str]]]) -> str:

@@ -14,6 +14,7 @@ from neuroflame.errors import SpecError
 from neuroflame.report.cells import gather
 from neuroflame.report.choose import main_statistics
 from neuroflame.report.labels import axis_label, number
+from neuroflame.report.limits import floor_of
 from neuroflame.report.lines import statistic_along
 from neuroflame.report.style import FAINT, cut_to, dress, fitted, new_figure, styled, tick_name
 from neuroflame.report.views import View, view
@@ -76,6 +77,9 @@ def statistics_against_axes(
         for i, name in enumerate(names):
             ax = grid[i, j]
             _panel(ax, data, name, axis, other, cmap, norm)
+            bottom, top = ax.get_ylim()
+            if top - bottom < floor_of(name):
+                ax.set_ylim(min(bottom, 0.0), max(top, floor_of(name)))
             last = i == len(names) - 1
             dress(ax, axis, "x", axis_label(axis.column, data.columns) if last else "", crowded=len(axes) > 2)
             ax.set_ylabel(fitted(axis_label(name, data.columns), 1.5) if j == 0 else "")

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.colors import BoundaryNorm, Colormap, ListedColormap, Normalize
 
 from neuroflame.report.cells import cyclic
+from neuroflame.report.limits import floor_of
 from neuroflame.report.style import fitted
 
 if TYPE_CHECKING:
@@ -102,9 +103,12 @@ def scale_of(view: View, value: str, values: np.ndarray, names: tuple[str, ...] 
             cmap = mpl.colormaps["viridis"].resampled(max(len(steps) - 1, 2))
             return Scale(cmap, BoundaryNorm(steps, cmap.N), "neither", tuple(range(first, last + 1)))
     low, high, extend = _limits(finite)
+    floor = floor_of(value)
+    if high - low < floor and low > -floor:
+        low, high, extend = (min(low, 0.0), max(high, floor), "neither")
     signed = low < 0 < high and min(-low, high) > 0.03 * max(-low, high)
-    if signed or (low < 0 and value.rpartition(".")[2] in ("trend", "velocity", "alpha")):
-        reach = max(-low, high)
+    if signed or value.rpartition(".")[2] in ("trend", "velocity", "alpha"):
+        reach = max(abs(low), abs(high))
         return Scale(mpl.colormaps["RdBu_r"], Normalize(-reach, reach), extend)
     if 0 <= low < 0.35 * high and extend in ("neither", "max"):
         low = 0.0

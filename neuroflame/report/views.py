@@ -14,6 +14,7 @@ import numpy as np
 
 from neuroflame.errors import SpecError
 from neuroflame.report.axes import Axis, make_axis, mapping, texts
+from neuroflame.report.limits import SILENT, rate_behind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,7 +54,8 @@ class View:
     ----------
     table : Table
     frame : DataFrame
-        One row per point, without series.
+        One row per point, without series. What is relative to a population's rate (``ratio``, ``phase``,
+        ``trend``, ``cv``, …) is missing where it is silent: there it is the quotient of vanishing numbers.
     columns : mapping of str to Column
     manifest : mapping
     axes : tuple of Axis
@@ -91,6 +93,13 @@ class View:
         return self.table.to_pandas(
             [name for name, column in self.columns.items() if column.kind == "series"]
         )
+
+    def silent(self, name: str) -> np.ndarray:
+        """Return where a statistic is missing since the population it is relative to is silent."""
+        rate = rate_behind(name)
+        if rate is None or rate not in self.frame:
+            return np.zeros(len(self.frame), dtype=bool)
+        return np.asarray(self.frame[rate].to_numpy(dtype=float, na_value=np.nan) < SILENT)
 
     @cached_property
     def ok(self) -> np.ndarray:
@@ -172,6 +181,7 @@ def view(table: Table | View | str | Path) -> View:
         return view(open_table(str(table)))
     columns, manifest = dict(table.columns), table.manifest or {}
     frame = table.to_pandas([name for name, column in columns.items() if column.kind != "series"])
+    frame = _without_quotients_of_silence(frame)
     sweep = mapping(manifest, "sweep")
     space, planned = mapping(sweep, "space"), _planned_axes(manifest)
     kind = str(mapping(sweep, "search").get("kind") or "")
@@ -189,6 +199,15 @@ def view(table: Table | View | str | Path) -> View:
     gridded = kind == "grid" if kind else _looks_gridded(frame, axes)
     repeats = tuple(name for name in REPEATS if name in frame and len(frame[name].unique()) > 1)
     return View(table, frame, columns, manifest, tuple(axes), repeats, gridded, _planned(manifest))
+
+
+def _without_quotients_of_silence(frame: pd.DataFrame) -> pd.DataFrame:
+    changed = {}
+    for name in frame.columns:
+        rate = rate_behind(name)
+        if rate is not None and rate in frame:
+            changed[name] = frame[name].mask(frame[rate] < SILENT)
+    return frame.assign(**changed) if changed else frame
 
 
 def _looks_gridded(frame: pd.DataFrame, axes: list[Axis]) -> bool:

@@ -171,9 +171,16 @@ def test_the_border_of_a_condition_is_drawn(tables):
 
 def test_points_without_a_result_are_marked_by_cause(tables):
     names = {text.get_text() for text in phase_diagram(tables("ring")).legends[0].get_texts()}
-    assert {"diverged", "failed", "no value"} <= names
+    assert {"diverged", "failed", "silent, below 0.001 Hz"} <= names
     names = {text.get_text() for text in phase_diagram(tables("partial")).legends[0].get_texts()}
     assert "not computed yet" in names
+
+
+def test_noise_is_not_blown_up(tables):
+    data = view(tables("ring").table)
+    data.frame["bump.E.ratio"] *= 1e-6
+    bar = phase_diagram(data).axes[-1]
+    assert bar.get_ylim() == (0.0, 0.1)
 
 
 def test_names_have_a_legend_with_counts(tables):
