@@ -137,6 +137,11 @@ class NetworkSpec(Spec):
                 )
         if isinstance(net.K, dict):
             _known(net.K, set(self.populations), "connectivity.K", "population")
+            with_own = {name for name, own in net.pairs.items() if own.K is not None}
+            shared = {p.pre for p in self.pairs if p.kind == "sparse" and p.name not in with_own}
+            if net.kind == "sparse":
+                shared.add(next(iter(net.K)))  # scales the external input
+            _useful(net.K, shared, "connectivity.K")
         drawn = any(pair.kind == "sparse" for pair in self.pairs)
         if net.seed and not drawn:
             raise SpecError("has no effect where nothing is drawn", got=net.seed, path="connectivity.seed")
@@ -145,6 +150,8 @@ class NetworkSpec(Spec):
         kappa = getattr(net.profile, "kappa", None)
         if isinstance(kappa, dict):
             _known(kappa, set(pairs), "connectivity.profile.kappa", "pair")
+            own_profile = {name for name, own in net.pairs.items() if own.profile is not None}
+            _useful(kappa, set(self.J) - own_profile, "connectivity.profile.kappa")
 
     def _pair_names(self) -> dict[str, tuple[str, str]]:
         found: dict[str, tuple[str, str]] = {}
@@ -265,6 +272,12 @@ def _known(given: Iterable[str], valid: Iterable[str], path: str, what: str) -> 
     for name in given:
         if name not in pool:
             raise SpecError(f"is not a {what}", path=f"{path}.{name}", remedy=suggestion(name, pool))
+
+
+def _useful(given: Iterable[str], used: Iterable[str], path: str) -> None:
+    for name in given:
+        if name not in used:
+            raise SpecError("has no effect: nothing uses it", path=f"{path}.{name}", remedy="leave it out")
 
 
 def _exactly(given: Iterable[str], valid: Iterable[str], path: str, what: str) -> None:

@@ -42,6 +42,8 @@ REFUSED = [
     ({"populations.X": {"size": 3}, "J.XX": 1.0}, "must have a value for each connected pair"),
     ({"connectivity.seed": 3}, "connectivity.seed: has no effect where nothing is drawn"),
     ({"connectivity.profile": {"kind": "von_mises", "kappa": -1.0}}, "kappa: must be at least 0"),
+    ({"connectivity.pairs": {"EE": {"profile": {"kind": "uniform"}}}}, "connectivity.profile.kappa.EE: has no effect"),
+    ({"connectivity": {"kind": "sparse", "K": {"E": 9, "I": 9}}, "J": None}, "J: must be a mapping"),
     ({"connectivity.pairs": {"EF": {}}}, "connectivity.pairs.EF: is not a pair that J connects"),
     ({"stimuli.0.shape": "cosin"}, "stimuli.0.shape: must be one of 'cosine', 'gaussian', got 'cosin'"),
     ({"stimuli.0.strenght": 1}, "stimuli.0.strenght: is not a known key (did you mean 'strength'?)"),

@@ -1,0 +1,145 @@
+"""A parameter that changes nothing is a bug: each field of a network changes what is simulated, or is refused."""
+
+from functools import lru_cache
+
+import numpy as np
+import pytest
+
+from neuroflame import Network
+from neuroflame.errors import SpecError
+from neuroflame.spec import NetworkSpec, paths
+
+RICH = {
+    "dt": 0.001,
+    "duration": 0.03,
+    "populations": {
+        "E": {
+            "size": 24,
+            "tau": 0.02,
+            "tau_syn": 0.004,
+            "threshold": 0.1,
+            "adaptation": {"tau": 0.05, "strength": 0.2},
+        },
+        "I": {"size": 16, "tau": 0.01, "tau_syn": 0.002},
+    },
+    "transfer": {"E": "relu", "I": "tanh"},
+    "connectivity": {
+        "kind": "sparse",
+        "K": {"E": 6},
+        "seed": 1,
+        "profile": {"kind": "cosine", "kappa": {"EE": 0.8, "IE": 0.5}, "phase": 15.0},
+        "pairs": {
+            "II": {"kind": "all_to_all", "profile": {"kind": "von_mises", "kappa": 1.0, "phase": 5.0}},
+            "EI": {"K": 4, "profile": {"kind": "cosine_weak", "kappa": 0.5, "phase": 3.0}},
+        },
+    },
+    "J": {"EE": 2.0, "EI": -1.0, "IE": 1.5, "II": -0.7},
+    "J0": {"E": 1.0, "I": 0.8},
+    "M0": 1.2,
+    "stp": {
+        "EE": {"U": 0.2, "tau_fac": 0.3, "tau_rec": 0.1},
+        "IE": {"U": 0.4, "tau_fac": 0.2, "tau_rec": 0.2, "kind": "markram_exp"},
+    },
+    "nmda": {"ratio": 0.5, "tau": 0.05, "sources": ["E"]},
+    "stimuli": [
+        {"shape": "cosine", "onset": 0.005, "offset": 0.015, "strength": 0.5, "phase": 40.0, "width": 0.7},
+        {"name": "bump", "shape": "gaussian", "onset": 0.01, "offset": 0.02, "strength": 0.5, "populations": ["I"]},
+    ],
+    "noise": [
+        {"kind": "ou", "sigma": {"E": 0.2, "I": 0.1}, "tau": 0.01},
+        {"kind": "white", "sigma": 0.02, "on": "rates"},
+        {"kind": "per_step", "sigma": 0.1},
+    ],
+    "initial": {"kind": "uniform", "low": 0.5, "high": 2.0},
+    "rate_limit": 1e4,
+}
+STARTS = [{"kind": "constant", "rate": {"E": 1.0, "I": 0.5}}, {"kind": "constant", "rate": 1.0}, {"kind": "normal"}]
+OTHER_NAMES = {
+    "transfer.E": "erf_odd",
+    "transfer.I": "brunel",
+    "connectivity.kind": "all_to_all",
+    "connectivity.pairs.II.kind": "sparse",
+    "connectivity.profile.kind": "cosine_weak",
+    "stp.EE.kind": "markram_exp",
+    "stp.IE.kind": "markram",
+    "noise.0.on": "rates",
+    "noise.1.on": "input",
+    "noise.2.on": "rates",
+    "noise.1.kind": "per_step",
+    "noise.2.kind": "white",
+}
+LABELS = {"stimuli.bump.name"}
+"""Names that only label: they change nothing that is simulated."""
+
+
+def rates(spec, **keys):
+    return Network(spec, device="cpu", precision="double", executor="reference", seed=5, **keys)()[0].numpy()
+
+
+@lru_cache(maxsize=8)
+def rates_of(digest):
+    return rates(SPECS[digest])
+
+
+SPECS = {}
+
+
+def base_rates(spec):
+    SPECS[spec.digest()] = spec
+    return rates_of(spec.digest())
+
+
+def path_is_angle_of_a_draw(info):
+    return info.structural and info.path.endswith("phase")
+
+
+def changed(info):
+    if info.integer:
+        return info.value + 1
+    if path_is_angle_of_a_draw(info):
+        return info.value + 60.0
+    if info.numeric:
+        return info.value * 0.9 if info.value else 0.1
+    return OTHER_NAMES.get(info.path)  # None where another kind is another set of keys
+
+
+def cases():
+    """Yield a network and a path into it: every value of the rich one, and those of other starts."""
+    for base in (RICH, *(RICH | {"initial": start} for start in STARTS)):
+        for path, info in paths(NetworkSpec.parse(base)).items():
+            other_start = base is not RICH and not path.startswith("initial.")
+            if not other_start and path not in LABELS and changed(info) is not None:
+                yield base, path
+
+
+CASES = list(cases())
+
+
+@pytest.mark.parametrize(("base", "path"), CASES, ids=[path for _, path in CASES])
+def test_changing_a_field_changes_the_rates_or_is_refused(base, path):
+    spec = NetworkSpec.parse(base)
+    info = paths(spec)[path]
+    value = 0.5 if path == "rate_limit" else changed(info)
+    try:
+        other = spec.with_values({path: value})
+    except SpecError as error:
+        assert not info.numeric or "has no effect" in str(error)  # noqa: PT017
+        return
+    before, after = base_rates(spec), rates(other)
+    same = before.shape == after.shape and np.array_equal(before, after, equal_nan=True)
+    assert not same, f"{path} = {value} changes nothing"
+
+
+def test_seed_and_graph_change_the_rates():
+    spec = NetworkSpec.parse(RICH)
+    base = rates(spec)
+    assert not np.array_equal(base, rates(spec, graph=1))
+    other = Network(spec, device="cpu", precision="double", executor="reference", seed=6)()[0].numpy()
+    assert not np.array_equal(base, other)
+
+
+def test_presence_of_each_option_changes_the_rates():
+    base = rates(NetworkSpec.parse(RICH))
+    for key in ("nmda", "stp", "stimuli", "noise", "M0", "J0", "transfer"):
+        without = {name: value for name, value in RICH.items() if name != key}
+        assert not np.array_equal(base, rates(NetworkSpec.parse(without))), key
