@@ -41,6 +41,7 @@ def phase_diagram(
     where: Where | None = None,
     facet: str | Sequence[str] | None = None,
     marks: Mapping[str, int] | None = None,
+    limits: tuple[float, float] | None = None,
     width: float = 7.4,
 ) -> Figure | Axes:
     """Draw a statistic over the swept axes.
@@ -72,6 +73,8 @@ def phase_diagram(
         Axes of the small multiples; by default all further swept axes.
     marks : mapping of str to int, optional
         Letters to write at the places of rows of the table.
+    limits : (float, float), optional
+        Ends of the colour scale, for figures that are to be compared.
     width : float
         Inches; a figure of many panels is wider.
 
@@ -86,12 +89,13 @@ def phase_diagram(
         If a name is no column or axis, or a condition is not well formed.
     """
     data = view(table)
-    plan = make_plan(data, x, y, value, reduce, (border, shade), where, facet, whole=ax is None)
+    plan = make_plan(data, x, y, value, reduce, (border, shade), where, facet, limits, whole=ax is None)
     if ax is not None:
         legend = _panel(ax, plan, np.ones(len(data.frame), dtype=bool), plan.scale, marks or {})
         _bar(ax.figure, plan, plan.scale, [ax])  # type: ignore[arg-type]
         if legend:
-            ax.legend(list(legend.values()), [escape(label) for label in legend], loc="best", framealpha=0.9)
+            names = [escape(label) for label in legend]
+            ax.legend(list(legend.values()), names, loc="best", frameon=True, framealpha=0.92, fontsize=8)
         return ax
     title, note = plain_label(plan.value, data.columns), subtitle(plan)
     if not data.gridded and len(data.axes) > 2 and x is None and y is None:

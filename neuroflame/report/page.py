@@ -18,7 +18,7 @@ from neuroflame.report.choose import choose_points, main_statistics
 from neuroflame.report.conditions import parse_condition
 from neuroflame.report.diagrams import phase_diagram
 from neuroflame.report.history import search_history
-from neuroflame.report.panels import statistics_against_axes
+from neuroflame.report.panels import curves, statistics_against_axes
 from neuroflame.report.series import traces
 from neuroflame.report.style import DPI, save
 from neuroflame.report.views import View, view
@@ -145,7 +145,7 @@ def _pictures(data: View) -> Iterator[Picture]:
         )
     if data.axes:
         yield from _further_diagrams(data, first, short)
-        if main_statistics(data, 1, numeric=True):
+        if curves(data, 1):
             caption = "Each statistic against each axis."
             yield Picture("statistics", "statistics", caption, lambda: statistics_against_axes(data))
     if chosen:

@@ -11,7 +11,7 @@ from matplotlib.colors import ListedColormap, LogNorm, Normalize
 from matplotlib.ticker import FuncFormatter, LogLocator
 
 from neuroflame.errors import SpecError
-from neuroflame.report.cells import gather
+from neuroflame.report.cells import cyclic, gather
 from neuroflame.report.choose import main_statistics
 from neuroflame.report.labels import axis_label, number
 from neuroflame.report.limits import floor_of
@@ -55,7 +55,7 @@ def statistics_against_axes(
         mean. Everything else is averaged over. Sampled searches show points instead of lines.
     """
     data = view(table)
-    names = list(statistics) if statistics is not None else main_statistics(data, n, numeric=True)
+    names = list(statistics) if statistics is not None else curves(data, n)
     axes = data.axes[:MOST_AXES]
     if not axes or not names:
         raise SpecError("the table must have a swept axis and a statistic to draw", got=names)
@@ -92,6 +92,12 @@ def statistics_against_axes(
             _level_ticks(bar, other)
     fig.align_ylabels(list(grid[:, 0]))
     return fig
+
+
+def curves(data: View, most: int) -> list[str]:
+    """Return the main statistics less angles and trends, which mean something at some points only."""
+    names = main_statistics(data, 4 * most, numeric=True)
+    return [name for name in names if not cyclic(data, name) and not name.endswith(".trend")][:most]
 
 
 def _panel(

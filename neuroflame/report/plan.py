@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.colors import Normalize
 
 from neuroflame.errors import SpecError
 from neuroflame.report.answer import headline
@@ -45,6 +46,8 @@ class Plan:
     borders, shades : dict of str to ndarray, (P,)
         Truth of labelled conditions.
     reduce : str or None
+    limits : (float, float) or None
+        Ends of the colour scale.
     """
 
     data: View
@@ -55,10 +58,17 @@ class Plan:
     borders: dict[str, np.ndarray]
     shades: dict[str, np.ndarray]
     reduce: str | None
+    limits: tuple[float, float] | None
 
     @property
     def scale(self) -> Scale:
         """The colour scale, one for all panels."""
+        found = self._own_scale()
+        if self.limits is None or found.names:
+            return found
+        return Scale(found.cmap, Normalize(*self.limits), "neither", found.ticks, found.tick_names)
+
+    def _own_scale(self) -> Scale:
         if len(self.axes) == 1 or not self.data.gridded:
             if self.data.categorical(self.value):
                 names = sorted(set(self.data.texts(self.value)[self.use]) - {None})
@@ -94,6 +104,7 @@ def make_plan(
     regions: tuple[Regions | None, Regions | None],
     where: Where | None,
     facet: str | Sequence[str] | None,
+    limits: tuple[float, float] | None,
     *,
     whole: bool,
 ) -> Plan:
@@ -129,7 +140,7 @@ def make_plan(
     if where is not None:
         rows &= _truth(data, where) == 1.0
     borders, shades = (_truths(data, region) for region in regions)
-    return Plan(data, value, tuple(chosen), tuple(further), rows, borders, shades, reduce)
+    return Plan(data, value, tuple(chosen), tuple(further), rows, borders, shades, reduce, limits)
 
 
 def _truths(data: View, regions: Regions | None) -> dict[str, np.ndarray]:

@@ -183,6 +183,16 @@ def test_noise_is_not_blown_up(tables):
     assert bar.get_ylim() == (0.0, 0.1)
 
 
+def test_a_scale_can_be_shared(tables):
+    bar = phase_diagram(tables("ring"), value="rate.E.mean", limits=(0.0, 99.0)).axes[-1]
+    assert bar.get_ylim() == (0.0, 99.0)
+
+
+def test_angles_and_trends_have_no_curves(tables):
+    labels = {ax.get_ylabel() for ax in statistics_against_axes(tables("ring"), n=20).axes}
+    assert not [label for label in labels if "phase" in label or "trend" in label]
+
+
 def test_names_have_a_legend_with_counts(tables):
     data = tables("ring")
     fig = phase_diagram(data, value="regime")
