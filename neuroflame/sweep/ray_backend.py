@@ -27,7 +27,6 @@ _QUIET = {
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
     "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "600",
 }
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 _OBJECTS = 200 * 2**20
 _CONNECT_S = 5.0
 _LONGEST_FOLDER = 40  # Ray adds some 60 characters, a socket's path may have 107
@@ -104,11 +103,9 @@ class RayBackend(Backend):
 
         if ray.is_initialized():
             raise BackendError("Ray is in use in this process already", remedy="call ray.shutdown() first")
-        threads = str(max(1, int(self._compute.cpus_per_actor)))
         options: dict[str, Any] = {
             "logging_level": "ERROR",
             "log_to_driver": False,
-            "runtime_env": {"env_vars": dict.fromkeys(_THREADS, threads)},
         }
         if self._address is None:
             own = {"address": "local", "num_cpus": os.cpu_count(), "object_store_memory": _OBJECTS}

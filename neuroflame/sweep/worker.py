@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from neuroflame.sweep.block import Block
     from neuroflame.sweep.points import Points
 
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 MEASURE = "neuroflame.core.measure:measure_points"
 
 
@@ -140,9 +141,7 @@ class Worker:
     def _prepare(self) -> tuple[SweepSpec, SweepStore]:
         if self._spec is None or self._store is None:
             if self._job.threads is not None:
-                import torch
-
-                torch.set_num_threads(self._job.threads)
+                limit_threads(self._job.threads)
             self._spec = SweepSpec.parse(self._job.sweep)
             self._store = SweepStore.open(self._job.uri)
         return self._spec, self._store
@@ -157,6 +156,14 @@ class Worker:
                 block = asked_block(spec, store, tile.block)
             self._held = (tile.block, block)
         return block.points(tile.ranks)
+
+
+def limit_threads(count: int) -> None:
+    """Let the numerical libraries of this process use so many threads; call it before they are imported."""
+    os.environ.update(dict.fromkeys(_THREADS, str(count)))
+    import torch
+
+    torch.set_num_threads(count)
 
 
 def publish(store: SweepStore, tile: str, rows: Rows, seconds: float) -> bool:

@@ -41,8 +41,14 @@ def run(spec, out, **options):
 
 
 def rows(out):
-    frame = open_table(str(out)).to_pandas()
-    return [[None if value != value else value for value in row] for row in frame.to_numpy().tolist()]
+    """Return a table as plain values, missing ones as None, series as lists."""
+    return plain(open_table(str(out)).to_pandas().to_numpy(dtype=object).tolist())
+
+
+def plain(value):
+    if isinstance(value, list | np.ndarray):
+        return [plain(item) for item in value]
+    return None if value != value else value
 
 
 class Stop(Progress):
