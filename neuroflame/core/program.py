@@ -18,7 +18,11 @@ from neuroflame.spec.parts import GaussianStimulus, PerStepNoise, WhiteNoise
 
 @dataclass(frozen=True)
 class PopulationProgram:
-    """Coefficients of one population; every Tensor is (P, 1) or (1, 1)."""
+    """Coefficients of one population; every Tensor is (P, 1) or (1, 1).
+
+    ``rate_max`` is the factor on the transfer function in a step, with the integrator's weight folded in;
+    ``rate_max_start`` is that of the specification. ``adapt_rest`` is what a silent neuron's threshold relaxes to.
+    """
 
     name: str
     size: int
@@ -28,25 +32,32 @@ class PopulationProgram:
     threshold: Tensor
     gain: Tensor
     rate_max: Tensor
+    rate_max_start: Tensor
     drive: Tensor
+    adapt_rest: Tensor
     adapt_decay: Tensor | None
     adapt_strength: Tensor | None
 
 
 @dataclass(frozen=True)
 class StpProgram:
-    """Coefficients of `neuroflame.physics.dynamics.stp_step` for one pair, (P, 1) or (1, 1)."""
+    """Coefficients of `neuroflame.physics.dynamics.stp_step` for one pair, (P, 1) or (1, 1).
+
+    ``start`` is the utilisation at step 0; ``lagged`` whether `stp_step_lagged` takes the step.
+    """
 
     U: Tensor
     relax_fac: Tensor
     gain_fac: Tensor
     relax_rec: Tensor
     gain_rec: Tensor
+    start: Tensor
+    lagged: bool
 
 
 @dataclass(frozen=True)
 class PairProgram:
-    """One connected pair: the coupling with its scaling, and the connectivity."""
+    """One connected pair: the coupling with its scaling and the integrator's weight, and the connectivity."""
 
     name: str
     post: str
@@ -91,10 +102,10 @@ class NoiseProgram:
 
 @dataclass(frozen=True)
 class NMDAProgram:
-    """Slow currents."""
+    """Slow currents: by population that receives them, the ratio to the weighted sources, and the decay."""
 
-    ratio: Tensor
-    decay: Tensor
+    ratio: dict[str, Tensor]
+    decay: dict[str, Tensor]
     sources: tuple[str, ...]
 
 
@@ -182,21 +193,34 @@ def build_program(
     def decay(path: str) -> Tensor:
         return torch.exp(-dt / number(path))
 
+    def weight(path: str) -> Tensor:
+        """Return the integrator's weight of a target over 1 − exp(−dt/τ), which `relax` gives it."""
+        tau = number(path)
+        if spec.integrator == "exponential":
+            return torch.ones_like(tau)
+        x = dt / torch.where(tau > 0, tau, torch.ones_like(tau))
+        return torch.where(tau > 0, x / -torch.expm1(-x), torch.ones_like(tau))
+
     external = spec.external_scale * number("M0")
     populations = {}
     for name, population in spec.populations.items():
         base = f"populations.{name}"
         adapts = population.adaptation is not None
+        from_zero = population.adaptation is not None and population.adaptation.relative_to == "zero"
+        threshold = number(f"{base}.threshold")
+        rate_max = number(f"{base}.rate_max")
         populations[name] = PopulationProgram(
             name=name,
             size=population.size,
             transfer=spec.transfer_of(name),
             decay=column(decay(f"{base}.tau")),
             decay_syn=column(decay(f"{base}.tau_syn")),
-            threshold=column(number(f"{base}.threshold")),
+            threshold=column(threshold),
             gain=column(number(f"{base}.gain")),
-            rate_max=column(number(f"{base}.rate_max")),
+            rate_max=column(rate_max * weight(f"{base}.tau")),
+            rate_max_start=column(rate_max),
             drive=column(external * number(f"J0.{name}") if name in spec.J0 else torch.zeros_like(external)),
+            adapt_rest=column(torch.zeros_like(threshold) if from_zero else threshold),
             adapt_decay=column(decay(f"{base}.adaptation.tau")) if adapts else None,
             adapt_strength=column(number(f"{base}.adaptation.strength")) if adapts else None,
         )
@@ -209,7 +233,7 @@ def build_program(
                 name=pair.name,
                 post=pair.post,
                 pre=pair.pre,
-                weight=column(number(f"J.{pair.name}") * scale),
+                weight=column(number(f"J.{pair.name}") * scale * weight(f"populations.{pair.post}.tau_syn")),
                 operator=bind_operator(operators[pair.name], spec, pair, number, dtype),
                 stp=_plasticity(spec, pair.name, number, column) if pair.name in spec.stp else None,
             )
@@ -234,7 +258,13 @@ def build_program(
 
     nmda = None
     if spec.nmda is not None:
-        nmda = NMDAProgram(column(number("nmda.ratio")), column(decay("nmda.tau")), spec.nmda.sources)
+        tau = {n: f"nmda.tau.{n}" if isinstance(spec.nmda.tau, dict) else "nmda.tau" for n in populations}
+        ratio = {n: number("nmda.ratio") * weight(tau[n]) / weight(f"populations.{n}.tau_syn") for n in populations}
+        nmda = NMDAProgram(
+            ratio={name: column(value) for name, value in ratio.items()},
+            decay={name: column(decay(path)) for name, path in tau.items()},
+            sources=spec.nmda.sources,
+        )
     return Program(
         spec=spec,
         points=points,
@@ -253,7 +283,8 @@ def build_program(
 def _plasticity(
     spec: NetworkSpec, pair: str, number: Callable[[str], Tensor], column: Callable[[Tensor], Tensor]
 ) -> StpProgram:
-    dt, exact = spec.dt, spec.stp[pair].kind == "markram_exp"
+    dt, kind = spec.dt, spec.stp[pair].kind
+    exact, lagged = kind == "markram_exp", kind == "markram_lagged"
 
     def relax_and_gain(path: str) -> tuple[Tensor, Tensor]:
         tau = number(path)
@@ -265,8 +296,10 @@ def _plasticity(
 
     relax_fac, gain_fac = relax_and_gain(f"stp.{pair}.tau_fac")
     relax_rec, gain_rec = relax_and_gain(f"stp.{pair}.tau_rec")
-    terms = (number(f"stp.{pair}.U"), relax_fac, gain_fac, relax_rec, gain_rec)
-    return StpProgram(*(column(term) for term in terms))
+    rest = number(f"stp.{pair}.U")
+    start = rest * (2.0 - rest) if lagged else rest
+    terms = (rest, relax_fac, gain_fac, relax_rec, gain_rec, start)
+    return StpProgram(*(column(term) for term in terms), lagged=lagged)
 
 
 def _noise(

@@ -45,15 +45,20 @@ def initial_state(program: Program, rates: dict[str, Tensor] | None = None) -> S
             drawn = normals(program.seeds, f"currents.{name}", START, 0, population.size, program.dtype)
             currents[name] = program.number("initial.sigma").to(program.dtype)[:, None] * drawn
     state = State(step=0, rates=first, currents=currents)
+    slow = dict(zeros) if spec.nmda is not None else {}
     if rates is None and isinstance(start, NormalStart):
         external = program.external(0)
-        state = replace(state, rates={n: _rate(program, state, n, external[n] + currents[n]) for n in zeros})
+        for name, population in program.populations.items():
+            first[name] = population.rate_max_start * _transfer(program, state, name, external[name] + currents[name])
+            if spec.nmda is not None:
+                drawn = normals(program.seeds, f"slow.{name}", START, 0, population.size, program.dtype)
+                slow[name] = program.number("initial.sigma").to(program.dtype)[:, None] * drawn
     plastic = {pair.name: pair for pair in program.pairs if pair.stp is not None}
     u, x = {}, {}
     for name, pair in plastic.items():
         assert pair.stp is not None  # noqa: S101
         x[name] = torch.ones_like(zeros[pair.pre])
-        u[name] = pair.stp.U * x[name]
+        u[name] = pair.stp.start * x[name]
     thresholds = {
         name: p.threshold.expand(shape[name]) for name, p in program.populations.items() if p.adapt_decay is not None
     }
@@ -64,7 +69,6 @@ def initial_state(program: Program, rates: dict[str, Tensor] | None = None) -> S
         if noise.decay is not None
         for name, amplitude in noise.amplitude.items()
     }
-    slow = dict(zeros) if spec.nmda is not None else {}
     return replace(state, slow=slow, thresholds=thresholds, u=u, x=x, noise=correlated)
 
 
@@ -89,19 +93,19 @@ def step(program: Program, state: State, external: dict[str, Tensor]) -> State:
         currents[name] = physics.relax(state.currents[name], received, population.decay_syn)
         total = external[name] + currents[name]
         if program.nmda is not None:
-            target = program.nmda.ratio * excitatory.get(name, torch.zeros_like(received))
-            slow[name] = physics.relax(state.slow[name], target, program.nmda.decay)
+            target = program.nmda.ratio[name] * excitatory.get(name, torch.zeros_like(received))
+            slow[name] = physics.relax(state.slow[name], target, program.nmda.decay[name])
             total = total + slow[name]
         for kick in on_input[name]:
             total = total + kick
-        goal = _rate(program, state, name, total)
+        goal = population.rate_max * _transfer(program, state, name, total)
         for kick in on_target[name]:
             goal = goal + kick
         rates[name] = physics.relax(state.rates[name], goal, population.decay)
         for kick in on_rates[name]:
             rates[name] = rates[name] + kick
         if population.adapt_decay is not None:
-            raised = population.threshold + population.adapt_strength * rates[name]
+            raised = population.adapt_rest + population.adapt_strength * rates[name]
             thresholds[name] = physics.relax(state.thresholds[name], raised, population.adapt_decay)
     return State(state.step + 1, rates, currents, slow, thresholds, u, x, noise)
 
@@ -125,11 +129,12 @@ def run(program: Program, state: State, steps: int, recorder: Recorder) -> State
     return state
 
 
-def _rate(program: Program, state: State, name: str, total: Tensor) -> Tensor:
+def _transfer(program: Program, state: State, name: str, total: Tensor) -> Tensor:
     population = program.populations[name]
     transfer = getattr(physics, f"transfer_{population.transfer}")
     threshold = state.thresholds.get(name, population.threshold)
-    return population.rate_max * transfer(population.gain * (total - threshold))
+    value: Tensor = transfer(population.gain * (total - threshold))
+    return value
 
 
 def _transmit(program: Program, state: State) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Tensor]]:
@@ -138,7 +143,8 @@ def _transmit(program: Program, state: State) -> tuple[dict[str, Tensor], dict[s
     for pair in program.pairs:
         if pair.stp is not None:
             s = pair.stp
-            u[pair.name], x[pair.name], sources[f"{pair.name}.stp"] = physics.stp_step(
+            advance = physics.stp_step_lagged if s.lagged else physics.stp_step
+            u[pair.name], x[pair.name], sources[f"{pair.name}.stp"] = advance(
                 state.u[pair.name],
                 state.x[pair.name],
                 state.rates[pair.pre],

@@ -26,3 +26,9 @@ def stp_step(u, x, rate, U, relax_fac, gain_fac, relax_rec, gain_rec):
     x = x + ((1.0 - x) * relax_rec - u * x * rate * gain_rec)
     u = u + ((U - u) * relax_fac + U * (1.0 - u) * rate * gain_fac)
     return u, x, u * x * rate
+
+
+def stp_step_lagged(u, x, rate, U, relax_fac, gain_fac, relax_rec, gain_rec):
+    """Return the same as `stp_step`, but what is transmitted uses the utilisation from before the step."""
+    after, x, _ = stp_step(u, x, rate, U, relax_fac, gain_fac, relax_rec, gain_rec)
+    return after, x, u * x * rate

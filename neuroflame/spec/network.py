@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import Discriminator, Tag, field_validator, model_validator
 
@@ -47,6 +47,12 @@ class NetworkSpec(Spec):
 
     dt: Real = quantity("Length of a step.", default=0.001, unit="s", structural=True, gt=0)
     duration: Real = quantity("Simulated time.", default=10.0, unit="s", structural=True, gt=0)
+    integrator: Literal["exponential", "dt_over_tau"] = quantity(
+        "Weight of what rates, synapses and slow currents relax to, while the old value decays by exp(−dt/τ): "
+        "1 − exp(−dt/τ), exact for constant input, or dt/τ, which overshoots by about dt/2τ.",
+        default="exponential",
+        structural=True,
+    )
     populations: dict[str, Population] = quantity("The populations by name.", structural=True, min_length=1)
     transfer: TransferByName = quantity(
         "Transfer function, for all populations or by population.", default="relu", structural=True
@@ -89,6 +95,7 @@ class NetworkSpec(Spec):
         self._check_connectivity(pairs)
         if self.nmda is not None:
             _known(self.nmda.sources, names, "nmda.sources", "population")
+            _covers(self.nmda.tau, names, "nmda.tau", "population", exact=True)
         for i, stimulus in enumerate(self.stimuli):
             _known(stimulus.populations, names, f"stimuli.{i}.populations", "population")
             if stimulus.onset >= self.duration:
@@ -219,7 +226,7 @@ class NetworkSpec(Spec):
         taus += [p.adaptation.tau for p in self.populations.values() if p.adaptation]
         taus += [t for s in self.stp.values() for t in (s.tau_fac, s.tau_rec)]
         if self.nmda is not None:
-            taus.append(self.nmda.tau)
+            taus += self.nmda.tau.values() if isinstance(self.nmda.tau, dict) else [self.nmda.tau]
         return max(taus)
 
     def with_values(self, values: Mapping[str, Any], *, file: str | None = None) -> NetworkSpec:

@@ -25,10 +25,13 @@ TransferName = Literal["relu", "erf", "erf_odd", "tanh", "brunel"]
 
 
 class Adaptation(Spec):
-    """Threshold adaptation: theta relaxes to threshold + strength * rate."""
+    """Threshold adaptation: theta starts at threshold and relaxes to threshold + strength * rate."""
 
     tau: Real = quantity("Time constant of the threshold.", unit="s", gt=0)
     strength: Real = quantity("Rise of the threshold for each Hz of the neuron's rate.", unit="1/Hz")
+    relative_to: Literal["threshold", "zero"] = quantity(
+        "What a silent neuron's threshold relaxes to: threshold, or 0.", default="threshold", structural=True
+    )
 
 
 class Population(Spec):
@@ -115,8 +118,11 @@ class Connectivity(Spec):
 class Plasticity(Spec):
     """Short-term plasticity of one pair (Markram, Wang & Tsodyks 1998, mean-field)."""
 
-    kind: Literal["markram", "markram_exp"] = quantity(
-        "Euler for the relaxation too, or its exact exponential.", default="markram", structural=True
+    kind: Literal["markram", "markram_exp", "markram_lagged"] = quantity(
+        "Euler for the relaxation too, or its exact exponential; lagged: Euler, what is transmitted uses the "
+        "utilisation from before the step, and that starts as after one spike, at U (2 − U).",
+        default="markram",
+        structural=True,
     )
     U: Real = quantity("Utilisation of a synapse at rest.", gt=0, le=1)
     tau_fac: Real = quantity("Facilitation time constant; 0 for depression only.", unit="s", ge=0)
@@ -127,8 +133,18 @@ class NMDA(Spec):
     """Slow recurrent currents from excitatory populations, beside the fast ones."""
 
     ratio: Real = quantity("Slow current over fast current at steady state.", default=1.0)
-    tau: Real = quantity("Time constant.", default=0.1, unit="s", ge=0)
+    tau: PerName = quantity(
+        "Time constant, for all populations that receive the currents or by population.", default=0.1, unit="s"
+    )
     sources: tuple[str, ...] = quantity("Presynaptic populations.", default=("E",), structural=True)
+
+    @field_validator("tau")
+    @classmethod
+    def _nonnegative(cls, value: float | dict[str, float]) -> float | dict[str, float]:
+        for number in value.values() if isinstance(value, dict) else [value]:
+            if number < 0:
+                raise SpecError("must be at least 0", got=number)
+        return value
 
 
 class _Epoch(Spec):
@@ -209,10 +225,10 @@ class UniformStart(Spec):
 
 
 class NormalStart(Spec):
-    """The recurrent input starts as standard normal noise, rates as the transfer function of the input."""
+    """Recurrent inputs, fast and slow, start as normal noise, rates as the transfer function of the fast input."""
 
     kind: Literal["normal"] = quantity("The start's name.", structural=True)
-    sigma: Real = quantity("Standard deviation of the initial recurrent input.", default=1.0, ge=0)
+    sigma: Real = quantity("Standard deviation of the initial recurrent inputs.", default=1.0, ge=0)
 
 
 Start = Annotated[ConstantStart | UniformStart | NormalStart, Discriminator("kind")]

@@ -55,6 +55,8 @@ RICH = {
 }
 STARTS = [{"kind": "constant", "rate": {"E": 1.0, "I": 0.5}}, {"kind": "constant", "rate": 1.0}, {"kind": "normal"}]
 OTHER_NAMES = {
+    "integrator": "dt_over_tau",
+    "populations.E.adaptation.relative_to": "zero",
     "transfer.E": "erf_odd",
     "transfer.I": "brunel",
     "connectivity.kind": "all_to_all",

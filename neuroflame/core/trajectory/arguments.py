@@ -163,6 +163,7 @@ class Arguments:
             }
             if p.adapt_decay is not None and p.adapt_strength is not None:
                 found |= {f"decay_adapt{a}": p.adapt_decay, f"strength{a}": p.adapt_strength}
+                found[f"rest{a}"] = p.adapt_rest
         for i, pair in enumerate(self.program.pairs):
             weight = pair.weight.double()[:, 0]
             if isinstance(pair.operator, RingOperator):
@@ -173,7 +174,7 @@ class Arguments:
             else:
                 found[f"w{i}"] = weight
             if pair.stp is not None:
-                terms = vars(pair.stp)
+                terms = {name: value for name, value in vars(pair.stp).items() if isinstance(value, Tensor)}
                 found |= {f"{name}{i}": value for name, value in terms.items()}
         j = 0
         for source in self.program.noise:
@@ -183,7 +184,9 @@ class Arguments:
                     found[f"decay_noise{j}"] = source.decay
                 j += 1
         if self.program.nmda is not None:
-            found |= {"ratio": self.program.nmda.ratio, "decay_slow": self.program.nmda.decay}
+            for a, name in enumerate(self.program.populations):
+                found[f"ratio{a}"] = self.program.nmda.ratio[name]
+                found[f"decay_slow{a}"] = self.program.nmda.decay[name]
         return found
 
     def _active(self, step: int, name: str) -> list[StimulusProgram]:

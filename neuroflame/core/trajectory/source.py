@@ -28,7 +28,7 @@ from neuroflame.core.trajectory import passes
 from neuroflame.physics import specialise
 
 physics = specialise(PRIMITIVES, inline_njit)
-relax, stp_step = physics.relax, physics.stp_step
+relax, stp_step, stp_step_lagged = physics.relax, physics.stp_step, physics.stp_step_lagged
 accumulate, accumulate_squares, observe = passes.accumulate, passes.accumulate_squares, passes.observe
 extremes, note_failures, put_to_rest, draw_normals = (
     passes.extremes, passes.note_failures, passes.put_to_rest, passes.draw_normals
@@ -209,8 +209,8 @@ class Source:
             self._put(f"h{a}_{m} = relax(h{a}_{m}, {self._incoming(a, m)}, {decay})")
             if self.shape.slow:
                 self._array(f"gm{a}")
-                target = f"{self._parameter('ratio')} * ({self._incoming(a, m, slow=True)})"
-                self._put(f"g{a}_{m} = relax(g{a}_{m}, {target}, {self._parameter('decay_slow')})")
+                target = f"{self._parameter(f'ratio{a}')} * ({self._incoming(a, m, slow=True)})"
+                self._put(f"g{a}_{m} = relax(g{a}_{m}, {target}, {self._parameter(f'decay_slow{a}')})")
 
     def _neuronal_currents(self, a: int, population: PopulationShape) -> None:
         incoming = [(i, pair) for i, pair in enumerate(self.shape.pairs) if pair.post == a]
@@ -237,8 +237,9 @@ class Source:
                 terms = [f"t{int(slow)}_m", *waves, *terms]
             received = " + ".join(terms) or "zero"
             if slow:
-                target = f"{self._parameter('ratio')} * ({received})"
-                self._put(f"store(g{a}, o, relax({self._load(f'g{a}')}, {target}, {self._parameter('decay_slow')}))")
+                target = f"{self._parameter(f'ratio{a}')} * ({received})"
+                decay = self._parameter(f"decay_slow{a}")
+                self._put(f"store(g{a}, o, relax({self._load(f'g{a}')}, {target}, {decay}))")
             else:
                 decay = self._parameter(f"decay_syn{a}")
                 self._put(f"store(h{a}, o, relax({self._load(f'h{a}')}, {received}, {decay}))")
@@ -292,7 +293,7 @@ class Source:
         self._put(" + ".join([f"r = relax({self._load(f'r{a}')}, {goal}, {decay})", *kicks["rates"]]))
         self._put(f"store(r{a}, o, r)")
         if population.adaptive:
-            raised = f"{self._parameter(f'threshold{a}')} + {self._parameter(f'strength{a}')} * r"
+            raised = f"{self._parameter(f'rest{a}')} + {self._parameter(f'strength{a}')} * r"
             self._put(f"store(q{a}, o, relax({self._load(f'q{a}')}, {raised}, {self._parameter(f'decay_adapt{a}')}))")
 
     def _sources_from_rates(self) -> None:
@@ -321,7 +322,8 @@ class Source:
         first()  # type: ignore[operator]
         for i in self._plastic(a):
             names = [self._parameter(f"{name}{i}") for name in ("U", "relax_fac", "gain_fac", "relax_rec", "gain_rec")]
-            call = f"stp_step({self._load(f'u{i}')}, {self._load(f'x{i}')}, r, {', '.join(names)})"
+            advance = "stp_step_lagged" if self.shape.pairs[i].lagged else "stp_step"
+            call = f"{advance}({self._load(f'u{i}')}, {self._load(f'x{i}')}, r, {', '.join(names)})"
             self._put(f"un, xn, sent{i} = {call}", f"store(u{i}, o, un)", f"store(x{i}, o, xn)")
             if self._sparse_source(i):
                 self._put(f"store({self._array(f's{i}')}, o, sent{i})")

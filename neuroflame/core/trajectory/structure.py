@@ -23,6 +23,7 @@ class PairShape:
     phased: bool
     plastic: bool
     slow: bool
+    lagged: bool
 
     @property
     def ring(self) -> bool:
@@ -102,6 +103,7 @@ def shape_of(program: Program, *, modal: bool, temporal: bool) -> Shape:
             phased=isinstance(pair.operator, RingOperator) and bool((pair.operator.series.phase != 0).any()),
             plastic=pair.stp is not None,
             slow=pair.pre in slow_sources,
+            lagged=pair.stp is not None and pair.stp.lagged,
         )
         for pair in program.pairs
     )
