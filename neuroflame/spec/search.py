@@ -42,8 +42,8 @@ class TpeSearch(Spec):
 
     kind: Literal["tpe"] = quantity("The search's name.")
     trials: Whole = quantity("Number of assignments to try.", ge=1)
-    batch: Whole = quantity("Assignments that are proposed at a time.", default=16, ge=1)
-    startup: Whole = quantity("Assignments that are drawn at random at first.", default=16, ge=1)
+    batch: Whole = quantity("Assignments that are proposed at a time.", default=32, ge=1)
+    startup: Whole = quantity("Assignments that are drawn at random at first.", default=32, ge=1)
     seed: Whole = quantity("Seed of the proposals.", default=0, ge=0)
     maximise: str | None = quantity("The column to make large.", default=None)
     minimise: str | None = quantity("The column to make small.", default=None)

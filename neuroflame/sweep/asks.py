@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def asked_block(spec: SweepSpec, store: SweepStore, number: int) -> Block:
     """Return the block of a batch that a search asked for, as the store has it."""
-    data = store.read_asks().get(ask_name(number))
+    data = store.read_ask(ask_name(number))
     if data is None:
         raise StoreError("a batch of the search is not in the store", got=ask_name(number), file=store.uri)
     return Block(spec, *assignments_from(spec, data))

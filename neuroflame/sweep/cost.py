@@ -20,21 +20,26 @@ LONGEST_S = 30.0
 """Seconds that a tile may take where a larger tile is worth it."""
 _WORTH = 3.0  # times that a tile's points should take longer than what it costs to have a tile at all
 _LARGEST = 65536
-_CPU_RATE = 1.5e7
-_CUDA_RATE = 3e9
+_FIRST = 64
+_CORE_S = (1.5e-9, 1.5e-10)  # seconds for a neuron, for a synapse; measured, and half as much again
+_CUDA_S = (1e-11, 1e-12)
+_REFERENCE = 30.0  # how much longer the reference executor takes
 _CELL_BYTES = 8 * 24  # states, inputs, window sums of two epochs and the final window, in double precision
 _SAMPLES = 1000
 _CUDA_BYTES = 8 * 2**30
 _SHARE = 0.4
 
 
-def neuron_steps(network: NetworkSpec) -> float:
-    """Return neurons times steps, those of sparse inputs weighed by the cost of gathering them."""
-    weight = 1.0
-    for pair in network.pairs:
-        if pair.K is not None:
-            weight += 0.1 * pair.K / len(network.pairs)
-    return network.size * network.steps * weight
+def guessed_seconds(network: NetworkSpec, *, cuda: bool) -> float:
+    """Return the seconds of a point among many on one core, or one GPU, before anything is measured.
+
+    Neurons are counted at each step, and with sparse connectivity the synapses.
+    """
+    gathered = sum(
+        network.populations[pair.post].size * pair.K for pair in network.pairs if pair.K is not None
+    )
+    per_neuron, per_synapse = _CUDA_S if cuda else _CORE_S
+    return network.steps * (network.size * per_neuron + gathered * per_synapse)
 
 
 def point_bytes(spec: SweepSpec) -> int:
@@ -74,7 +79,8 @@ class CostModel:
     def __init__(self, spec: SweepSpec, actors: int, *, cuda: bool = False) -> None:
         self.actors = max(1, actors)
         self._fixed = None if spec.compute.tile == "auto" else int(spec.compute.tile)
-        self._guess = neuron_steps(spec.network) / (_CUDA_RATE if cuda else _CPU_RATE)
+        slower = _REFERENCE if spec.compute.executor == "reference" else 1.0
+        self._guess = slower * guessed_seconds(spec.network, cuda=cuda)
         self._seen: deque[tuple[int, float]] = deque(maxlen=8)
         self._rough = True
         self.point_bytes = point_bytes(spec)
@@ -105,8 +111,7 @@ class CostModel:
         if self._fixed is not None:
             return self._fixed
         share = -(-pending // self.actors)  # so that no actor is left without work while another has plenty
-        wanted = min(whole_grains(self._wanted()), self._most)
-        return max(1, min(wanted, share if share < GRAIN else whole_grains(share)))
+        return max(1, min(whole_grains(self._wanted()), whole_grains(share), self._most))
 
     def seconds(self, points: int) -> float:
         """Return the seconds that so many points are expected to take with all actors."""
@@ -116,11 +121,13 @@ class CostModel:
         return points * sum(time for _, time in self._seen) / done / self.actors
 
     def _wanted(self) -> float:
-        if not self._seen:
-            return TARGET_S / self._guess
+        if not self._seen:  # a guess can be wrong by much: begin small
+            return min(TARGET_S / self._guess, _FIRST)
         sizes = {count for count, _ in self._seen}
         count, time = self._seen[-1]
         if len(sizes) == 1:  # too little to tell a from b: try another size
+            if time > LONGEST_S and count > GRAIN:
+                return count * LONGEST_S / time
             return min(4 * count, max(2 * count, count * TARGET_S / time))
         start, slope = self._fitted()
         if slope <= 0:

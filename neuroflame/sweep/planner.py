@@ -69,7 +69,7 @@ class Plan:
             f"tiles       {about}{self.tiles:,} of up to {self.tile:,} points on {self.actors} actors"
             + ("" if spec.compute.tile != "auto" else "; sizes follow what is measured"),
             f"memory      {_bytes(self.bytes)} a tile",
-            f"time        about {duration(self.seconds)}, a cautious guess",
+            f"time        about {duration(self.seconds)} of simulation, by a rough guess",
             f"measures    {', '.join(spec.measure)}{' and time courses' if spec.keeps_traces else ''}",
         ]
         return "\n".join(lines)

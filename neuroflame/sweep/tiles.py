@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from neuroflame.sweep.points import Array
 
 GRAIN = 16
-"""Points in a tile are a multiple of it where the tile's size is chosen here."""
+"""Sizes that are chosen here are a multiple of it: executors run so many points in step, or pad."""
 
 
 @dataclass(frozen=True)
