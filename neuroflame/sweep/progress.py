@@ -149,11 +149,12 @@ class LiveProgress(Progress):
     def start(self, status: Status) -> None:
         """Begin."""
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+        from rich.table import Column
 
         self._bar = Progress(
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[status]}"),
+            BarColumn(bar_width=16),
             TimeElapsedColumn(),
+            TextColumn("{task.fields[status]}", table_column=Column(no_wrap=True, overflow="ellipsis")),
             console=self._console,
             refresh_per_second=4,
         )
