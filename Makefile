@@ -35,11 +35,11 @@ demo: $(READY) ## sweep the ring attractor, draw its phase diagram; goes on wher
 test: $(READY) ## run the tests, two at a time
 	@$(BIN)/python -m pytest -q -n $(WORKERS) $(ARGS)
 
-lint: $(READY) ## ruff, mypy and the import rules
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy
-	@$(BIN)/lint-imports --no-logo
+lint: $(READY) ## ruff, mypy and the import rules, all of them even if one finds something
+	@status=0; \
+	for check in "ruff check ." "ruff format --check ." mypy "lint-imports --no-logo"; do \
+	    echo "$$check"; $(BIN)/$$check || status=1; \
+	done; exit $$status
 
 format: $(READY) ## format the code and mend what ruff can mend
 	@$(BIN)/ruff check --fix .
