@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,10 +29,15 @@ from neuroflame.core.state import State
 from neuroflame.errors import SimulationError, SpecError
 from neuroflame.spec import NetworkSpec, find_path, load_network
 from neuroflame.spec.base import suggestion
+from neuroflame.spec.legacy import import_legacy
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
     import xarray as xr
+
+    from neuroflame.spec.legacy import LegacyReport
 
 Values = Mapping[str, Any]
 GROUPS = ("rates", "currents", "slow")
@@ -85,7 +90,9 @@ class Network(nn.Module):
     ) -> None:
         super().__init__()
         if precision not in PRECISIONS:
-            raise SimulationError("is not a precision", got=precision, remedy=suggestion(precision, PRECISIONS))
+            raise SimulationError(
+                "is not a precision", got=precision, remedy=suggestion(precision, PRECISIONS)
+            )
         spec = network if isinstance(network, NetworkSpec) else load_network(network)
         self.spec = spec.with_values(overrides, file=_file(network)) if overrides else spec
         self.precision, self.executor, self.graph, self.seed = precision, executor, graph, seed
@@ -94,6 +101,54 @@ class Network(nn.Module):
             {p.name: make_operator(self.spec, p, graph=graph, device=place) for p in self.spec.pairs}
         )
         self.register_buffer("_place", torch.zeros((), device=place), persistent=False)
+
+    legacy_report: LegacyReport | None = None
+    """What became of every key of the file, of a network that `from_legacy` made."""
+
+    @classmethod
+    def from_legacy(
+        cls,
+        path: str | Path,
+        *,
+        defaults: str | Path | None = None,
+        version: str | None = None,
+        partial: bool = False,
+        device: str = "auto",
+        precision: str = "exact",
+        executor: str = "auto",
+        graph: int = 0,
+        seed: int = 0,
+        **legacy_keys: Any,
+    ) -> Network:
+        """Return the network that a file of the original NeuroFlame describes.
+
+        Parameters
+        ----------
+        path : path
+            A YAML file of the original.
+        defaults : path, optional
+            What it is merged over; by default the ``defaults.yml`` beside it, where there is one.
+        version : {"2024", "2026"}, optional
+            As which version of the original to read it; by default as its keys tell.
+        partial : bool
+            Whether to go on, with a warning, without what cannot carry over.
+        device, precision, executor, graph, seed
+            As in `Network`.
+        **legacy_keys
+            Values that replace the file's, by the original's names: ``Jab=[1, -1.5, 1, -1]``.
+
+        Raises
+        ------
+        SpecError
+            If the file is wrong, or something in it cannot carry over; it names the keys.
+        """
+        found = import_legacy(path, legacy_keys, defaults=defaults, version=version, partial=partial)
+        if not found.report.complete:
+            lost = "; ".join(f"{note.key}: {note.text}" for note in found.report.cannot)
+            warnings.warn(f"{path}: not carried over: {lost}", stacklevel=2)
+        model = cls(found.spec, device=device, precision=precision, executor=executor, graph=graph, seed=seed)
+        model.legacy_report = found.report
+        return model
 
     @property
     def device(self) -> torch.device:
@@ -194,7 +249,7 @@ class Network(nn.Module):
         every = every or max(1, -(-steps // SAMPLES_MAX))
         with torch.no_grad():
             recording = self._run(values, initial, seeds, record, every, steps)
-        assert recording.final is not None  # noqa: S101
+        assert recording.final is not None
         found = self._label(recording, record, values)
         return (found, recording.final) if return_state else found
 
@@ -236,7 +291,9 @@ class Network(nn.Module):
         frame.attrs["units"] = units | {column.name: column.unit for column in measured.columns}
         return frame
 
-    def program(self, values: Values, points: int, seeds: Tensor, stimulated: Tensor | None = None) -> Program:
+    def program(
+        self, values: Values, points: int, seeds: Tensor, stimulated: Tensor | None = None
+    ) -> Program:
         """Return what an executor runs: the coefficients of P points on this network's connectivity."""
         check_batchable(self.spec, list(values))
         return build_program(
@@ -260,7 +317,9 @@ class Network(nn.Module):
         steps: int | None,
     ) -> Recording:
         points = self._count(values, initial, seeds)
-        keys = torch.as_tensor([self.seed] * points if seeds is None else seeds, dtype=torch.int64, device=self.device)
+        keys = torch.as_tensor(
+            [self.seed] * points if seeds is None else seeds, dtype=torch.int64, device=self.device
+        )
         names = _each("network" if isinstance(initial, State) else initial, points)
         stimulated = torch.as_tensor([name not in {"cold", "hot"} for name in names], device=self.device)
         program = self.program(values, points, keys, stimulated)
@@ -280,14 +339,18 @@ class Network(nn.Module):
         longest = max(lengths.values(), default=1)
         for name, length in lengths.items():
             if length not in {1, longest}:
-                raise SpecError(f"must have one value or {longest}, as many as the others", got=length, path=name)
+                raise SpecError(
+                    f"must have one value or {longest}, as many as the others", got=length, path=name
+                )
         return longest
 
     def _variables(self, state: State, record: Sequence[str]) -> tuple[str, ...]:
         named = state.named()
         found: list[str] = []
         for name in record:
-            members = [known for known in named if known == name or (name in GROUPS and known.startswith(f"{name}."))]
+            members = [
+                known for known in named if known == name or (name in GROUPS and known.startswith(f"{name}."))
+            ]
             if not members:
                 valid = [*(g for g in GROUPS if getattr(state, g)), *named]
                 raise SimulationError("there is no such variable", got=name, remedy=suggestion(name, valid))
@@ -310,13 +373,21 @@ class Network(nn.Module):
         for path, value in values.items():
             attributes = {"units": find_path(self.spec, path).unit}
             points = recording.fail_step.shape[0]
-            coordinates[path] = ("point", np.broadcast_to(np.asarray(value, dtype=float).ravel(), points), attributes)
+            coordinates[path] = (
+                "point",
+                np.broadcast_to(np.asarray(value, dtype=float).ravel(), points),
+                attributes,
+            )
         for name in record:
             if name in GROUPS:
                 data, axis = self._group(recording, name), "neuron"
                 owner = np.repeat(list(sizes), list(sizes.values()))
                 coordinates["population"] = ("neuron", owner)
-                coordinates["theta"] = ("neuron", np.concatenate(list(degrees.values())), {"units": "degrees"})
+                coordinates["theta"] = (
+                    "neuron",
+                    np.concatenate(list(degrees.values())),
+                    {"units": "degrees"},
+                )
             else:
                 data = _masked(recording, name)
                 owner_name = self._owner(name)
@@ -361,7 +432,9 @@ def _each(initial: str | Sequence[str], points: int) -> list[str]:
     names = [initial] * points if isinstance(initial, str) else list(initial)
     for name in names:
         if name not in STARTS:
-            raise SpecError("is not an initial condition", got=name, path="initial", remedy=suggestion(name, STARTS))
+            raise SpecError(
+                "is not an initial condition", got=name, path="initial", remedy=suggestion(name, STARTS)
+            )
     return names if len(names) == points else names * points
 
 

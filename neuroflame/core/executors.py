@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from neuroflame.core import reference
-from neuroflame.core.program import Program
 from neuroflame.core.recorder import Recorder, Recording, RecordPlan
-from neuroflame.core.state import State
 from neuroflame.core.trajectory.cpu import CpuTrajectoryExecutor
 from neuroflame.errors import SimulationError
 from neuroflame.spec.base import suggestion
+
+if TYPE_CHECKING:
+    from neuroflame.core.program import Program
+    from neuroflame.core.state import State
 
 
 class Executor(Protocol):
@@ -68,6 +70,8 @@ def choose(name: str, program: Program, plan: RecordPlan) -> Executor:
                 return executor
             reasons[executor.name] = reason
     if name in reasons:
-        raise SimulationError(f"the executor {name} cannot run this: {reasons[name]}", remedy="use executor: auto")
+        raise SimulationError(
+            f"the executor {name} cannot run this: {reasons[name]}", remedy="use executor: auto"
+        )
     known = ["auto", *(executor.name for executor in EXECUTORS)]
     raise SimulationError("there is no such executor", got=name, remedy=suggestion(name, known))

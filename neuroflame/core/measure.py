@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,11 +16,15 @@ from neuroflame.core.executors import choose
 from neuroflame.core.program import Program, build_program
 from neuroflame.core.recorder import Recording, RecordPlan, bump_amplitude
 from neuroflame.core.reference import initial_state
-from neuroflame.core.state import State
 from neuroflame.core.statistics import FINAL, MEASURES, View, check_measures, windows
 from neuroflame.errors import SimulationError, SpecError
 from neuroflame.spec import NetworkSpec, find_path
 from neuroflame.spec.base import suggestion
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from neuroflame.core.state import State
 
 PRECISIONS = {"exact": torch.float32, "fast": torch.float32, "double": torch.float64}
 COLD_RATE, HOT_RATE = 1e-3, 50.0
@@ -64,11 +68,18 @@ class EngineCache:
         """Return the operators of a network by pair."""
         key = (spec.digest(), graph, str(device))
         if key not in self._kept:
-            self.put(spec, graph, device, {p.name: make_operator(spec, p, graph=graph, device=device) for p in spec.pairs})
+            self.put(
+                spec,
+                graph,
+                device,
+                {p.name: make_operator(spec, p, graph=graph, device=device) for p in spec.pairs},
+            )
         self._kept.move_to_end(key)
         return self._kept[key]
 
-    def put(self, spec: NetworkSpec, graph: int, device: torch.device, operators: dict[str, Operator]) -> None:
+    def put(
+        self, spec: NetworkSpec, graph: int, device: torch.device, operators: dict[str, Operator]
+    ) -> None:
         """Keep the operators of a network, and let go of the least recently used."""
         self._kept[spec.digest(), graph, str(device)] = operators
         while len(self._kept) > self.capacity:
@@ -113,7 +124,7 @@ def start_states(program: Program, names: Sequence[str]) -> State:
     if bool(own.all()):
         return initial_state(program)
     level = torch.as_tensor(np.where(chosen == "hot", HOT_RATE, COLD_RATE), device=program.device)
-    preset = initial_state(program, {name: level for name in program.populations})
+    preset = initial_state(program, dict.fromkeys(program.populations, level))
     return initial_state(program).where(own, preset)
 
 
@@ -229,14 +240,21 @@ def _series(spec: NetworkSpec, recording: Recording) -> list[tuple[Column, np.nd
         return []
     points = recording.fail_step.shape[0]
     times = np.asarray(recording.trace_steps, dtype=np.float32) * np.float32(spec.dt)
-    found = [(Column("trace.time", "series", "s", "Times of the traces' samples."), _rows(np.tile(times, (points, 1))))]
+    found = [
+        (
+            Column("trace.time", "series", "s", "Times of the traces' samples."),
+            _rows(np.tile(times, (points, 1))),
+        )
+    ]
     for name, trace in recording.traces.items():
         mean, amplitude = trace[..., 0], bump_amplitude(trace)
         for suffix, doc, series in (
             ("rate", "Mean rate of the population.", mean),
             ("m1", "Amplitude of the bump.", amplitude),
         ):
-            found.append((Column(f"trace.{name}.{suffix}", "series", "Hz", doc), _rows(_cut(series, recording))))
+            found.append(
+                (Column(f"trace.{name}.{suffix}", "series", "Hz", doc), _rows(_cut(series, recording)))
+            )
     return found
 
 

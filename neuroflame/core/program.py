@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from neuroflame.core.connectivity import Operator
 from neuroflame.core.connectivity.base import angles
 from neuroflame.core.connectivity.make import bind_operator
 from neuroflame.core.connectivity.ring import radians
 from neuroflame.spec import NetworkSpec, paths
 from neuroflame.spec.parts import GaussianStimulus, PerStepNoise, WhiteNoise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from neuroflame.core.connectivity import Operator
 
 
 @dataclass(frozen=True)
@@ -259,7 +263,9 @@ def build_program(
     nmda = None
     if spec.nmda is not None:
         tau = {n: f"nmda.tau.{n}" if isinstance(spec.nmda.tau, dict) else "nmda.tau" for n in populations}
-        ratio = {n: number("nmda.ratio") * weight(tau[n]) / weight(f"populations.{n}.tau_syn") for n in populations}
+        ratio = {
+            n: number("nmda.ratio") * weight(tau[n]) / weight(f"populations.{n}.tau_syn") for n in populations
+        }
         nmda = NMDAProgram(
             ratio={name: column(value) for name, value in ratio.items()},
             decay={name: column(decay(path)) for name, path in tau.items()},
@@ -298,8 +304,15 @@ def _plasticity(
     relax_rec, gain_rec = relax_and_gain(f"stp.{pair}.tau_rec")
     rest = number(f"stp.{pair}.U")
     start = rest * (2.0 - rest) if lagged else rest
-    terms = (rest, relax_fac, gain_fac, relax_rec, gain_rec, start)
-    return StpProgram(*(column(term) for term in terms), lagged=lagged)
+    return StpProgram(
+        column(rest),
+        column(relax_fac),
+        column(gain_fac),
+        column(relax_rec),
+        column(gain_rec),
+        column(start),
+        lagged,
+    )
 
 
 def _noise(
@@ -317,6 +330,7 @@ def _noise(
         decay = torch.exp(-dt / number(f"noise.{i}.tau"))
         scale = torch.sqrt(1.0 - decay**2)
     amplitude = {
-        name: column(number(f"noise.{i}.sigma.{name}" if by_name else f"noise.{i}.sigma") * scale) for name in names
+        name: column(number(f"noise.{i}.sigma.{name}" if by_name else f"noise.{i}.sigma") * scale)
+        for name in names
     }
     return NoiseProgram(str(i), noise.on, amplitude, None if decay is None else column(decay))

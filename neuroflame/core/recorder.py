@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from neuroflame.core.connectivity.base import angles
-from neuroflame.core.program import Program
-from neuroflame.core.state import State
 from neuroflame.core.torch_physics import mean_neurons
+
+if TYPE_CHECKING:
+    from neuroflame.core.program import Program
+    from neuroflame.core.state import State
 
 CHECK_EVERY = 10
 """Steps between two looks for diverged lanes."""
@@ -71,7 +75,7 @@ def segments(plan: RecordPlan) -> tuple[Segment, ...]:
     """Cut the windows into stretches that do not overlap; each window is a union of some of them."""
     edges = sorted({edge for window in plan.windows for edge in (window.start, window.stop)})
     found = []
-    for start, stop in zip(edges, edges[1:], strict=False):
+    for start, stop in itertools.pairwise(edges):
         over = [w for w in plan.windows if w.start <= start and stop <= w.stop]
         if over:
             found.append(Segment(start, stop, any(w.name in plan.temporal for w in over)))
@@ -184,7 +188,9 @@ class Recorder:
         """Return what was kept."""
         bad = self.fail_step >= 0
         if self.plan.final_state and bad.any():
-            state = state.map(lambda value: torch.where(bad[:, None], torch.full_like(value, torch.nan), value))
+            state = state.map(
+                lambda value: torch.where(bad[:, None], torch.full_like(value, torch.nan), value)
+            )
         return Recording(
             plan=self.plan,
             segments=self.segments,
@@ -220,17 +226,17 @@ class Recorder:
                 zero = torch.zeros_like(rates)
                 sums = self._sums[index][name] = Sums(0, rates, zero)
                 if mean is not None:
-                    sums.squares = zero.clone()
-                    sums.mean_first, sums.mean_total = mean, torch.zeros_like(mean)
-                    sums.mean_squares = torch.zeros_like(mean)
+                    sums.squares, sums.mean_first = zero.clone(), mean
             sums.steps += 1
             moved = rates - sums.first
             sums.total = sums.total + moved
             if mean is not None and sums.squares is not None and sums.mean_first is not None:
                 sums.squares = sums.squares + moved * moved
                 drift = mean - sums.mean_first
-                sums.mean_total = sums.mean_total + drift
-                sums.mean_squares = sums.mean_squares + drift * drift
+                sums.mean_total = drift if sums.mean_total is None else sums.mean_total + drift
+                sums.mean_squares = (
+                    drift * drift if sums.mean_squares is None else sums.mean_squares + drift * drift
+                )
 
 
 def fourier_mode(rates: Tensor) -> Tensor:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from neuroflame.core.connectivity import RingOperator
-from neuroflame.core.program import NoiseProgram, PairProgram, PopulationProgram, Program
 from neuroflame.core.random import NOISE, START, normals, uniforms
-from neuroflame.core.recorder import Recorder
 from neuroflame.core.state import State
 from neuroflame.core.torch_physics import physics
 from neuroflame.spec.parts import ConstantStart, NormalStart, UniformStart
+
+if TYPE_CHECKING:
+    from neuroflame.core.program import NoiseProgram, PairProgram, PopulationProgram, Program
+    from neuroflame.core.recorder import Recorder
 
 
 def initial_state(program: Program, rates: dict[str, Tensor] | None = None) -> State:
@@ -39,7 +42,9 @@ def initial_state(program: Program, rates: dict[str, Tensor] | None = None) -> S
                 first[name] = program.number(path).to(program.dtype)[:, None].expand(shape[name])
         elif isinstance(start, UniformStart):
             drawn = uniforms(program.seeds, f"rates.{name}", START, population.size, program.dtype)
-            low, high = (program.number(f"initial.{end}").to(program.dtype)[:, None] for end in ("low", "high"))
+            low, high = (
+                program.number(f"initial.{end}").to(program.dtype)[:, None] for end in ("low", "high")
+            )
             first[name] = low + (high - low) * drawn
         elif isinstance(start, NormalStart):
             drawn = normals(program.seeds, f"currents.{name}", START, 0, population.size, program.dtype)
@@ -49,22 +54,34 @@ def initial_state(program: Program, rates: dict[str, Tensor] | None = None) -> S
     if rates is None and isinstance(start, NormalStart):
         external = program.external(0)
         for name, population in program.populations.items():
-            first[name] = population.rate_max_start * _transfer(program, state, name, external[name] + currents[name])
+            first[name] = population.rate_max_start * _transfer(
+                program, state, name, external[name] + currents[name]
+            )
             if spec.nmda is not None:
                 drawn = normals(program.seeds, f"slow.{name}", START, 0, population.size, program.dtype)
                 slow[name] = program.number("initial.sigma").to(program.dtype)[:, None] * drawn
     plastic = {pair.name: pair for pair in program.pairs if pair.stp is not None}
     u, x = {}, {}
     for name, pair in plastic.items():
-        assert pair.stp is not None  # noqa: S101
+        assert pair.stp is not None
         x[name] = torch.ones_like(zeros[pair.pre])
         u[name] = pair.stp.start * x[name]
     thresholds = {
-        name: p.threshold.expand(shape[name]) for name, p in program.populations.items() if p.adapt_decay is not None
+        name: p.threshold.expand(shape[name])
+        for name, p in program.populations.items()
+        if p.adapt_decay is not None
     }
     correlated = {
-        f"{noise.name}.{name}": amplitude / torch.sqrt(1.0 - noise.decay**2)
-        * normals(program.seeds, f"noise.{noise.name}.{name}", START, 0, program.populations[name].size, program.dtype)
+        f"{noise.name}.{name}": amplitude
+        / torch.sqrt(1.0 - noise.decay**2)
+        * normals(
+            program.seeds,
+            f"noise.{noise.name}.{name}",
+            START,
+            0,
+            program.populations[name].size,
+            program.dtype,
+        )
         for noise in program.noise
         if noise.decay is not None
         for name, amplitude in noise.amplitude.items()
@@ -137,7 +154,9 @@ def _transfer(program: Program, state: State, name: str, total: Tensor) -> Tenso
     return value
 
 
-def _transmit(program: Program, state: State) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Tensor]]:
+def _transmit(
+    program: Program, state: State
+) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Tensor]]:
     """Return what each pair transmits, by pair if plastic and by population otherwise, and the new u and x."""
     sources, u, x = dict(state.rates), {}, {}
     for pair in program.pairs:
@@ -199,7 +218,9 @@ def _draw(program: Program, state: State) -> tuple[dict[str, Tensor], Kicks, Kic
     return fresh, on_input, on_target, on_rates
 
 
-def _noise_value(program: Program, state: State, noise: NoiseProgram, population: PopulationProgram) -> Tensor:
+def _noise_value(
+    program: Program, state: State, noise: NoiseProgram, population: PopulationProgram
+) -> Tensor:
     name = f"noise.{noise.name}.{population.name}"
     drawn = normals(program.seeds, name, NOISE, state.step, population.size, program.dtype)
     kick = noise.amplitude[population.name] * drawn

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class State:
             for f in fields(self)
             if f.name != "step"
         }
-        return replace(self, **groups)
+        return State(step=self.step, **groups)
 
     def named(self) -> dict[str, Tensor]:
         """Return every tensor under a name such as ``rates.E`` or ``stp.EE.u``."""
@@ -77,4 +80,4 @@ class State:
             for f in fields(self)
             if f.name != "step"
         }
-        return replace(self, **groups)
+        return State(step=self.step, **groups)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -12,8 +12,12 @@ from neuroflame.columns import Column
 from neuroflame.core.recorder import Recording, Window, bump_amplitude, fourier_mode
 from neuroflame.core.torch_physics import mean_neurons
 from neuroflame.errors import SpecError
-from neuroflame.spec import NetworkSpec
 from neuroflame.spec.base import suggestion
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from neuroflame.spec import NetworkSpec
 
 FINAL, FIRST_HALF, SECOND_HALF = "final", "final.1", "final.2"
 EPOCHS = {
@@ -21,6 +25,9 @@ EPOCHS = {
     "during": "at the end of the last stimulus",
     "after": "right after the last stimulus",
 }
+
+SILENT = 1e-3
+"""Hz. What is relative to the mean rate is undefined below it: rates decay towards 0 without reaching it."""
 
 Statistic = tuple[Column, Tensor]
 
@@ -49,7 +56,7 @@ class View:
         return self._masked(total / found.steps, found)
 
     def temporal_sd(self, population: str, window: str) -> tuple[Tensor, Tensor]:
-        """Return temporal standard deviations over a window, Hz: of the population's mean (P,), of each neuron (P, N)."""
+        """Return temporal standard deviations over a window, Hz: of the mean (P,), of each neuron (P, N)."""
         found, parts = self._parts(population, window)
         _, means = self._parts(population, window, of_mean=True)
         return self._masked(_pooled_sd(means), found), self._masked(_pooled_sd(parts), found)
@@ -67,7 +74,7 @@ class View:
                     if of_mean
                     else (sums.first, sums.total, sums.squares)
                 )
-                assert first is not None and total is not None  # noqa: S101, PT018
+                assert first is not None and total is not None  # noqa: PT018
                 moved = total.double()
                 spread = None if squares is None else squares.double() - moved * moved / sums.steps
                 parts.append((sums.steps, first.double() + moved / sums.steps, spread))
@@ -95,6 +102,10 @@ def _pooled_sd(parts: Sequence[tuple[int, Tensor, Tensor | None]]) -> Tensor:
     return torch.sqrt(torch.clamp(spread / steps, min=0.0))
 
 
+def _audible(value: Tensor, mean: Tensor) -> Tensor:
+    return torch.where(mean < SILENT, torch.full_like(value, torch.nan), value)
+
+
 def rates(view: View) -> Iterator[Statistic]:
     """Yield mean rate and its variation over neurons and time, by population."""
     for name in view.spec.populations:
@@ -104,16 +115,26 @@ def rates(view: View) -> Iterator[Statistic]:
         of_mean, of_neurons = view.temporal_sd(name, FINAL)
         yield _column(f"rate.{name}.mean", "Hz", "Mean rate over neurons and the final window."), mean
         yield (
-            _column(f"rate.{name}.cv", "", "Standard deviation over neurons of the time-mean rate, over the mean."),
-            torch.sqrt(mean_neurons(deviation * deviation)) / mean,
+            _column(
+                f"rate.{name}.cv", "", "Standard deviation over neurons of the time-mean rate, over the mean."
+            ),
+            _audible(torch.sqrt(mean_neurons(deviation * deviation)) / mean, mean),
         )
         yield (
-            _column(f"rate.{name}.sd_t", "", "Temporal standard deviation of the population's mean, over the mean."),
-            of_mean / mean,
+            _column(
+                f"rate.{name}.sd_t",
+                "",
+                "Temporal standard deviation of the population's mean, over the mean.",
+            ),
+            _audible(of_mean / mean, mean),
         )
         yield (
-            _column(f"rate.{name}.sd_i", "", "Mean of the neurons' own temporal standard deviations, over the mean."),
-            mean_neurons(of_neurons) / mean,
+            _column(
+                f"rate.{name}.sd_i",
+                "",
+                "Mean of the neurons' own temporal standard deviations, over the mean.",
+            ),
+            _audible(mean_neurons(of_neurons) / mean, mean),
         )
         yield _column(f"rate.{name}.max", "Hz", "Highest time-mean rate of a neuron."), profile.amax(dim=1)
 
@@ -122,13 +143,15 @@ def bump(view: View) -> Iterator[Statistic]:
     """Yield the first Fourier mode over preferred angles, by population, at the end and around the stimulus."""
     for name in view.spec.populations:
         yield from _mode(view, name, FINAL, "", "in the final window")
-        halves = [bump_amplitude(fourier_mode(view.profile(name, half))) for half in (FIRST_HALF, SECOND_HALF)]
+        halves = [
+            bump_amplitude(fourier_mode(view.profile(name, half))) for half in (FIRST_HALF, SECOND_HALF)
+        ]
         final = next(w for w in view.recording.plan.windows if w.name == FINAL)
-        seconds = 0.5 * final.steps * view.spec.dt
+        seconds, mean = 0.5 * final.steps * view.spec.dt, mean_neurons(view.profile(name, FINAL))
         doc = "Growth of the bump's amplitude over the final window, over the amplitude; negative: it dissolves."
         yield (
             _column(f"bump.{name}.trend", "1/s", doc),
-            (halves[1] - halves[0]) / (0.5 * (halves[0] + halves[1]) * seconds),
+            _audible((halves[1] - halves[0]) / (0.5 * (halves[0] + halves[1]) * seconds), mean),
         )
         for epoch, words in EPOCHS.items():
             if view.has(epoch):
@@ -141,8 +164,14 @@ def _mode(view: View, name: str, window: str, suffix: str, words: str) -> Iterat
     phase = torch.remainder(torch.atan2(mode[:, 2], mode[:, 1]), 2.0 * torch.pi)
     yield _column(f"bump.{name}.m0{suffix}", "Hz", f"Mean rate {words}."), m0
     yield _column(f"bump.{name}.m1{suffix}", "Hz", f"Amplitude 2|⟨r exp(iθ)⟩| of the bump {words}."), m1
-    yield _column(f"bump.{name}.ratio{suffix}", "", f"Amplitude of the bump over the mean rate {words}."), m1 / m0
-    yield _column(f"bump.{name}.phase{suffix}", "rad", f"Angle of the bump's centre {words}, in [0, 2π)."), phase
+    yield (
+        _column(f"bump.{name}.ratio{suffix}", "", f"Amplitude of the bump over the mean rate {words}."),
+        _audible(m1 / m0, m0),
+    )
+    yield (
+        _column(f"bump.{name}.phase{suffix}", "rad", f"Angle of the bump's centre {words}, in [0, 2π)."),
+        _audible(phase, m0),
+    )
 
 
 def _column(name: str, unit: str, doc: str) -> Column:
@@ -171,7 +200,9 @@ def final_window(spec: NetworkSpec, asked: float | None) -> float:
         return min(max(10.0 * spec.slowest(), 2.0), 0.5 * room)
     if not 2 * spec.dt <= asked <= spec.duration:
         raise SpecError(
-            f"must be at least two steps and at most the duration, {spec.duration:g} s", got=asked, path="window"
+            f"must be at least two steps and at most the duration, {spec.duration:g} s",
+            got=asked,
+            path="window",
         )
     return asked
 

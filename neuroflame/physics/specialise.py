@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from types import FunctionType, SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from neuroflame.physics import dynamics, noise, transfer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 FUNCTIONS: dict[str, FunctionType] = {
     name: function

@@ -43,7 +43,7 @@ def quantity(
     **constraints
         Passed on to `pydantic.Field` (``gt``, ``ge``, ``lt``, …).
     """
-    extra = {"unit": unit, "structural": structural}
+    extra: dict[str, Any] = {"unit": unit, "structural": structural}
     return Field(default, description=doc, json_schema_extra=extra, **constraints)
 
 
@@ -120,7 +120,7 @@ def set_path(data: dict[str, Any], path: str, value: object) -> None:
 
 def merge(data: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """Return nested plain data with changes put in: keys may be dotted paths, values may be mappings."""
-    merged = copy_plain(data)
+    merged: dict[str, Any] = copy_plain(data)
     for path, value in changes.items():
         set_path(merged, str(path), copy_plain(value))
     return merged
@@ -149,7 +149,11 @@ def _put(node: Any, key: str, value: object, path: str) -> None:
         node[index] = merge(node[index], value) if isinstance(value, Mapping) else value
     elif not isinstance(node, dict):
         raise SpecError("is a plain value, it has nothing below it", path=path.rpartition(".")[0])
-    elif isinstance(value, Mapping) and isinstance(node.get(key), dict) and not _other_variant(node[key], value):
+    elif (
+        isinstance(value, Mapping)
+        and isinstance(node.get(key), dict)
+        and not _other_variant(node[key], value)
+    ):
         node[key] = merge(node[key], value)
     else:
         node[key] = value

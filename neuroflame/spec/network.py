@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import Discriminator, Tag, field_validator, model_validator
 
@@ -24,6 +24,9 @@ from neuroflame.spec.parts import (
     Stimulus,
     TransferName,
 )
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TransferByName = Annotated[
     Annotated[TransferName, Tag("name")] | Annotated[dict[str, TransferName], Tag("mapping")],
@@ -58,7 +61,9 @@ class NetworkSpec(Spec):
         "Transfer function, for all populations or by population.", default="relu", structural=True
     )
     connectivity: Connectivity = quantity("Who is connected to whom.", default=Connectivity())
-    J: dict[str, Real] = quantity("Coupling by pair, post before pre; a pair that is absent is not connected.", default={})
+    J: dict[str, Real] = quantity(
+        "Coupling by pair, post before pre; a pair that is absent is not connected.", default={}
+    )
     J0: dict[str, Real] = quantity("External coupling by population; 0 where absent.", default={})
     M0: Real = quantity("Rate of the external population.", default=1.0, unit="Hz")
     stp: dict[str, Plasticity] = quantity("Short-term plasticity by pair.", default={}, structural=True)
@@ -168,7 +173,8 @@ class NetworkSpec(Spec):
                     raise SpecError("must be a name of letters and digits", got=post, path="populations")
                 if post + pre in found:
                     raise SpecError(
-                        f"names of populations must make distinct pairs, {post + pre} is ambiguous", path="populations"
+                        f"names of populations must make distinct pairs, {post + pre} is ambiguous",
+                        path="populations",
                     )
                 found[post + pre] = (post, pre)
         return found
@@ -210,7 +216,7 @@ class NetworkSpec(Spec):
             return 1.0
         shared = self.connectivity.K
         degree = shared if not isinstance(shared, dict) else next(iter(shared.values()))
-        return float(degree) ** 0.5
+        return math.sqrt(degree)
 
     def transfer_of(self, population: str) -> str:
         """Return the name of a population's transfer function."""
@@ -295,7 +301,9 @@ def _exactly(given: Iterable[str], valid: Iterable[str], path: str, what: str) -
             raise SpecError(f"must have a value for each {what}", remedy=f"{name} is missing", path=path)
 
 
-def _covers(value: float | dict[str, float], valid: Iterable[str], path: str, what: str, *, exact: bool) -> None:
+def _covers(
+    value: float | dict[str, float], valid: Iterable[str], path: str, what: str, *, exact: bool
+) -> None:
     if isinstance(value, dict):
         (_exactly if exact else _known)(value, valid, path, what)
     elif not is_number(value):

@@ -38,7 +38,9 @@ class Population(Spec):
     """One population of identical neurons, with preferred angles 2πi/size."""
 
     size: Whole = quantity("Number of neurons.", structural=True, gt=0)
-    tau: Real = quantity("Time constant of the rates; 0 makes them instantaneous.", default=0.02, unit="s", ge=0)
+    tau: Real = quantity(
+        "Time constant of the rates; 0 makes them instantaneous.", default=0.02, unit="s", ge=0
+    )
     tau_syn: Real = quantity(
         "Time constant of the recurrent input that the population receives; 0 makes it instantaneous.",
         default=0.0,
@@ -85,7 +87,9 @@ class VonMises(Spec):
     def _nonnegative(cls, value: float | dict[str, float]) -> float | dict[str, float]:
         for number in value.values() if isinstance(value, dict) else [value]:
             if number < 0:
-                raise SpecError("must be at least 0", got=number, remedy="use phase: 180 for an inverted profile")
+                raise SpecError(
+                    "must be at least 0", got=number, remedy="use phase: 180 for an inverted profile"
+                )
         return value
 
 
@@ -134,7 +138,9 @@ class NMDA(Spec):
 
     ratio: Real = quantity("Slow current over fast current at steady state.", default=1.0)
     tau: PerName = quantity(
-        "Time constant, for all populations that receive the currents or by population.", default=0.1, unit="s"
+        "Time constant, for all populations that receive the currents or by population.",
+        default=0.1,
+        unit="s",
     )
     sources: tuple[str, ...] = quantity("Presynaptic populations.", default=("E",), structural=True)
 
@@ -152,7 +158,9 @@ class _Epoch(Spec):
     onset: Real = quantity("Time at which it starts.", unit="s", structural=True, ge=0)
     offset: Real = quantity("Time at which it ends.", unit="s", structural=True, ge=0)
     strength: Real = quantity("Amplitude, in units of J0.")
-    phase: Real = quantity("Preferred angle of the neurons that it drives most.", default=180.0, unit="degrees")
+    phase: Real = quantity(
+        "Preferred angle of the neurons that it drives most.", default=180.0, unit="degrees"
+    )
     populations: tuple[str, ...] = quantity(
         "Populations that receive it; by default the first.", default=(), structural=True
     )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from neuroflame.errors import SpecError
 from neuroflame.spec.base import Spec, suggestion
-from neuroflame.spec.network import NetworkSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from neuroflame.spec.network import NetworkSpec
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,11 @@ def paths(spec: NetworkSpec) -> dict[str, PathInfo]:
     drawn = _drawn_paths(spec)
     found = {}
     for info in _leaves(spec, "", ("", "", False)):
-        structural = info.path in drawn if info.path.endswith(_PROFILE) or _PROFILE_IN in info.path else info.structural
+        structural = (
+            info.path in drawn
+            if info.path.endswith(_PROFILE) or _PROFILE_IN in info.path
+            else info.structural
+        )
         found[info.path] = PathInfo(**{**info.__dict__, "structural": structural})
     return found
 

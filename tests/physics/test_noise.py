@@ -72,13 +72,21 @@ def test_populations_get_their_own_intensity():
 
 
 def test_random_starts_come_from_the_seed():
-    uniform = single(**{"initial": {"kind": "uniform", "low": 2.0, "high": 3.0}, "duration": 0.001, "dt": 0.001})
+    uniform = single(
+        **{"initial": {"kind": "uniform", "low": 2.0, "high": 3.0}, "duration": 0.001, "dt": 0.001}
+    )
     start = uniform(seeds=[0, 0, 1])[:, 0].numpy()
     assert np.array_equal(start[0], start[1])
     assert not np.array_equal(start[0], start[2])
     decayed = (start - (1 - np.exp(-0.05))) / np.exp(-0.05)
     assert decayed.min() > 2.0
     assert decayed.max() <= 3.0
-    normal = single(**{"initial": {"kind": "normal", "sigma": 2.0}, "populations.E.tau_syn": 0.01, "populations.E.size": 4000})
+    normal = single(
+        **{
+            "initial": {"kind": "normal", "sigma": 2.0},
+            "populations.E.tau_syn": 0.01,
+            "populations.E.size": 4000,
+        }
+    )
     currents = normal.simulate(record=["currents.E"], every=1, duration=0.001)["currents.E"].to_numpy()
     assert currents.std() == pytest.approx(2.0 * np.exp(-0.1), rel=0.05)

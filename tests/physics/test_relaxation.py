@@ -61,7 +61,12 @@ def test_instantaneous_synapses_of_a_linear_network_approach_the_fixed_point():
 
 def test_first_order_convergence_of_a_recurrent_network():
     """Halving dt halves the error at a fixed time: the slope of log error against log dt is 1."""
-    base = {"duration": 0.064, "populations": {"E": {"size": 2, "tau": 0.02}}, "J0": {"E": 1.0}, "J": {"EE": 0.5}}
+    base = {
+        "duration": 0.064,
+        "populations": {"E": {"size": 2, "tau": 0.02}},
+        "J0": {"E": 1.0},
+        "J": {"EE": 0.5},
+    }
     steps = np.array([1e-3, 5e-4, 2.5e-4])
     ends = np.array([float(build(base, dt=dt)(every=round(0.064 / dt))[0, -1, 0]) for dt in steps])
     exact = 2 * (1 - np.exp(-0.5 * 0.064 / 0.02))
@@ -105,7 +110,11 @@ def test_nmda_relaxes_with_its_own_time_constant():
 def test_adaptation_reaches_its_steady_state():
     """r = J0 − (θ0 + A r), so r* = (J0 − θ0) / (1 + A)."""
     model = single(
-        **{"populations.E.threshold": 0.2, "populations.E.adaptation": {"tau": 0.1, "strength": 3.0}, "duration": 3.0}
+        **{
+            "populations.E.threshold": 0.2,
+            "populations.E.adaptation": {"tau": 0.1, "strength": 3.0},
+            "duration": 3.0,
+        }
     )
     assert float(model(every=3000)[0, 0, 0]) == pytest.approx(0.8 / 4.0, rel=1e-9)
 
@@ -133,7 +142,14 @@ def test_cosine_stimulus_is_on_between_onset_and_offset():
 
 
 def test_gaussian_stimulus_is_circular():
-    stimulus = {"shape": "gaussian", "onset": 0.0, "offset": 0.2, "strength": 2.0, "phase": 350.0, "width": 20.0}
+    stimulus = {
+        "shape": "gaussian",
+        "onset": 0.0,
+        "offset": 0.2,
+        "strength": 2.0,
+        "phase": 350.0,
+        "width": 20.0,
+    }
     rates = single(**{"populations.E": {"size": 36, "tau": 0.0}, "stimuli": [stimulus]})()[0, -1].numpy()
     distance = (np.arange(36) * 10 - 350 + 180) % 360 - 180
     np.testing.assert_allclose(rates, 1 + 2 * np.exp(-0.5 * (distance / 20) ** 2), rtol=1e-12)

@@ -31,7 +31,9 @@ def settled(*, kind="markram", dt=1e-3, **stp):
     """Return u, x and the transmitted rate at each of `RATES`, after 20 s."""
     model = plastic(1.0, kind=kind, dt=dt, duration=20.0, **stp)
     sweep = {"J0.E": RATES, "initial.rate.E": RATES}
-    found = model.simulate(sweep, record=["stp.OE.u", "stp.OE.x", "rates.O"], every=model.spec.steps, pairwise=True)
+    found = model.simulate(
+        sweep, record=["stp.OE.u", "stp.OE.x", "rates.O"], every=model.spec.steps, pairwise=True
+    )
     return tuple(found[name][:, -1, 0].to_numpy() for name in ("stp.OE.u", "stp.OE.x", "rates.O"))
 
 

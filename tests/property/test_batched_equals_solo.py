@@ -17,13 +17,23 @@ def networks(draw):
     pairs = [post + pre for post in names for pre in names if draw(st.booleans())]
     sparse = draw(st.booleans()) and bool(pairs)
     profile = draw(
-        st.sampled_from([{"kind": "uniform"}, {"kind": "cosine", "kappa": 0.6, "phase": 12.0}, {"kind": "von_mises", "kappa": 1.5}])
+        st.sampled_from(
+            [
+                {"kind": "uniform"},
+                {"kind": "cosine", "kappa": 0.6, "phase": 12.0},
+                {"kind": "von_mises", "kappa": 1.5},
+            ]
+        )
     )
     data = {
         "dt": 0.001,
         "duration": 0.02,
         "populations": {
-            name: {"size": draw(st.integers(3, 20)), "tau": draw(st.sampled_from([0.0, 0.01])), "tau_syn": 0.003}
+            name: {
+                "size": draw(st.integers(3, 20)),
+                "tau": draw(st.sampled_from([0.0, 0.01])),
+                "tau_syn": 0.003,
+            }
             for name in names
         },
         "connectivity": {"kind": "sparse", "K": 3, "profile": profile} if sparse else {"profile": profile},

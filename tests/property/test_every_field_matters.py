@@ -43,7 +43,14 @@ RICH = {
     "nmda": {"ratio": 0.5, "tau": 0.05, "sources": ["E"]},
     "stimuli": [
         {"shape": "cosine", "onset": 0.005, "offset": 0.015, "strength": 0.5, "phase": 40.0, "width": 0.7},
-        {"name": "bump", "shape": "gaussian", "onset": 0.01, "offset": 0.02, "strength": 0.5, "populations": ["I"]},
+        {
+            "name": "bump",
+            "shape": "gaussian",
+            "onset": 0.01,
+            "offset": 0.02,
+            "strength": 0.5,
+            "populations": ["I"],
+        },
     ],
     "noise": [
         {"kind": "ou", "sigma": {"E": 0.2, "I": 0.1}, "tau": 0.01},
@@ -53,7 +60,11 @@ RICH = {
     "initial": {"kind": "uniform", "low": 0.5, "high": 2.0},
     "rate_limit": 1e4,
 }
-STARTS = [{"kind": "constant", "rate": {"E": 1.0, "I": 0.5}}, {"kind": "constant", "rate": 1.0}, {"kind": "normal"}]
+STARTS = [
+    {"kind": "constant", "rate": {"E": 1.0, "I": 0.5}},
+    {"kind": "constant", "rate": 1.0},
+    {"kind": "normal"},
+]
 OTHER_NAMES = {
     "integrator": "dt_over_tau",
     "populations.E.adaptation.relative_to": "zero",

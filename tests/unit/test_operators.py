@@ -29,9 +29,7 @@ def operator(kind, profile, graph=0, **sizes):
     spec = network(kind, profile, **sizes)
     pair = spec.pairs[0]
     made = make_operator(spec, pair, graph=graph, device="cpu")
-    return bind_operator(
-        made, spec, pair, lambda path: torch.tensor([spec.get(path)], dtype=torch.float64)
-    )
+    return bind_operator(made, spec, pair, lambda path: torch.tensor([spec.get(path)], dtype=torch.float64))
 
 
 CASES = [(kind, name) for kind in ("sparse", "all_to_all") for name in PROFILES]
@@ -82,7 +80,12 @@ def theta(size):
     [
         ("uniform", lambda d: torch.ones_like(d)),
         ("cosine", lambda d: 1 + 0.8 * torch.cos(d - math.radians(30))),
-        ("von_mises", lambda d: torch.exp(3 * torch.cos(d - math.radians(75))) / torch.special.i0(torch.tensor(3.0).double())),
+        (
+            "von_mises",
+            lambda d: (
+                torch.exp(3 * torch.cos(d - math.radians(75))) / torch.special.i0(torch.tensor(3.0).double())
+            ),
+        ),
     ],
 )
 def test_all_to_all_profiles_are_the_formulas(name, formula):

@@ -33,16 +33,25 @@ REFUSED = [
     ({"transfer": "sigmoid"}, "transfer: must be one of 'relu', 'erf'"),
     ({"transfer": {"E": "relu", "I": "rel"}}, "transfer.I: must be one of"),
     ({"transfer": {"E": "relu"}}, "transfer: must have a value for each population (I is missing)"),
-    ({"connectivity.kind": "sprase"}, "connectivity.kind: must be one of 'sparse' or 'all_to_all', got 'sprase'"),
+    (
+        {"connectivity.kind": "sprase"},
+        "connectivity.kind: must be one of 'sparse' or 'all_to_all', got 'sprase'",
+    ),
     ({"connectivity.kind": "sparse"}, "connectivity.K: is required for sparse connectivity"),
     ({"connectivity.K": 3}, "connectivity.K: has no effect on all_to_all connectivity"),
-    ({"connectivity": {"kind": "sparse", "K": 501}}, "connectivity.K: must be above 0 and at most the size of E, 500"),
+    (
+        {"connectivity": {"kind": "sparse", "K": 501}},
+        "connectivity.K: must be above 0 and at most the size of E, 500",
+    ),
     ({"connectivity.profile.kind": "cosin"}, "connectivity.profile.kind: must be one of"),
     ({"connectivity.profile.kappa": {"EF": 3.0}}, "connectivity.profile.kappa.EF: is not a pair"),
     ({"populations.X": {"size": 3}, "J.XX": 1.0}, "must have a value for each connected pair"),
     ({"connectivity.seed": 3}, "connectivity.seed: has no effect where nothing is drawn"),
     ({"connectivity.profile": {"kind": "von_mises", "kappa": -1.0}}, "kappa: must be at least 0"),
-    ({"connectivity.pairs": {"EE": {"profile": {"kind": "uniform"}}}}, "connectivity.profile.kappa.EE: has no effect"),
+    (
+        {"connectivity.pairs": {"EE": {"profile": {"kind": "uniform"}}}},
+        "connectivity.profile.kappa.EE: has no effect",
+    ),
     ({"connectivity": {"kind": "sparse", "K": {"E": 9, "I": 9}}, "J": None}, "J: must be a mapping"),
     ({"connectivity.pairs": {"EF": {}}}, "connectivity.pairs.EF: is not a pair that J connects"),
     ({"stimuli.0.shape": "cosin"}, "stimuli.0.shape: must be one of 'cosine', 'gaussian', got 'cosin'"),
@@ -58,7 +67,9 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("change", "line"), REFUSED, ids=[next(iter(c)) + str(i) for i, (c, _) in enumerate(REFUSED)])
+@pytest.mark.parametrize(
+    ("change", "line"), REFUSED, ids=[next(iter(c)) + str(i) for i, (c, _) in enumerate(REFUSED)]
+)
 def test_refusals_name_file_path_rule_and_remedy(change, line):
     with pytest.raises(SpecError) as caught:
         load_network(RING, change)

@@ -23,7 +23,9 @@ RING = {
     "J": {"EE": 4.0, "EI": -1.5, "IE": 1.0, "II": -1.0},
     "J0": {"E": 2.0, "I": 1.0},
     "stp": {"EE": {"U": 0.1, "tau_fac": 0.5, "tau_rec": 0.1}},
-    "stimuli": [{"name": "cue", "shape": "cosine", "onset": 0.05, "offset": 0.15, "strength": 0.7, "phase": 70.0}],
+    "stimuli": [
+        {"name": "cue", "shape": "cosine", "onset": 0.05, "offset": 0.15, "strength": 0.7, "phase": 70.0}
+    ],
 }
 SPARSE = RING | {"connectivity": {"kind": "sparse", "K": 12, "profile": {"kind": "cosine", "kappa": 0.7}}}
 CASES = {
@@ -55,7 +57,15 @@ CASES = {
             "initial": {"kind": "normal"},
             "transfer": "erf",
             "noise": {"kind": "per_step", "sigma": 0.1},
-            "stimuli": [{"shape": "gaussian", "onset": 0.05, "offset": 0.15, "strength": 0.7, "populations": ["E", "I"]}],
+            "stimuli": [
+                {
+                    "shape": "gaussian",
+                    "onset": 0.05,
+                    "offset": 0.15,
+                    "strength": 0.7,
+                    "populations": ["E", "I"],
+                }
+            ],
         },
     ),
 }
@@ -66,7 +76,11 @@ def rows(case, index, executor, precision="double"):
     base, change = CASES[case]
     spec = NetworkSpec.parse(base).with_values(change)
     rng = np.random.default_rng(3)
-    values = {"J.EE": rng.uniform(2, 6, 21), "J0.E": rng.uniform(0, 3, 21), "populations.E.tau": rng.uniform(0.01, 0.03, 21)}
+    values = {
+        "J.EE": rng.uniform(2, 6, 21),
+        "J0.E": rng.uniform(0, 3, 21),
+        "populations.E.tau": rng.uniform(0.01, 0.03, 21),
+    }
     seeds = rng.integers(0, 2**40, 21)
     return measure_points(
         spec,
@@ -154,7 +168,12 @@ def test_a_diverging_lane_is_labelled_and_touches_no_other(executor):
     spec = NetworkSpec.parse(
         {key: value for key, value in RING.items() if key != "stp"} | {"duration": 0.4, "rate_limit": 500.0}
     )
-    keys = {"seeds": np.zeros(3, dtype=int), "initial": ["network"] * 3, "measure": ["rates", "bump"], "window": 0.1}
+    keys = {
+        "seeds": np.zeros(3, dtype=int),
+        "initial": ["network"] * 3,
+        "measure": ["rates", "bump"],
+        "window": 0.1,
+    }
     calm = {"J.EE": np.array([0.5, 0.6, 0.7])}
     wild = {"J.EE": np.array([0.5, 60.0, 0.7])}
     quiet = measure_points(spec, calm, executor=executor, **keys).data

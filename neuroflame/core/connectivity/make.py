@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from neuroflame.core.connectivity.base import Operator
 from neuroflame.core.connectivity.ring import (
     FourierSeries,
     RingOperator,
@@ -17,7 +16,12 @@ from neuroflame.core.connectivity.ring import (
     von_mises_series,
 )
 from neuroflame.core.connectivity.sparse import draw
-from neuroflame.spec.network import NetworkSpec, Pair
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from neuroflame.core.connectivity.base import Operator
+    from neuroflame.spec.network import NetworkSpec, Pair
 
 
 def make_operator(spec: NetworkSpec, pair: Pair, *, graph: int, device: torch.device | str) -> Operator:

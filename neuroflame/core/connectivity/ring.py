@@ -39,7 +39,9 @@ class FourierSeries:
 
 def uniform_series(device: torch.device | str) -> FourierSeries:
     """Return f = 1."""
-    return FourierSeries(torch.ones(1, 1, dtype=torch.float64, device=device), torch.zeros(1, device=device).double())
+    return FourierSeries(
+        torch.ones(1, 1, dtype=torch.float64, device=device), torch.zeros(1, device=device).double()
+    )
 
 
 def cosine_series(kappa: Tensor, phase: Tensor) -> FourierSeries:
@@ -110,7 +112,11 @@ class RingOperator(Operator):
         order = torch.arange(1, self._series.modes + 1, dtype=torch.float64, device=phase.device)
         turn = order[:, None] * phase
         scale = amplitude[:, 1:].T
-        return amplitude[:, :1].to(dtype), (scale * torch.cos(turn)).to(dtype), (scale * torch.sin(turn)).to(dtype)
+        return (
+            amplitude[:, :1].to(dtype),
+            (scale * torch.cos(turn)).to(dtype),
+            (scale * torch.sin(turn)).to(dtype),
+        )
 
     def expand(self, moments: Tensor) -> Tensor:
         """Return the currents, (P, N_post), from the moments of the sources."""

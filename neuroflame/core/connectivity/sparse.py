@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 import torch.nn.functional as F
 from scipy.special import ive
@@ -10,7 +12,9 @@ from torch import Tensor
 from neuroflame.core.connectivity.base import Operator, angles
 from neuroflame.core.random import TOPOLOGY, stream
 from neuroflame.core.torch_physics import physics
-from neuroflame.spec.network import Pair
+
+if TYPE_CHECKING:
+    from neuroflame.spec.network import Pair
 
 ENTRIES_AT_ONCE = 1 << 22
 
@@ -76,7 +80,7 @@ def connection_probability(pair: Pair, post: int, pre: int, rows: Tensor) -> Ten
     rows : Tensor, (rows,), int64
         Postsynaptic neurons.
     """
-    assert pair.K is not None  # noqa: S101 (sparse pairs have one: the specification checks it)
+    assert pair.K is not None
     profile = pair.profile
     density = pair.K / pre
     if profile.kind == "uniform":
@@ -94,7 +98,9 @@ def connection_probability(pair: Pair, post: int, pre: int, rows: Tensor) -> Ten
     return (density * shape).clamp(0.0, 1.0)
 
 
-def draw(pair: Pair, post: int, pre: int, *, seed: int, graph: int, device: torch.device | str) -> SparseOperator:
+def draw(
+    pair: Pair, post: int, pre: int, *, seed: int, graph: int, device: torch.device | str
+) -> SparseOperator:
     """Draw each connection independently with its probability.
 
     The entry (i, j) is decided by one 32-bit word of a counter-based generator keyed by seed and graph, at a

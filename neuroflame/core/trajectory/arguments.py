@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -11,10 +13,12 @@ from torch import Tensor
 
 from neuroflame.core.connectivity import RingOperator, SparseOperator
 from neuroflame.core.connectivity.base import angles
-from neuroflame.core.program import Program, StimulusProgram
-from neuroflame.core.recorder import RecordPlan, Segment
-from neuroflame.core.state import State
-from neuroflame.core.trajectory.structure import Shape
+
+if TYPE_CHECKING:
+    from neuroflame.core.program import Program, StimulusProgram
+    from neuroflame.core.recorder import RecordPlan, Segment
+    from neuroflame.core.state import State
+    from neuroflame.core.trajectory.structure import Shape
 
 Array = np.ndarray
 
@@ -39,7 +43,9 @@ class Timetable:
     samples: list[int]
 
 
-def timetable(program: Program, plan: RecordPlan, segments: tuple[Segment, ...], start: int, stop: int) -> Timetable:
+def timetable(
+    program: Program, plan: RecordPlan, segments: tuple[Segment, ...], start: int, stop: int
+) -> Timetable:
     """Return the intervals between two steps."""
     changes = program.boundaries()
     every = plan.trace_every
@@ -48,7 +54,7 @@ def timetable(program: Program, plan: RecordPlan, segments: tuple[Segment, ...],
     cuts = sorted(e for e in edges if start <= e <= stop)
     inputs = sorted({max(c for c in changes if c <= cut) for cut in cuts[:-1]})
     rows = []
-    for a, b in zip(cuts, cuts[1:], strict=False):
+    for a, b in itertools.pairwise(cuts):
         segment = next((i for i, s in enumerate(segments) if s.start <= a and b <= s.stop), -1)
         squared = int(segment >= 0 and segments[segment].temporal)
         first = max(segments[segment].start, start) + 1 if segment >= 0 else -1
@@ -140,7 +146,9 @@ class Arguments:
         return rows
 
     def _take(self, rows: Array, points: Array) -> Array:
-        return np.ascontiguousarray(rows[:, points] if rows.shape[1] > 1 else np.repeat(rows, len(points), axis=1))
+        return np.ascontiguousarray(
+            rows[:, points] if rows.shape[1] > 1 else np.repeat(rows, len(points), axis=1)
+        )
 
     def _flat(self, value: Tensor) -> Array:
         """Return (…, lanes, N) as flat [… neuron][lane]."""
@@ -149,7 +157,12 @@ class Arguments:
     def _table(self, size: int, modes: int) -> Array:
         order = torch.arange(1, modes + 1, dtype=torch.float64)
         arguments = angles(size)[:, None] * order
-        return torch.cat([torch.cos(arguments), torch.sin(arguments)], dim=1).numpy().astype(self.dtype).reshape(-1)
+        return (
+            torch.cat([torch.cos(arguments), torch.sin(arguments)], dim=1)
+            .numpy()
+            .astype(self.dtype)
+            .reshape(-1)
+        )
 
     def _parameters(self) -> dict[str, Tensor]:
         found: dict[str, Tensor] = {}

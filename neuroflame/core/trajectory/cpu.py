@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from neuroflame.core.program import Program
 from neuroflame.core.recorder import Recording, RecordPlan, Sums, segments
-from neuroflame.core.state import State
 from neuroflame.core.trajectory.arguments import Arguments, Array, Timetable, timetable
 from neuroflame.core.trajectory.kernels import Kernel, kernel_for
 from neuroflame.core.trajectory.structure import refusal, shape_of
+
+if TYPE_CHECKING:
+    from neuroflame.core.program import Program
+    from neuroflame.core.state import State
 
 
 class CpuTrajectoryExecutor:
@@ -34,7 +38,9 @@ class CpuTrajectoryExecutor:
 
     def run(self, program: Program, state: State, steps: int, plan: RecordPlan) -> Recording:
         """Advance the state by a number of steps and return what the plan asks for."""
-        fresh = state.step == 0 and all(not bool(h.any()) for h in (*state.currents.values(), *state.slow.values()))
+        fresh = state.step == 0 and all(
+            not bool(h.any()) for h in (*state.currents.values(), *state.slow.values())
+        )
         modal = fresh and not plan.final_state and not plan.variables
         shape = shape_of(program, modal=modal, temporal=bool(plan.temporal))
         kernel = kernel_for(shape)
@@ -51,7 +57,7 @@ def _calls(program: Program, plan: RecordPlan, start: int, stop: int) -> list[tu
     """Return the stretches between the steps at which whole variables are kept."""
     every = plan.variables_every if plan.variables else 0
     edges = [start, *(n for n in range(start + 1, stop) if every and n % every == 0), stop]
-    return list(zip(edges, edges[1:], strict=False))
+    return list(itertools.pairwise(edges))
 
 
 @dataclass
@@ -80,7 +86,8 @@ class _Job:
         whole = timetable(program, plan, self.segments, first, last)
         self.inputs, self.samples = whole.inputs, whole.samples
         self.calls: list[tuple[int, int, Timetable]] = [
-            (a, b, whole if len(calls) == 1 else timetable(program, plan, self.segments, a, b)) for a, b in calls
+            (a, b, whole if len(calls) == 1 else timetable(program, plan, self.segments, a, b))
+            for a, b in calls
         ]
         self.variable_steps = [b for _, b in calls if plan.variables and b % plan.variables_every == 0]
         self.out = self._allocate(state)
@@ -124,7 +131,11 @@ class _Job:
                 pool[name] = np.zeros(self._length(name, sizes, segment_count) * lanes, dtype)
         for at, (start, stop, table) in enumerate(self.calls):
             clock = np.array([start, self.program.spec.steps, stop], dtype=np.int64)
-            ext = pool["ext"] if table.inputs == self.inputs else self._some(pool["ext"], table.inputs, len(sizes))
+            ext = (
+                pool["ext"]
+                if table.inputs == self.inputs
+                else self._some(pool["ext"], table.inputs, len(sizes))
+            )
             arrays = [self._patterns(pool, name, table.inputs) for name in self.kernel.arrays]
             self.kernel.run(
                 pool["par"], ext, table.rows, clock, failed, means, traces, pool["keys"], pool["limit"],
@@ -133,7 +144,9 @@ class _Job:
             if stop in self.variable_steps:
                 sample = self.variable_steps.index(stop)
                 for name in self.plan.variables:
-                    self.out.variables[name][begin : begin + count, sample] = self._lane_rows(pool, name, count)
+                    self.out.variables[name][begin : begin + count, sample] = self._lane_rows(
+                        pool, name, count
+                    )
             if at == len(self.calls) - 1:
                 for name, value in self.out.final.items():
                     value[begin : begin + count] = self._lane_rows(pool, name, count)
@@ -144,7 +157,11 @@ class _Job:
     ) -> None:
         lanes, span = self.kernel.lanes, slice(begin, begin + count)
         self.out.failed[span] = torch.as_tensor(failed[:count])
-        for kind, parts in (("first", self.out.first), ("total", self.out.total), ("squares", self.out.squares)):
+        for kind, parts in (
+            ("first", self.out.first),
+            ("total", self.out.total),
+            ("squares", self.out.squares),
+        ):
             for a, part in enumerate(parts):
                 if part.shape[0]:
                     filled = pool[f"{kind}{a}"].reshape(part.shape[0], part.shape[2], lanes)
@@ -216,7 +233,9 @@ class _Job:
             sums=sums,
             fail_step=self.out.failed,
             trace_steps=self.samples,
-            traces={n: self.out.traces[:, a].permute(2, 0, 1) for a, n in enumerate(names)} if self.samples else {},
+            traces={n: self.out.traces[:, a].permute(2, 0, 1) for a, n in enumerate(names)}
+            if self.samples
+            else {},
             variable_steps=self.variable_steps,
             variables=self.out.variables,
             final=self._final(stop),

@@ -7,16 +7,19 @@ import importlib.util
 import os
 import sys
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from neuroflame import __version__
 from neuroflame.core.trajectory.source import write_kernel
-from neuroflame.core.trajectory.structure import Shape
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from neuroflame.core.trajectory.structure import Shape
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,9 @@ def kernel_for(shape: Shape) -> Kernel:
     """Return the kernel of a shape, compiled at its first call unless an earlier process has done so."""
     source = write_kernel(shape)
     module = _load(source.text)
-    return Kernel(module.kernel, tuple(source.parameters), tuple(source.arrays), source.lanes, shape.table_modes)
+    return Kernel(
+        module.kernel, tuple(source.parameters), tuple(source.arrays), source.lanes, shape.table_modes
+    )
 
 
 def _load(text: str) -> ModuleType:
@@ -60,15 +65,17 @@ def _load(text: str) -> ModuleType:
     if folder is None:
         module = ModuleType(name)
         sys.modules[name] = module
-        exec(compile(text.replace("CACHE", "False"), name, "exec"), module.__dict__)  # noqa: S102
+        exec(compile(text.replace("CACHE", "False"), name, "exec"), module.__dict__)
         return module
     path = folder / f"{name}.py"
     if not path.exists():
-        with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".tmp", delete=False, encoding="utf-8") as file:
+        with tempfile.NamedTemporaryFile(
+            "w", dir=folder, suffix=".tmp", delete=False, encoding="utf-8"
+        ) as file:
             file.write(text.replace("CACHE", "True"))
         Path(file.name).replace(path)
     spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None  # noqa: S101, PT018
+    assert spec is not None and spec.loader is not None  # noqa: PT018
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
@@ -89,7 +96,9 @@ def _ours() -> str:
 
 def _folder() -> Path | None:
     """Return where kernels are kept: ``NEUROFLAME_CACHE``, or the user's cache; None if neither can be written."""
-    base = os.environ.get("NEUROFLAME_CACHE") or os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    base = (
+        os.environ.get("NEUROFLAME_CACHE") or os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    )
     folder = Path(base) / "neuroflame" / "kernels"
     try:
         folder.mkdir(parents=True, exist_ok=True)

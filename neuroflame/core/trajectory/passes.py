@@ -4,7 +4,17 @@ State arrays are flat, [neuron][lane]; all of this is compiled into the kernels.
 """
 # ruff: noqa: ANN001, ANN201
 
-from neuroflame.core.lanes import PRIMITIVES, any_true, inline_njit, lane_mask, load, maximum, minimum, store, where
+from neuroflame.core.lanes import (
+    PRIMITIVES,
+    any_true,
+    inline_njit,
+    lane_mask,
+    load,
+    maximum,
+    minimum,
+    store,
+    where,
+)
 from neuroflame.physics import specialise
 
 _physics = specialise(PRIMITIVES, inline_njit)

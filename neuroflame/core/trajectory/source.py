@@ -10,11 +10,15 @@ neurons of a source are ``R0_k`` (plain) or ``S0_k`` (plastic), k = 0 the mean, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from neuroflame.core.recorder import CHECK_EVERY
 from neuroflame.core.trajectory.passes import SUM_CHUNK
-from neuroflame.core.trajectory.structure import PairShape, PopulationShape, Shape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from neuroflame.core.trajectory.structure import PairShape, PopulationShape, Shape
 
 LANES = {"float32": 16, "float64": 8}
 
@@ -97,13 +101,16 @@ class Source:
         tables = ", ".join(f"tab{a}" for a in range(len(self.shape.populations)))
         arrays = ", ".join(self.arrays)
         head = [f"def kernel({fixed}, {tables}, {arrays}):", "    flushed = set_flush_denormals(True)"]
-        head += [f"    {name} = load(par, {i * self.lanes}, {self.lanes})" for i, name in enumerate(self.parameters)]
+        head += [
+            f"    {name} = load(par, {i * self.lanes}, {self.lanes})"
+            for i, name in enumerate(self.parameters)
+        ]
         return HEADER + "\n\n@njit(nogil=True, cache=CACHE)\n" + "\n".join(head + body) + "\n"
 
     def _body(self) -> list[str]:
         shape, lanes = self.shape, self.lanes
         self._depth = 1
-        self._put("zero = load(par, 0, %d) * 0.0" % lanes, f"bound = load(limit, 0, {lanes})")
+        self._put(f"zero = load(par, 0, {lanes}) * 0.0", f"bound = load(limit, 0, {lanes})")
         if shape.noise:
             self._put(f"key_low = load(keys, 0, {lanes})", f"key_high = load(keys, {lanes}, {lanes})")
         for a, population in enumerate(shape.populations):
@@ -155,7 +162,9 @@ class Source:
         count = len(self.shape.populations)
         for a, population in enumerate(self.shape.populations):
             for i, m in enumerate(self._external_modes(population)):
-                self._put(f"e{a}_{m} = load(ext, ((row * {count} + {a}) * 3 + {i}) * {self.lanes}, {self.lanes})")
+                self._put(
+                    f"e{a}_{m} = load(ext, ((row * {count} + {a}) * 3 + {i}) * {self.lanes}, {self.lanes})"
+                )
 
     def _external_modes(self, population: PopulationShape) -> list[str]:
         return ["m", "c0", "s0"] if population.modes else ["m"]
@@ -198,7 +207,10 @@ class Source:
         terms = [
             self._coefficient(i, pair, m)
             for i, pair in enumerate(self.shape.pairs)
-            if pair.post == a and pair.ring and (not slow or pair.slow) and (m == "m" or int(m[1:]) < pair.modes)
+            if pair.post == a
+            and pair.ring
+            and (not slow or pair.slow)
+            and (m == "m" or int(m[1:]) < pair.modes)
         ]
         return " + ".join(terms) or "zero"
 
@@ -294,13 +306,15 @@ class Source:
         self._put(f"store(r{a}, o, r)")
         if population.adaptive:
             raised = f"{self._parameter(f'rest{a}')} + {self._parameter(f'strength{a}')} * r"
-            self._put(f"store(q{a}, o, relax({self._load(f'q{a}')}, {raised}, {self._parameter(f'decay_adapt{a}')}))")
+            self._put(
+                f"store(q{a}, o, relax({self._load(f'q{a}')}, {raised}, {self._parameter(f'decay_adapt{a}')}))"
+            )
 
     def _sources_from_rates(self) -> None:
-        """What the first step transmits, from the rates that the run starts with."""
+        """Write what the first step transmits, from the rates that the run starts with."""
         self._reset_sums()
         for a in range(len(self.shape.populations)):
-            self._loop_over_neurons(a, lambda a=a: self._put(f"r = {self._load(f'r{a}')}"))  # type: ignore[misc]
+            self._loop_over_neurons(a, lambda a=a: self._put(f"r = {self._load(f'r{a}')}"))
 
     def _reset_sums(self) -> None:
         for (kind, i), modes in self.shape.sources().items():
@@ -321,7 +335,10 @@ class Source:
         self._put(f"o = n * {self.lanes}")
         first()  # type: ignore[operator]
         for i in self._plastic(a):
-            names = [self._parameter(f"{name}{i}") for name in ("U", "relax_fac", "gain_fac", "relax_rec", "gain_rec")]
+            names = [
+                self._parameter(f"{name}{i}")
+                for name in ("U", "relax_fac", "gain_fac", "relax_rec", "gain_rec")
+            ]
             advance = "stp_step_lagged" if self.shape.pairs[i].lagged else "stp_step"
             call = f"{advance}({self._load(f'u{i}')}, {self._load(f'x{i}')}, r, {', '.join(names)})"
             self._put(f"un, xn, sent{i} = {call}", f"store(u{i}, o, un)", f"store(x{i}, o, xn)")

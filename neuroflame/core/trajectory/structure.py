@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 
 from neuroflame.core.connectivity import RingOperator, SparseOperator
-from neuroflame.core.program import Program
+
+if TYPE_CHECKING:
+    from neuroflame.core.program import Program
 
 MODES_LIMIT = 16
 
@@ -125,7 +128,9 @@ def shape_of(program: Program, *, modal: bool, temporal: bool) -> Shape:
     from neuroflame.core.random import stream
 
     noise = tuple(
-        NoiseShape(names.index(name), source.on, source.decay is not None, stream(f"noise.{source.name}.{name}"))
+        NoiseShape(
+            names.index(name), source.on, source.decay is not None, stream(f"noise.{source.name}.{name}")
+        )
         for source in program.noise
         for name in source.amplitude
     )
@@ -148,5 +153,7 @@ def refusal(program: Program) -> str | None:
 def _numbers(program: Program) -> list[torch.Tensor]:
     found = [pair.weight for pair in program.pairs]
     found += [t for p in program.populations.values() for t in (p.decay, p.drive, p.threshold, p.gain)]
-    found += [t for pair in program.pairs if pair.stp for t in (pair.stp.U, pair.stp.relax_fac, pair.stp.relax_rec)]
+    found += [
+        t for pair in program.pairs if pair.stp for t in (pair.stp.U, pair.stp.relax_fac, pair.stp.relax_rec)
+    ]
     return found + [s.amplitude for s in program.stimuli]
