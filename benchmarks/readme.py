@@ -1,0 +1,49 @@
+"""Write the README's table of speeds from the records in benchmarks/results."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from benchmarks.record import RESULTS
+
+README = Path(__file__).parents[1] / "README.md"
+BEGIN, END = "<!-- speed: python -m benchmarks.readme -->\n", "<!-- end -->\n"
+POINTS = {
+    "ring": "ring, 400 points × 13,500 steps",
+    "balanced ring": "balanced ring, 200 points × 11,500 steps",
+}
+
+
+def lines() -> str:
+    """Return the table, and how its figures were made."""
+    text = []
+    for path in sorted(RESULTS.glob("published-*.json")):
+        record = json.loads(path.read_text())
+        machine = record["machine"]
+        device = path.stem.split("-")[1]
+        text += [
+            f"On {machine['device']}, torch {machine['torch']} (`make bench DEVICE={device}`; the original beside it with",
+            "`ARGS='--peer CHECKOUT'`, kiriclope/NeuroFlame at 4575eac):",
+            "",
+            "| sweep | executor | µs a step | whole sweep | × original |",
+            "|---|---|---|---|---|",
+        ]
+        for row in record["rows"]:
+            ratio = f"{row['× original']:.3g}" if row.get("× original") else "–"
+            text.append(
+                f"| {POINTS[row['sweep']]} | {row['what']} | {row['µs/step']:,.0f} | {row['sweep s']:,.3g} s | {ratio} |"
+            )
+        text.append("")
+    return "\n".join(text)
+
+
+def updated(readme: str) -> str:
+    """Return the README with the table renewed."""
+    head, rest = readme.split(BEGIN)
+    tail = rest.split(END)[1]
+    return f"{head}{BEGIN}{lines()}{END}{tail}"
+
+
+if __name__ == "__main__":
+    README.write_text(updated(README.read_text()))
