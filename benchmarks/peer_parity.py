@@ -24,6 +24,8 @@ from neuroflame.core.connectivity import SparseOperator
 from neuroflame.core.measure import start_states
 from neuroflame.core.state import State
 
+LATER = "src/hebbian.py"
+"""A file that only the later version has."""
 QUIET = {
     "DEVICE": "cpu",
     "VERBOSE": 0,
@@ -55,6 +57,7 @@ ONE = {
     "SIGMA": [0.0],
     "PROBA_TYPE": ["cosine"],
 }
+LATE = {"TRAINING": 1}  # the later version keeps the last state otherwise, and stops at it
 LISTS = {"LR_INI": 0.0, "USE": [0.03, 0.3], "TAU_FAC": [0.65, 0.1], "TAU_REC": [0.2, 0.2], "RANDOM_DELAY": 0}
 RING = ("config_ringEI.yml", {"N_NEURON": 200})
 BALANCED = ("config_bal_ring.yml", SMALL)
@@ -77,14 +80,22 @@ def cases(late: bool) -> list[Case]:
     ring, few = RING
     found = [
         Case("balanced ring, as shipped", file, small | stp),
-        Case("balanced, no plasticity", file, small | {"IF_STP": 0, "IF_NMDA": 1, "R_NMDA": 0.3}),
+        Case("balanced, no plasticity", file, small | {"IF_STP": 0, "IF_NMDA": 1, "R_NMDA": 0.1}),
         Case("balanced, inputs made live", file, small | {"IF_STP": 0, "LIVE_FF_UPDATE": 1}),
         Case("balanced, switched on late", file, small | {"IF_STP": 0, "BUMP_SWITCH": [1, 1]}),
         Case("balanced, weak cosine", file, small | {"IF_STP": 0, "PROBA_TYPE": ["cos_spec"] * 4}),
         Case("balanced, von Mises", file, small | {"IF_STP": 0, "PROBA_TYPE": ["von_mises"] * 4}),
         Case("ring, as shipped", ring, few | stp),
-        Case("ring, unequal time constants", ring, few | stp | {"TAU_SYN": [0.005, 0.002], "TAU_NMDA": [0.1, 0.05]}),
-        Case("ring, von Mises and none", ring, few | stp | {"PROBA_TYPE": ["von_mises", "None", "cosine", "None"]}),
+        Case(
+            "ring, unequal time constants",
+            ring,
+            few | stp | {"TAU_SYN": [0.005, 0.002], "TAU_NMDA": [0.1, 0.05]},
+        ),
+        Case(
+            "ring, von Mises and none",
+            ring,
+            few | stp | {"PROBA_TYPE": ["von_mises", "None", "cosine", "None"]},
+        ),
         Case("ring, turned", ring, few | stp | {"PHASE": 30.0, "IF_NMDA": 0}),
         Case("ring, no synaptic filter", ring, few | stp | {"SYN_DYN": 0}),
         Case("ring, square root", ring, few | stp | {"TF_TYPE": "sqrt", "M0": 1.0}),
@@ -95,28 +106,46 @@ def cases(late: bool) -> list[Case]:
         found += [
             Case("ring, error function", ring, few | stp | {"TF_TYPE": "erf"}),
             Case("ring, sigmoid", ring, few | stp | {"TF_TYPE": "sigmoid", "THRESH": [2.0, 3.0]}),
-            Case("serial bias, as shipped", "config_SB.yml", few | stp | {"TAU_ADAPT": 0.1, "I0": [1.75, -1, 1]}),
-            Case("trained ring, as shipped", "train_odr_EI.yml", SMALL | LISTS | {"VAR_RATE": 0.0, "M0": 1.0}),
-            Case("trained ring, two plastic pairs", "train_odr_EI.yml", SMALL | LISTS | {"IS_STP": [1, 1, 0, 0]}),
+            Case(
+                "serial bias, as shipped",
+                "config_SB.yml",
+                few | stp | {"TAU_ADAPT": 0.1, "I0": [1.75, -1, 1]},
+            ),
+            Case(
+                "trained ring, as shipped", "train_odr_EI.yml", SMALL | LISTS | {"VAR_RATE": 0.0, "M0": 1.0}
+            ),
+            Case(
+                "trained ring, two plastic pairs",
+                "train_odr_EI.yml",
+                SMALL | LISTS | {"IS_STP": [1, 1, 0, 0]},
+            ),
             Case("balanced, stimuli onto both", file, small | {"IF_STP": 0, "STIM_EI": 1}),
             Case("balanced, Gaussian stimuli", file, small | {"IF_STP": 0, "TASK": "odr_gauss"}),
-            Case("balanced, share of K", file, small | {"IF_STP": 0, "FRAC_K": 1}),
-            Case("one population, sigmoid", "config_1pop.yml", ONE | silent | {"TF_TYPE": "sigmoid"}),
+            Case("balanced, share of K", file, small | {"IF_STP": 0, "FRAC_K": 1, "K": 40.0}),
+            Case("one population, error function", "config_1pop.yml", ONE | silent | {"IS_TRAIN": [0]}),
         ]
     else:
         found += [
             Case("one population, sigmoid", "config_1pop.yml", ONE | {"TF_TYPE": "sigmoid", "TASK": "odr"}),
-            Case("one population, error function", "config_1pop.yml", ONE | {"TF_TYPE": "erf", "TASK": "odr"}),
-            Case("one population, plastic", "config_1pop.yml", ONE | {"TF_TYPE": "relu", "IF_STP": 1, "J_STP": 1.0}),
+            Case(
+                "one population, error function", "config_1pop.yml", ONE | {"TF_TYPE": "erf", "TASK": "odr"}
+            ),
+            Case(
+                "one population, plastic",
+                "config_1pop.yml",
+                ONE | {"TF_TYPE": "relu", "IF_STP": 1, "J_STP": 1.0},
+            ),
         ]
     return found
 
 
-def run_peer(case: Case, peer: Path, precision: int) -> tuple[Any, dict[str, torch.Tensor], np.ndarray]:
+def run_peer(
+    case: Case, peer: Path, precision: int, *, late: bool
+) -> tuple[Any, dict[str, torch.Tensor], np.ndarray]:
     """Return the original's network, its state before the first step, and its rates after each."""
     from src.network import Network as Peer
 
-    changes = {**QUIET, **case.changes, "FLOAT_PRECISION": precision}
+    changes = {**QUIET, **(LATE if late else {}), **case.changes, "FLOAT_PRECISION": precision}
     model = Peer(case.file, str(peer), **changes)
     advance, first, rates = model.update_dynamics, {}, []
 
@@ -134,7 +163,9 @@ def run_peer(case: Case, peer: Path, precision: int) -> tuple[Any, dict[str, tor
     return model, first, torch.cat(rates).double().numpy()
 
 
-def run_ours(case: Case, peer: Path, other: Any, first: dict[str, torch.Tensor], precision: int) -> np.ndarray:
+def run_ours(
+    case: Case, peer: Path, other: Any, first: dict[str, torch.Tensor], precision: int
+) -> np.ndarray:
     """Return our rates after each step, from the original's connectivity and start."""
     executor = case.changes.get("executor", "trajectory")
     ours = Network.from_legacy(
@@ -150,7 +181,7 @@ def run_ours(case: Case, peer: Path, other: Any, first: dict[str, torch.Tensor],
     dtype = torch.float32 if precision == 32 else torch.float64
     program = ours.program({}, 1, torch.zeros(1, dtype=torch.int64))
     state = start_states(program, ["network"])
-    parts = {name: span for name, span in ours.slices.items()}
+    parts = dict(ours.slices.items())
 
     def split(values: torch.Tensor) -> dict[str, torch.Tensor]:
         return {name: values[:, span].to(dtype) for name, span in parts.items()}
@@ -184,7 +215,7 @@ def _operator(other: Any, ours: Network, pair: Any) -> SparseOperator:
 
 def compare(case: Case, peer: Path, precision: int) -> str:
     """Return a line: the largest difference over the largest rate, and the rates at the end."""
-    other, first, theirs = run_peer(case, peer, precision)
+    other, first, theirs = run_peer(case, peer, precision, late=(peer / LATER).is_file())
     torch.set_default_dtype(torch.float32)
     ours = run_ours(case, peer, other, first, precision)
     steps = min(len(theirs), len(ours))
@@ -197,7 +228,9 @@ def compare(case: Case, peer: Path, precision: int) -> str:
 
 def main() -> int:
     """Run every case."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--peer", type=Path, help="a checkout of the original")
     parser.add_argument("--only", default="", help="cases whose name holds this")
     arguments = parser.parse_args()
@@ -205,7 +238,7 @@ def main() -> int:
         print("skipped: give --peer a checkout of the original")
         return 0
     sys.path.insert(0, str(arguments.peer))
-    late = (arguments.peer / "src" / "hebbian.py").is_file()
+    late = (arguments.peer / LATER).is_file()
     print(f"the original of {'2026' if late else '2024'}, torch {torch.__version__}")
     print(f"{'case':34s} {'':7s}  {'steps':>5s}  {'apart':>9s}  {'max rate':>9s}  {'mean rate':>9s}")
     for case in cases(late):
@@ -214,7 +247,9 @@ def main() -> int:
                 try:
                     print(compare(case, arguments.peer, precision), flush=True)
                 except Exception as error:  # the original stops at many of its own files
-                    print(f"{case.name:34s} float{precision}  {type(error).__name__}: {error}"[:160], flush=True)
+                    print(
+                        f"{case.name:34s} float{precision}  {type(error).__name__}: {error}"[:160], flush=True
+                    )
     return 0
 
 

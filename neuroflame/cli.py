@@ -126,6 +126,26 @@ def report(arguments: argparse.Namespace) -> int:
     return DONE
 
 
+def import_config(arguments: argparse.Namespace) -> int:
+    """Turn a network file of the original NeuroFlame into one of ours, and tell what became of every key."""
+    from neuroflame.spec.legacy import ImportRefused, import_legacy, write
+
+    try:
+        found = import_legacy(
+            arguments.file,
+            _assignments(arguments),
+            defaults=arguments.defaults,
+            version=arguments.as_of,
+            partial=arguments.partial,
+        )
+    except ImportRefused as refused:
+        print(refused.report, file=sys.stderr)
+        raise
+    print(found.report, file=sys.stderr)
+    write(found, arguments.out, replace=arguments.force)
+    return DONE
+
+
 # --- what commands share ----------------------------------------------------------------------------------
 
 
@@ -264,6 +284,24 @@ def make_parser() -> argparse.ArgumentParser:
 
     made = command("report", report, "directory")
     made.add_argument("--out", metavar="FOLDER", help="where figures and page go; default DIR/report")
+
+    made = command("import-config", import_config)
+    made.add_argument("file", metavar="FILE", help="a network file of the original")
+    made.add_argument("-o", "--out", metavar="FILE", help="the file to write; default standard output")
+    made.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        help="change a value by the original's key; may be repeated",
+    )
+    made.add_argument(
+        "--defaults", metavar="FILE", help="what the file is merged over; default the defaults.yml beside it"
+    )
+    made.add_argument(
+        "--as-of", choices=("2024", "2026"), help="the original's version to follow; default as the keys tell"
+    )
+    made.add_argument("--partial", action="store_true", help="go on without what cannot carry over")
+    made.add_argument("--force", action="store_true", help="replace the file to write if it is there")
     return parser
 
 
