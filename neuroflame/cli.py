@@ -101,12 +101,14 @@ def plan(arguments: argparse.Namespace) -> int:
 
 def validate(arguments: argparse.Namespace) -> int:
     """Check network and sweep files, and run nothing."""
-    from neuroflame.sweep.inspect import check_file
+    from neuroflame.sweep.inspect import in_words, read_file
 
     worst = DONE
     for file in arguments.files:
         try:
-            print(f"{file}: {check_file(file, _assignments(arguments))}")
+            spec = read_file(file, _assignments(arguments))
+            _check_answer(spec, file)
+            print(f"{file}: {in_words(spec)}")
         except NeuroflameError as error:
             worst = max(worst, _complain(str(error), error.exit_code, debug=arguments.debug))
     return worst
@@ -165,15 +167,22 @@ def _sweep(arguments: argparse.Namespace) -> Any:
     from neuroflame.spec.overrides import load_sweep
 
     spec = load_sweep(arguments.sweep, {**_assignments(arguments), **_compute(arguments)})
-    if spec.answer is not None:
-        from neuroflame.report import parse_condition
-
-        try:
-            parse_condition(spec.answer.where)
-        except SpecError as error:
-            error.path = "answer.where"
-            raise error.located(file=arguments.sweep) from None
+    _check_answer(spec, arguments.sweep)
     return spec
+
+
+def _check_answer(spec: Any, file: str) -> None:
+    """Raise SpecError if a sweep asks what its table will not tell."""
+    answer = getattr(spec, "answer", None)
+    if answer is None:
+        return
+    from neuroflame.report import parse_condition
+
+    try:
+        spec.check_columns(parse_condition(answer.where).names)
+    except SpecError as error:
+        error.path = "answer.where"
+        raise error.located(file=file) from None
 
 
 def _progress(arguments: argparse.Namespace) -> Progress:

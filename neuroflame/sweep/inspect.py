@@ -8,19 +8,18 @@ from typing import TYPE_CHECKING, Any
 from neuroflame.errors import NeuroflameError, SpecError
 from neuroflame.spec.base import suggestion
 from neuroflame.spec.loading import read_yaml
-from neuroflame.spec.network import load_network
+from neuroflame.spec.network import NetworkSpec, load_network
 from neuroflame.spec.overrides import load_sweep
+from neuroflame.spec.sweep import SweepSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from neuroflame.spec.sweep import SweepSpec
-
 _SWEEP_KEYS = {"network", "space", "search", "repeat", "measure", "answer", "compute"}
 
 
-def check_file(path: str, overrides: Mapping[str, Any]) -> str:
-    """Return in a line what a network or sweep file describes.
+def read_file(path: str, overrides: Mapping[str, Any]) -> NetworkSpec | SweepSpec:
+    """Return the network or the sweep of a file.
 
     Raises
     ------
@@ -28,11 +27,16 @@ def check_file(path: str, overrides: Mapping[str, Any]) -> str:
         If it is not valid.
     """
     if _SWEEP_KEYS & read_yaml(path).keys():
-        spec = load_sweep(path, overrides)
+        return load_sweep(path, overrides)
+    return load_network(path, overrides)
+
+
+def in_words(spec: NetworkSpec | SweepSpec) -> str:
+    """Return in a line what a network or a sweep is."""
+    if isinstance(spec, SweepSpec):
         return f"a sweep of {spec.points:,} points ({spec.search.kind} over {_listed(spec)})"
-    network = load_network(path, overrides)
-    sizes = ", ".join(f"{name} {population.size:,}" for name, population in network.populations.items())
-    return f"a network of {network.size:,} neurons ({sizes}), {network.steps:,} steps"
+    sizes = ", ".join(f"{name} {population.size:,}" for name, population in spec.populations.items())
+    return f"a network of {spec.size:,} neurons ({sizes}), {spec.steps:,} steps"
 
 
 def _listed(spec: SweepSpec) -> str:

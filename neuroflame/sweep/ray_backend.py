@@ -14,7 +14,7 @@ from neuroflame.errors import BackendError
 from neuroflame.sweep.backend import Backend, Feed, Resources
 
 if TYPE_CHECKING:
-    from neuroflame.spec.sweep import Compute
+    from neuroflame.spec.compute import Compute
     from neuroflame.sweep.worker import Job
 
 _QUIET = {

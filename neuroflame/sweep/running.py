@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import neuroflame
 from neuroflame.errors import Interrupted, StoreError
 from neuroflame.spec.overrides import load_sweep, override
-from neuroflame.spec.sweep import Compute, SweepSpec
+from neuroflame.spec.sweep import SweepSpec
 from neuroflame.store import SweepStore, Table, open_table
 from neuroflame.sweep.backend import Backend
 from neuroflame.sweep.controller import Controller
@@ -21,6 +21,8 @@ from neuroflame.sweep.worker import MEASURE, Job
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from neuroflame.spec.compute import Compute
 
 
 @dataclass(frozen=True)

@@ -77,12 +77,12 @@ GRID_FILE = {
 TPE_FILE = {**GRID_FILE, **TPE, "search": {**TPE["search"], "trials": 12}}
 
 
-@pytest.fixture(scope="module", params=[GRID_FILE, TPE_FILE], ids=["grid", "tpe"])
+@pytest.fixture(scope="module", params=["grid", "tpe"])
 def whole(request, tmp_path_factory):
     """Return a sweep's file and the rows of an uninterrupted run."""
     folder = tmp_path_factory.mktemp("whole")
     file = folder / "sweep.yml"
-    file.write_text(yaml.safe_dump(request.param))
+    file.write_text(yaml.safe_dump({"grid": GRID_FILE, "tpe": TPE_FILE}[request.param]))
     run_sweep(file, folder / "out", backend="inline")
     return file, rows(folder / "out")
 
@@ -140,7 +140,9 @@ def test_a_killed_driver_loses_nothing(moment, whole, tmp_path):
     finish(out, expected)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("whole", "number"), [("grid", signal.SIGINT), ("tpe", signal.SIGTERM)], indirect=["whole"]
+)
 def test_a_stopped_sweep_says_how_to_go_on(number, whole, tmp_path):
     file, expected = whole
     out = tmp_path / "out"

@@ -107,6 +107,10 @@ CASES = {
     "no repetition": (plan("repeat.seeds=0"), "repeat.seeds: must be at least 1, got 0"),
     "window too long": (plan("window=99"), "window: must be at most the duration, 0.05 s, got 99"),
     "bad question": (plan("answer={label: x, where: rate.E.mean >}"), "answer.where: "),
+    "question about nothing": (
+        plan("answer={label: x, where: bump.E.ratoi > 1}"),
+        "answer.where: is not a column of this sweep, got 'bump.E.ratoi' (did you mean 'bump.E.ratio'?)",
+    ),
     "too many points": (
         plan("space.J.EE={from: 0, to: 1, num: 100000000}"),
         "must give at most 1e+08 points",

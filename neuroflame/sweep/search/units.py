@@ -32,9 +32,9 @@ def from_unit(axis: ResolvedAxis, unit: Array) -> Array:
     if axis.integer:  # each whole number owns the interval half a unit around it
         low, high = low - 0.5, high + 0.5
     if axis.log:
-        value = np.exp(np.log(low) + unit * (np.log(high) - np.log(low)))
-    else:
-        value = low + unit * (high - low)
+        low, high = np.log(low), np.log(high)
+    value = low + unit * (high - low)
+    value = np.exp(value) if axis.log else value
     value = np.clip(np.rint(value) if axis.integer else value, axis.low, axis.high)
     return np.asarray(value, dtype=dtype_of(axis))
 

@@ -1,0 +1,93 @@
+"""What a sweep repeats, what it asks, and where it runs."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import field_validator
+
+from neuroflame.errors import SpecError
+from neuroflame.spec.base import Real, Spec, Whole, is_number, quantity
+
+InitialCondition = Literal["network", "cold", "hot", "cued"]
+
+
+class Repeat(Spec):
+    """How often each assignment is simulated, and what differs between the times."""
+
+    graphs: tuple[Whole, ...] = quantity(
+        "Draws of the connectivity: a count, or a list of their numbers.", default=(0,), structural=True
+    )
+    seeds: tuple[Whole, ...] = quantity("Draws of the noise: a count, or a list of seeds.", default=(0,))
+    initial_conditions: tuple[InitialCondition, ...] = quantity(
+        "Starts: `network` as its file says, `cold` at rest, `hot` at high rates, `cued` with a bump.",
+        default=("network",),
+    )
+
+    @field_validator("graphs", "seeds", mode="before")
+    @classmethod
+    def _counted(cls, value: object) -> object:
+        if isinstance(value, int) and not isinstance(value, bool):
+            if value < 1:
+                raise SpecError("must be at least 1", got=value)
+            return tuple(range(value))
+        return value
+
+    @field_validator("graphs", "seeds", "initial_conditions")
+    @classmethod
+    def _distinct(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
+        if not value:
+            raise SpecError("must hold at least one value", got=[])
+        if len(set(value)) < len(value):
+            raise SpecError("must not hold a value twice", got=list(value))
+        if isinstance(value[0], int) and min(value) < 0:
+            raise SpecError("must be at least 0", got=min(value))
+        return value
+
+    @property
+    def count(self) -> int:
+        """Points for each assignment."""
+        return len(self.graphs) * len(self.seeds) * len(self.initial_conditions)
+
+
+class Answer(Spec):
+    """The question that the sweep answers: at which points does the network do something?"""
+
+    label: str = quantity("What the network does there, such as `hold a bump`.")
+    where: str = quantity("A condition on columns, such as `bump.E.ratio > 0.1`.")
+
+
+class Compute(Spec):
+    """Where and how a sweep runs. None of it changes which points there are."""
+
+    tile: Literal["auto"] | Whole = quantity("Points in a tile; auto aims at a few seconds.", default="auto")
+    actors: Literal["auto"] | Whole = quantity(
+        "Processes that simulate; auto is one for each share of a GPU, or for each core without GPUs.",
+        default="auto",
+    )
+    gpus_per_actor: Literal["auto"] | Real = quantity(
+        "GPUs, or a share of one, for each actor; auto is 1 where there are GPUs.", default="auto"
+    )
+    cpus_per_actor: Real = quantity("Cores for each actor, which uses as many threads.", default=1.0, gt=0)
+    device: Literal["auto", "cpu", "cuda"] = quantity("Where points are simulated.", default="auto")
+    executor: Literal["auto", "reference", "stepped", "trajectory"] = quantity(
+        "How the steps are executed; auto takes the fastest that can.", default="auto"
+    )
+    precision: Literal["exact", "fast", "double"] = quantity(
+        "Arithmetic: single precision, single with faster products of lower precision, or double.",
+        default="exact",
+    )
+    backend: Literal["ray", "inline"] = quantity(
+        "`ray`: processes on this machine or a cluster; `inline`: within this process.", default="ray"
+    )
+
+    @field_validator("tile", "actors", "gpus_per_actor", mode="before")
+    @classmethod
+    def _auto_or_positive(cls, value: object, info: Any) -> object:
+        if value == "auto":
+            return value
+        if not is_number(value) or value <= 0:  # type: ignore[operator]
+            raise SpecError("must be auto or a positive number", got=value)
+        if info.field_name != "gpus_per_actor" and value % 1:  # type: ignore[operator]
+            raise SpecError("must be auto or a whole number", got=value)
+        return value
