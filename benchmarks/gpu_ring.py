@@ -63,7 +63,9 @@ def parity(points: int = 16) -> list[dict[str, object]]:
             ours = GpuTrajectoryExecutor().run(program, state, spec.steps, plan)
             reference = REFERENCE.run(program, state, spec.steps, plan)
         difference, where = worst(ours, reference)
-        rows.append({"precision": str(dtype)[6:], "steps": spec.steps, "largest difference": difference, "of": where})
+        rows.append(
+            {"precision": str(dtype)[6:], "steps": spec.steps, "largest difference": difference, "of": where}
+        )
     return rows
 
 
@@ -131,7 +133,9 @@ def measured(points: int, repetitions: int) -> dict[str, object]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--points", type=int, nargs="+", default=[400, 6400])
     parser.add_argument("--warps", type=int, nargs="+", default=[1, 2, 4])
     parser.add_argument("--repetitions", type=int, default=7)
@@ -142,15 +146,20 @@ def main() -> None:
 
     compared = parity()
     print(table(compared), flush=True)
-    times = [timing(points, warps, options.repetitions) for points in options.points for warps in options.warps]
+    times = [
+        timing(points, warps, options.repetitions) for points in options.points for warps in options.warps
+    ]
     whole = [measured(points, options.repetitions) for points in options.points]
     write("gpu_ring", "cuda", [*compared, *times, *whole, {"triton": triton.__version__}])
-    print(", ".join(f"{key} {value}" for key, value in machine("cuda").items()), f"triton {triton.__version__}")
+    print(
+        ", ".join(f"{key} {value}" for key, value in machine("cuda").items()), f"triton {triton.__version__}"
+    )
     print(table(compared))
     print(table(whole))
     print(table(times))
     best = min(row["run ms"] for row in times if row["points"] == options.points[0]) / 1e3
-    print(f"{options.points[0]} points: {best:.4f} s a run, target {TARGET_SECONDS} s, ratio {TARGET_SECONDS / best:.2f}")
+    ratio = TARGET_SECONDS / best
+    print(f"{options.points[0]} points: {best:.4f} s a run, target {TARGET_SECONDS} s, ratio {ratio:.2f}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,271 @@
+"""The trajectory executor for GPUs: one program a point, from first step to last, its state in registers."""
+
+from __future__ import annotations
+
+import importlib.util
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import fields, is_dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from neuroflame.core.connectivity import RingOperator
+from neuroflame.core.connectivity.ring import FourierSeries
+from neuroflame.core.program import Program
+from neuroflame.core.trajectory.arguments import Arguments, Timetable, timetable
+from neuroflame.core.trajectory.cpu import CpuTrajectoryExecutor, _calls, _Job, _Results
+from neuroflame.core.trajectory.gpu_kernels import GpuKernel, gpu_kernel_for
+from neuroflame.core.trajectory.gpu_source import FIRST, QUIET, SQUARES, SUMS, WARPS, GpuSource, warps_for
+from neuroflame.core.trajectory.structure import MODES_LIMIT, refusal, shape_of
+from neuroflame.spec.parts import NormalStart
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from neuroflame.core.recorder import Recording, RecordPlan, Segment
+    from neuroflame.core.state import State
+    from neuroflame.core.trajectory.structure import Shape
+
+SIZE_LIMIT = 4096
+
+
+class GpuTrajectoryExecutor:
+    """Runs every point in a program of its own, of one to eight warps.
+
+    A point's numbers are made in one program, in an order that its network's shape alone decides.
+
+    Parameters
+    ----------
+    warps : int, optional
+        Warps of a program, instead of the fewest whose registers hold its state.
+    """
+
+    name = "trajectory"
+
+    def __init__(self, warps: int | None = None) -> None:
+        self.warps = warps
+
+    def refuses(self, program: Program, plan: RecordPlan) -> str | None:
+        """Return why this executor cannot run the program, None if it can."""
+        if program.device.type != "cuda":
+            return f"it is for CUDA devices, and the network is on {program.device.type}"
+        reason = refusal(program) or _too_large(program, plan)
+        if reason is None and importlib.util.find_spec("triton") is None:
+            return "triton is not installed"
+        return reason
+
+    def run(self, program: Program, state: State, steps: int, plan: RecordPlan) -> Recording:
+        """Advance the state by a number of steps and return what the plan asks for."""
+        job = self.prepare(program, state, steps, plan)
+        job.launch()
+        return job.recording(state.step + steps)
+
+    def prepare(self, program: Program, state: State, steps: int, plan: RecordPlan) -> GpuJob:
+        """Return the run, with everything on the device and ready to be launched."""
+        return GpuJob(program, on_host(program), state, plan, steps, self.warps)
+
+
+def _is_modal(program: Program, state: State, plan: RecordPlan) -> bool:
+    """Return whether recurrent input may be kept as Fourier coefficients, which start at 0 and are not shown."""
+    if state.step != 0 or plan.final_state or plan.variables or isinstance(program.spec.initial, NormalStart):
+        return False
+    return not any(bool(h.any()) for h in (*state.currents.values(), *state.slow.values()))
+
+
+def _shape(program: Program, plan: RecordPlan, *, modal: bool) -> Shape:
+    """Return the shape of a program on the CPU, which does not follow from the values of its tile's points.
+
+    Gain and maximum are factors even where all are 1: a compiler that fuses products and sums rounds a kernel
+    without them differently, and whether another point of the tile needs them may change no bit.
+    """
+    shape = shape_of(program, modal=modal, temporal=bool(plan.temporal))
+    return replace(shape, populations=tuple(replace(p, gained=True, scaled=True) for p in shape.populations))
+
+
+def _modes_at_most(program: Program) -> int:
+    """Return the modes that any point of this network's sweeps can have."""
+    return MODES_LIMIT if any(pair.profile.kind == "von_mises" for pair in program.spec.pairs) else 1
+
+
+def _too_large(program: Program, plan: RecordPlan) -> str | None:
+    for pair in program.pairs:
+        if not isinstance(pair.operator, RingOperator):
+            return f"the connectivity of {pair.name} is sparse"
+    sizes = tuple(population.size for population in program.populations.values())
+    if max(sizes) > SIZE_LIMIT:
+        return f"a population has more than {SIZE_LIMIT} neurons"
+    modal = not plan.final_state and not plan.variables
+    source = GpuSource(_shape(program, plan, modal=modal), sizes)
+    return "its state does not fit in a program's registers" if warps_for(source) is None else None
+
+
+def on_host(value: Any) -> Any:
+    """Return a program, or a part of one, with its tensors on the CPU, where small arithmetic is cheaper."""
+    if isinstance(value, Tensor):
+        return value.detach().cpu()
+    if isinstance(value, RingOperator):
+        series = FourierSeries(on_host(value.series.amplitude), on_host(value.series.phase))
+        return RingOperator(value.post, value.pre).bind(series)
+    if isinstance(value, dict):
+        return {key: on_host(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return tuple(on_host(item) for item in value)
+    if isinstance(value, Program):
+        number: Callable[[str], Tensor] = value.number
+        parts = {f.name: on_host(getattr(value, f.name)) for f in fields(value)}
+        return Program(
+            **(parts | {"device": torch.device("cpu"), "number": lambda path: on_host(number(path))})
+        )
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{f.name: on_host(getattr(value, f.name)) for f in fields(value)})
+    return value
+
+
+def intervals(
+    table: Timetable, whole: Timetable, segments: tuple[Segment, ...], run_start: int, start: int
+) -> np.ndarray:
+    """Return the kernel's intervals: steps, row of the input, segment, what is recorded, trace sample; int32.
+
+    A segment's first state is an interval of its own, so that the sums need not ask whether they have begun.
+
+    Parameters
+    ----------
+    table : Timetable
+        Of a stretch that begins after step ``start``.
+    whole : Timetable
+        Of the run, whose rows of input and whose samples are meant.
+    """
+    rows: list[tuple[int, int, int, int, int]] = []
+    step = start
+    for steps, row, segment, squared, sample, _ in table.rows.tolist():
+        source = whole.inputs.index(table.inputs[row])
+        at = whole.samples.index(table.samples[sample]) if sample >= 0 else -1
+        left = steps
+        if segment >= 0 and step == max(segments[segment].start, run_start):
+            rows.append((1, source, segment, FIRST, at if steps == 1 else -1))
+            left -= 1
+        if left:
+            kind = QUIET if segment < 0 else SQUARES if squared else SUMS
+            rows.append((left, source, max(segment, 0), kind, at))
+        step += steps
+    return np.array(rows, dtype=np.int32).reshape(-1, 5)
+
+
+class GpuJob(_Job):
+    """One run on a GPU: its inputs and what it leaves, on the device.
+
+    Parameters
+    ----------
+    program : Program
+        On the device.
+    host : Program
+        The same on the CPU.
+    """
+
+    kernel: GpuKernel
+
+    def __init__(
+        self, program: Program, host: Program, state: State, plan: RecordPlan, steps: int, warps: int | None
+    ) -> None:
+        shape = _shape(host, plan, modal=_is_modal(host, state, plan))
+        sizes = tuple(population.size for population in host.populations.values())
+        kernel = gpu_kernel_for(shape, sizes, _modes_at_most(host))
+        super().__init__(program, state, plan, kernel, _calls(program, plan, state.step, state.step + steps))
+        self.warps = warps or kernel.warps or WARPS[-1]
+        self.arguments = Arguments(host, shape, kernel.parameters, kernel.modes, self.inputs)
+        self._pool = self._arrays(state)
+        whole = timetable(program, plan, self.segments, state.step, state.step + steps)
+        self._intervals = [
+            self._on_device(intervals(table, whole, self.segments, state.step, start))
+            for start, _, table in self.calls
+        ]
+
+    def _allocate(self, state: State) -> _Results:
+        with self.program.device:
+            return super()._allocate(state)
+
+    def _on_device(self, values: np.ndarray) -> Tensor:
+        return torch.as_tensor(values).to(self.program.device)
+
+    def _arrays(self, state: State) -> dict[str, Any]:
+        """Return the kernel's arguments by name, but for those that differ between its launches."""
+        numbers = self.arguments.block(np.arange(self.program.points))
+        pool: dict[str, Any] = {
+            f"at_{name}" if name.startswith("pat") else name: self._on_device(value)
+            for name, value in numbers.items()
+        }
+        pool |= {f"tab{a}": self._on_device(table) for a, table in enumerate(self.arguments.tables)}
+        pool |= {"failed": self.out.failed, "means": self.out.means, "traces": self.out.traces}
+        for kind, arrays in (
+            ("first", self.out.first),
+            ("total", self.out.total),
+            ("squares", self.out.squares),
+        ):
+            pool |= {f"at_{kind}{a}": array for a, array in enumerate(arrays)}
+        for name, value in state.named().items():
+            if (array := self._array_of(name)) in self.kernel.state:
+                pool[f"at_{array}"] = (
+                    value.detach().to(self.program.dtype).clone(memory_format=torch.contiguous_format)
+                )
+        return pool | {"points": self.program.points}
+
+    def launch(self) -> Any:
+        """Put the kernel on the device's queue, once for each stretch between samples of whole variables.
+
+        Returns
+        -------
+        object
+            What Triton compiled.
+        """
+        compiled = None
+        with _current(self.program.device):
+            for (start, stop, _), rows in zip(self.calls, self._intervals, strict=True):
+                pool = self._pool | {
+                    "iv": rows,
+                    "intervals": len(rows),
+                    "start": start,
+                    "end": self.program.spec.steps,
+                }
+                arguments = [pool[name] for name in self.kernel.arrays]
+                compiled = self.kernel.launch(self.program.points, arguments, self.warps)
+                if stop in self.variable_steps:
+                    sample = self.variable_steps.index(stop)
+                    for name in self.plan.variables:
+                        self.out.variables[name][:, sample] = self._pool[f"at_{self._array_of(name)}"]
+        for name in self.out.final:
+            self.out.final[name] = self._pool[f"at_{self._array_of(name)}"]
+        return compiled
+
+    def recording(self, stop: int) -> Recording:
+        """Return what the launches left, with the sums over neurons made means."""
+        for a, size in enumerate(self.arguments.sizes()):
+            self.out.traces[:, a] /= size
+            self.out.means[:, a, :2] /= size
+            self.out.means[:, a, 2] /= size**2
+        return super().recording(stop)
+
+
+def _current(device: torch.device) -> AbstractContextManager[Any]:
+    return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
+
+
+class TrajectoryExecutor:
+    """The trajectory executor of a program's device."""
+
+    name = "trajectory"
+
+    def __init__(self) -> None:
+        self._cpu, self._gpu = CpuTrajectoryExecutor(), GpuTrajectoryExecutor()
+
+    def _of(self, program: Program) -> CpuTrajectoryExecutor | GpuTrajectoryExecutor:
+        return self._gpu if program.device.type == "cuda" else self._cpu
+
+    def refuses(self, program: Program, plan: RecordPlan) -> str | None:
+        """Return why this executor cannot run the program, None if it can."""
+        return self._of(program).refuses(program, plan)
+
+    def run(self, program: Program, state: State, steps: int, plan: RecordPlan) -> Recording:
+        """Advance the state by a number of steps and return what the plan asks for."""
+        return self._of(program).run(program, state, steps, plan)

@@ -1,0 +1,419 @@
+"""Source text of the Triton kernel that runs one point, for one shape of program.
+
+As in `neuroflame.core.trajectory.source`, whose arrangement of the step it takes over, every equation is a call
+of `neuroflame.physics`. What differs: a population is one vector in registers, so that an array is a variable
+and a store an assignment; its loop over neurons is the vector itself; sums over neurons are reductions.
+
+A vector has the next power of two of entries. Those past the population's size have rate 0 and basis 0.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from neuroflame.core.random import NOISE
+from neuroflame.core.recorder import CHECK_EVERY
+from neuroflame.core.trajectory.source import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from neuroflame.core.trajectory.structure import PopulationShape, Shape
+
+WARPS = (1, 2, 4, 8)
+REGISTERS = 208
+"""Registers of a thread, of 255, that vectors may take."""
+SMALLEST_BLOCK = 16
+
+QUIET, FIRST, SUMS, SQUARES = range(4)
+"""What is recorded in an interval: nothing; its end, as a segment's first state; sums; sums and squares."""
+
+STORED = re.compile(r"store\((\w+), o, (.*)\)$")
+PATTERN = re.compile(r"load\((pat\d+), row \* r\d+\.size \+ o, \d+\)")
+
+
+class GpuSource(Source):
+    """Writes one kernel.
+
+    Parameters
+    ----------
+    shape : Shape
+    sizes : tuple of int
+        Neurons of each population.
+
+    Attributes
+    ----------
+    parameters : list of str
+        Names of the rows of ``par``, in order.
+    state : list of str
+        Names of the arrays of the state, in order: read at the start, written at the end.
+    patterns : list of str
+        Names of the arrays of input patterns, in order.
+    """
+
+    def __init__(self, shape: Shape, sizes: tuple[int, ...]) -> None:
+        self.sizes = sizes
+        self.state: list[str] = []
+        self.patterns: list[str] = []
+        self._adders: set[int] = set()
+        super().__init__(shape)
+
+    # --- how the step that CPUs and GPUs share is put into words ------------------------------------------------
+
+    def _put(self, *lines: str) -> None:
+        super()._put(*(PATTERN.sub(r"\1_now", STORED.sub(r"\1 = \2", line)) for line in lines))
+
+    def _load(self, array: str, offset: str = "o") -> str:
+        return self._array(array)
+
+    def _basis(self, modes: int) -> Iterator[tuple[str, str]]:
+        for wave, letter in (("cosine", "c"), ("sine", "s")):
+            for k in range(modes):
+                yield f"{letter}{k}", f"{wave}{{a}}_{k}"
+
+    def _loop_over_neurons(self, a: int, first: object) -> None:
+        first()  # type: ignore[operator]
+        self._put(f"r{a} = tl.where(inside{a}, r{a}, 0.0)")
+
+    def _incoming(self, a: int, m: str, *, slow: bool = False) -> str:
+        """Return a sum in which each product is one rounding, whatever else is summed.
+
+        A term more, with coefficient 0, then changes no bit: another point of the tile may need it.
+        """
+        total = "zero"
+        for i, pair in enumerate(self.shape.pairs):
+            if pair.post != a or not pair.ring or (slow and not pair.slow):
+                continue
+            source = f"S{i}" if pair.plastic else f"R{pair.pre}"
+            if m == "m":
+                total = f"tl.fma({self._parameter(f'w{i}_m')}, {source}_m, {total})"
+            elif int(m[1:]) < pair.modes:
+                k, other = m[1:], ("s" if m[0] == "c" else "c") + m[1:]
+                total = f"tl.fma({self._parameter(f'w{i}_a{k}')}, {source}_{m}, {total})"
+                if pair.phased:
+                    sign = "-" if m[0] == "c" else ""
+                    total = f"tl.fma({sign}{self._parameter(f'w{i}_b{k}')}, {source}_{other}, {total})"
+        return total
+
+    def _draw_noise(self) -> None:
+        for j, noise in enumerate(self.shape.noise):
+            drawn = (
+                f"draw_normals(step, blocks{noise.population}, {noise.stream}, {NOISE}, key_low, key_high)"
+            )
+            self._put(f"draw{j} = {drawn}.to(tl.{self.shape.dtype})")
+
+    # --- the text -----------------------------------------------------------------------------------------------
+
+    def _write(self) -> str:
+        step = self._advance()
+        kernel = self._kernel()
+        adders = "".join(_adder(count) for count in sorted(self._adders))
+        return f"{adders}@triton.jit\ndef advance({', '.join(self._given())}):\n{step}\n\n\n{kernel}"
+
+    def _advance(self) -> str:
+        """Return the body of one step; writing it finds out which state and parameters there are."""
+        self._lines, self._depth = [], 1
+        self._transmit()
+        shape = self.shape
+        for a, population in enumerate(shape.populations):
+            (self._modal_currents if population.modal else self._neuronal_currents)(a, population)
+        self._draw_noise()
+        for a, population in enumerate(shape.populations):
+            self._array(f"r{a}")
+            self._rates(a, population)
+        groups = ("r", "h", "g", "q", "u", "x", "eta")
+        self.state = [name for name in self.arrays if name.rstrip("0123456789") in groups]
+        self.patterns = [f"pat{a}" for a, p in enumerate(shape.populations) if p.patterned]
+        self.modal = [
+            f"{current}{a}_{m}"
+            for a, population in enumerate(shape.populations)
+            if population.modal
+            for current in (("h", "g") if shape.slow else ("h",))
+            for m in self._modes(population.modes)
+        ]
+        self._put(f"return ({', '.join([*self.state, *self.modal])},)")
+        return "\n".join(self._lines)
+
+    def _transmit(self) -> None:
+        """Write plasticity, from the rates that the step begins with, and the sums over neurons of what is sent."""
+        sources = self.shape.sources()
+        for i, pair in enumerate(self.shape.pairs):
+            if pair.plastic:
+                names = [
+                    self._parameter(f"{n}{i}")
+                    for n in ("U", "relax_fac", "gain_fac", "relax_rec", "gain_rec")
+                ]
+                u, x = self._array(f"u{i}"), self._array(f"x{i}")
+                advance = "stp_step_lagged" if pair.lagged else "stp_step"
+                self._put(f"{u}, {x}, sent{i} = {advance}({u}, {x}, r{pair.pre}, {', '.join(names)})")
+        sums: dict[int, list[tuple[str, str]]] = {}
+        for (kind, i), modes in sources.items():
+            value, a = (f"r{i}", i) if kind == "r" else (f"sent{i}", self.shape.pairs[i].pre)
+            terms = [
+                ("m", value),
+                *((m, f"{value} * {entry.format(a=a)}") for m, entry in self._basis(modes)),
+            ]
+            sums.setdefault(block_of(self.sizes[a]), []).extend(
+                (f"{kind.upper()}{i}_{m}", v) for m, v in terms
+            )
+        for found in sums.values():
+            self._sum(found)
+
+    def _sum(self, found: list[tuple[str, str]]) -> None:
+        """Write sums over the neurons of vectors of one length, as one reduction: warps meet once, not once each."""
+        count = len(found)
+        names, values = ", ".join(name for name, _ in found), ", ".join(value for _, value in found)
+        if count == 1:
+            self._put(f"{names} = tl.sum({values})")
+        else:
+            self._adders.add(count)
+            self._put(f"{names} = tl.reduce(({values}), 0, add{count})")
+
+    def _neuronal_currents(self, a: int, population: PopulationShape) -> None:
+        top = max([0, *(pair.modes for pair in self.shape.pairs if pair.post == a)])
+        for slow in (False, True) if self.shape.slow else (False,):
+            waves = [f"({self._incoming(a, 'm', slow=slow)})"]
+            waves += [f"({self._incoming(a, m, slow=slow)}) * {e.format(a=a)}" for m, e in self._basis(top)]
+            received = " + ".join(waves)
+            if slow:
+                name, decay = self._array(f"g{a}"), self._parameter(f"decay_slow{a}")
+                received = f"{self._parameter(f'ratio{a}')} * ({received})"
+            else:
+                name, decay = self._array(f"h{a}"), self._parameter(f"decay_syn{a}")
+            self._put(f"{name} = relax({name}, {received}, {decay})")
+
+    def modes_held(self, a: int) -> int:
+        """Return the modes of a population's basis: of its input, of what it sends, and the first for the bump."""
+        sent = [
+            modes
+            for (kind, i), modes in self.shape.sources().items()
+            if (i if kind == "r" else self.shape.pairs[i].pre) == a
+        ]
+        return max([1, self.shape.populations[a].modes, *sent])
+
+    def _given(self) -> list[str]:
+        """Return the arguments of a step: the state, and what does not change within an interval."""
+        shape = self.shape
+        fixed = ["step", *self.state, *self.modal, *self.parameters, "zero"]
+        for a, population in enumerate(shape.populations):
+            fixed += [f"e{a}_{m}" for m in self._external_modes(population)]
+            fixed += [entry.format(a=a) for _, entry in self._basis(self.modes_held(a))]
+            fixed.append(f"inside{a}")
+        fixed += [f"{name}_now" for name in self.patterns]
+        if shape.noise:
+            fixed += [
+                "key_low",
+                "key_high",
+                *(f"blocks{a}" for a in sorted({n.population for n in shape.noise})),
+            ]
+        return fixed
+
+    def arguments(self) -> list[str]:
+        """Return the kernel's arguments."""
+        count = range(len(self.sizes))
+        kept = ("first", "total", "squares") if self.shape.temporal else ("first", "total")
+        return [
+            *("par", "ext", "iv", "failed", "means", "traces", "keys", "limit"),
+            *(f"tab{a}" for a in count),
+            *(f"at_{name}" for name in self.state),
+            *(f"at_{kind}{a}" for kind in kept for a in count),
+            *(f"at_{name}" for name in self.patterns),
+            *("points", "intervals", "start", "end"),
+        ]
+
+    def _kernel(self) -> str:
+        self._lines, self._depth = [], 0
+        names = self.arguments()
+        listed = ", ".join(f'"{name}"' for name in names)
+        self._put(
+            "# One compilation for all calls: what the numbers of points or an array's place in memory are",
+            "# must not change a rounding.",
+            f"@triton.jit(do_not_specialize=[{listed}], do_not_specialize_on_alignment=[{listed}])",
+            f"def kernel({', '.join(names)}):",
+        )
+        self._depth = 1
+        self._before()
+        self._put("for k in range(intervals):")
+        self._depth = 2
+        self._interval()
+        self._depth = 1
+        self._put("fine = fail_step < 0", "tl.store(failed + point, fail_step)")
+        for name in self.state:
+            a = self.population_of(name)
+            self._put(
+                f"tl.store(at_{name} + point * {self.sizes[a]} + n{a}, tl.where(fine, {name}, 0.0), mask=inside{a})"
+            )
+        return "\n".join(self._lines) + "\n"
+
+    def population_of(self, name: str) -> int:
+        """Return the population whose neurons an array of the state has."""
+        kind = name.rstrip("0123456789")
+        index = int(name[len(kind) :])
+        if kind in {"u", "x"}:
+            return self.shape.pairs[index].pre
+        return self.shape.noise[index].population if kind == "eta" else index
+
+    def _before(self) -> None:
+        shape = self.shape
+        self._put(
+            "point = tl.program_id(0).to(tl.int64)", "bound = tl.load(limit + point)", "zero = bound * 0.0"
+        )
+        self._put(
+            *(f"{name} = tl.load(par + {i} * points + point)" for i, name in enumerate(self.parameters))
+        )
+        for a, size in enumerate(self.sizes):
+            block = block_of(size)
+            same = self.sizes.index(size)
+            self._put(f"n{a} = tl.arange(0, {block})", f"inside{a} = n{a} < {size}")
+            half = shape.table_modes
+            held = max(self.modes_held(b) for b, other in enumerate(self.sizes) if other == size)
+            for at, (_, entry) in enumerate(self._basis(held)):
+                column = at if at < held else half + at - held
+                name = entry.format(a=a)
+                if same < a:
+                    self._put(f"{name} = {entry.format(a=same)}")
+                else:
+                    self._put(
+                        f"{name} = tl.load(tab{a} + n{a} * {2 * half} + {column}, mask=inside{a}, other=0.0)"
+                    )
+        for name in self.state:
+            a = self.population_of(name)
+            self._put(
+                f"{name} = tl.load(at_{name} + point * {self.sizes[a]} + n{a}, mask=inside{a}, other=0.0)"
+            )
+        self._put(*(f"{name} = zero" for name in self.modal))
+        if shape.noise:
+            self._put("key_low = tl.load(keys + point)", "key_high = tl.load(keys + points + point)")
+            for a in sorted({noise.population for noise in shape.noise}):
+                self._put(f"blocks{a} = tl.arange(0, {block_of(self.sizes[a]) // 4}).to(tl.int64)")
+        self._put("fail_step = tl.load(failed + point)", "step = start")
+
+    def _interval(self) -> None:
+        shape, count = self.shape, len(self.sizes)
+        for i, name in enumerate(("steps", "row", "segment", "kind", "sample")):
+            self._put(f"{name} = tl.load(iv + k * 5 + {i})")
+        for a, population in enumerate(shape.populations):
+            for i, m in enumerate(self._external_modes(population)):
+                self._put(f"e{a}_{m} = tl.load(ext + ((row * {count} + {a}) * 3 + {i}) * points + point)")
+        for name in self.patterns:
+            a = int(name[3:])
+            place = f"(row.to(tl.int64) * {self.sizes[a]} + n{a}) * points + point"
+            self._put(f"{name}_now = tl.load(at_{name} + {place}, mask=inside{a}, other=0.0)")
+        self._put(
+            "where_segment = segment.to(tl.int64) * points + point",
+            f"chunks = (step % {CHECK_EVERY} + steps + {CHECK_EVERY - 1}) // {CHECK_EVERY}",
+            f"if kind <= {FIRST}:",
+        )
+        self._depth += 1
+        self._steps([])
+        self._depth -= 1
+        self._put(f"elif kind == {SUMS}:" if shape.temporal else "else:")
+        self._recording(squares=False)
+        if shape.temporal:
+            self._put("else:")
+            self._recording(squares=True)
+        self._put(f"if kind == {FIRST}:")
+        self._depth += 1
+        for a in range(count):
+            self._put(f"tl.store({self._sums('first', a)}, r{a}, mask=inside{a})")
+            if shape.temporal:
+                self._put(f"tl.store({self._means(a, 0)}, tl.sum(r{a}))")
+        self._depth -= 1
+        self._put("if sample >= 0:")
+        self._depth += 1
+        for a in range(count):
+            for i, value in enumerate((f"r{a}", f"r{a} * cosine{a}_0", f"r{a} * sine{a}_0")):
+                place = f"traces + ((sample * {count} + {a}) * 3 + {i}).to(tl.int64) * points + point"
+                self._put(f"tl.store({place}, tl.sum({value}))")
+        self._depth -= 1
+
+    def _sums(self, kind: str, a: int) -> str:
+        return f"at_{kind}{a} + where_segment * {self.sizes[a]} + n{a}"
+
+    def _means(self, a: int, i: int) -> str:
+        return f"means + ((segment * {len(self.sizes)} + {a}) * 3 + {i}).to(tl.int64) * points + point"
+
+    def _recording(self, *, squares: bool) -> None:
+        """Write steps whose rates are added up; the sums stay in registers until the interval's end."""
+        self._depth += 1
+        vectors = ("total", "squares") if squares else ("total",)
+        each: list[str] = []
+        for a in range(len(self.sizes)):
+            for kind in ("first", *vectors):
+                self._put(f"{kind}{a} = tl.load({self._sums(kind, a)}, mask=inside{a}, other=0.0)")
+            each += [f"moved = r{a} - first{a}", f"total{a} += moved"]
+            if squares:
+                for i, kind in enumerate(("mean_first", "mean_total", "mean_squares")):
+                    self._put(f"{kind}{a} = tl.load({self._means(a, i)})")
+                each += [f"squares{a} += moved * moved", f"drift = tl.sum(r{a}) - mean_first{a}"]
+                each += [f"mean_total{a} += drift", f"mean_squares{a} += drift * drift"]
+        self._steps(each)
+        for a in range(len(self.sizes)):
+            for kind in vectors:
+                self._put(f"tl.store({self._sums(kind, a)}, {kind}{a}, mask=inside{a})")
+            if squares:
+                for i, kind in enumerate(("mean_total", "mean_squares"), start=1):
+                    self._put(f"tl.store({self._means(a, i)}, {kind}{a})")
+        self._depth -= 1
+
+    def _steps(self, each: list[str]) -> None:
+        """Write the interval's steps, in chunks that end where divergence is looked for; none after it was seen."""
+        state = [*self.state, *self.modal]
+        self._put("left = steps", "for chunk in range(chunks):")
+        self._depth += 1
+        self._put(
+            f"now = tl.minimum(left, {CHECK_EVERY} - step % {CHECK_EVERY})",
+            "now = tl.where(fail_step < 0, now, 0)",
+            "left -= now",
+            "for i in range(now):",
+        )
+        self._depth += 1
+        self._put(f"{', '.join(state)}, = advance({', '.join(self._given())})", "step += 1", *each)
+        self._depth -= 1
+        self._put(f"if (step % {CHECK_EVERY} == 0) | (step == end):")
+        self._depth += 1
+        for a in range(len(self.sizes)):
+            self._put(f"bad{a} = tl.max(tl.where((r{a} <= bound) & (r{a} >= -bound), 0, 1))")
+        bad = " | ".join(f"(bad{a} > 0)" for a in range(len(self.sizes)))
+        self._put(f"fail_step = tl.where((fail_step < 0) & ({bad}), step, fail_step)")
+        self._depth -= 2
+
+
+def _adder(count: int) -> str:
+    """Return the text of a function that adds two tuples."""
+    names = [f"{side}{i}" for side in "ab" for i in range(count)]
+    sums = ", ".join(f"a{i} + b{i}" for i in range(count))
+    return f"@triton.jit\ndef add{count}({', '.join(names)}):\n    return {sums}\n\n\n"
+
+
+def block_of(size: int) -> int:
+    """Return the entries of the vector that holds a population."""
+    return max(SMALLEST_BLOCK, 1 << (size - 1).bit_length())
+
+
+def registers_of(source: GpuSource, warps: int, modes: int = 0) -> float:
+    """Return about how many registers a thread needs for the kernel's vectors, with at least so many modes."""
+    words = 2 if source.shape.dtype == "float64" else 1
+    vectors = sum(block_of(source.sizes[source.population_of(name)]) for name in source.state)
+    kept = 3 if source.shape.temporal else 2
+    vectors += kept * sum(block_of(size) for size in source.sizes)
+    for size in set(source.sizes):
+        same = [a for a, other in enumerate(source.sizes) if other == size]
+        vectors += block_of(size) * 2 * max(modes, *(source.modes_held(a) for a in same))
+    vectors += sum(block_of(source.sizes[int(name[3:])]) for name in source.patterns)
+    return words * vectors / (32 * warps)
+
+
+def warps_for(source: GpuSource, modes: int = 0) -> int | None:
+    """Return the fewest warps whose registers hold the kernel's vectors, None if there are not enough.
+
+    Parameters
+    ----------
+    modes : int
+        Modes that other tiles of the same network may need. The order of summation follows from the warps: it
+        must not follow from the tile.
+    """
+    if registers_of(source, WARPS[-1]) > REGISTERS:
+        return None
+    return next((warps for warps in WARPS if registers_of(source, warps, modes) <= REGISTERS), WARPS[-1])
