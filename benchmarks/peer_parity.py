@@ -70,7 +70,6 @@ class Case:
     name: str
     file: str
     changes: dict[str, Any] = field(default_factory=dict)
-    late: bool | None = None  # None: of both versions
 
 
 def cases(late: bool) -> list[Case]:
@@ -164,10 +163,9 @@ def run_peer(
 
 
 def run_ours(
-    case: Case, peer: Path, other: Any, first: dict[str, torch.Tensor], precision: int
+    case: Case, peer: Path, other: Any, first: dict[str, torch.Tensor], precision: int, executor: str
 ) -> np.ndarray:
     """Return our rates after each step, from the original's connectivity and start."""
-    executor = case.changes.get("executor", "trajectory")
     ours = Network.from_legacy(
         peer / "conf" / case.file,
         device="cpu",
@@ -181,10 +179,9 @@ def run_ours(
     dtype = torch.float32 if precision == 32 else torch.float64
     program = ours.program({}, 1, torch.zeros(1, dtype=torch.int64))
     state = start_states(program, ["network"])
-    parts = dict(ours.slices.items())
 
     def split(values: torch.Tensor) -> dict[str, torch.Tensor]:
-        return {name: values[:, span].to(dtype) for name, span in parts.items()}
+        return {name: values[:, span].to(dtype) for name, span in ours.slices.items()}
 
     state = State(
         0,
@@ -213,11 +210,11 @@ def _operator(other: Any, ours: Network, pair: Any) -> SparseOperator:
     return SparseOperator(connected.shape[0], connected.shape[1], offsets, indices)
 
 
-def compare(case: Case, peer: Path, precision: int) -> str:
+def compare(case: Case, peer: Path, precision: int, executor: str) -> str:
     """Return a line: the largest difference over the largest rate, and the rates at the end."""
     other, first, theirs = run_peer(case, peer, precision, late=(peer / LATER).is_file())
     torch.set_default_dtype(torch.float32)
-    ours = run_ours(case, peer, other, first, precision)
+    ours = run_ours(case, peer, other, first, precision, executor)
     steps = min(len(theirs), len(ours))
     scale = np.abs(theirs[:steps]).max()
     apart = np.abs(theirs[:steps] - ours[:steps]).max() / scale
@@ -233,19 +230,22 @@ def main() -> int:
     )
     parser.add_argument("--peer", type=Path, help="a checkout of the original")
     parser.add_argument("--only", default="", help="cases whose name holds this")
+    parser.add_argument("--executor", default="trajectory", help="of ours; default %(default)s")
     arguments = parser.parse_args()
     if arguments.peer is None or not (arguments.peer / "src" / "network.py").is_file():
         print("skipped: give --peer a checkout of the original")
         return 0
     sys.path.insert(0, str(arguments.peer))
     late = (arguments.peer / LATER).is_file()
-    print(f"the original of {'2026' if late else '2024'}, torch {torch.__version__}")
+    print(
+        f"the original of {'2026' if late else '2024'}, torch {torch.__version__}, executor {arguments.executor}"
+    )
     print(f"{'case':34s} {'':7s}  {'steps':>5s}  {'apart':>9s}  {'max rate':>9s}  {'mean rate':>9s}")
     for case in cases(late):
         if arguments.only in case.name:
             for precision in (64, 32):
                 try:
-                    print(compare(case, arguments.peer, precision), flush=True)
+                    print(compare(case, arguments.peer, precision, arguments.executor), flush=True)
                 except Exception as error:  # the original stops at many of its own files
                     print(
                         f"{case.name:34s} float{precision}  {type(error).__name__}: {error}"[:160], flush=True
