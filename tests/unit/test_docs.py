@@ -100,3 +100,10 @@ def _anchors(page):
     """Anchors as GitHub makes them: lower case, spaces to hyphens, the rest of punctuation dropped."""
     headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_readme_shows_the_recorded_speeds():
+    from benchmarks.readme import README, updated
+
+    text = README.read_text(encoding="utf-8")
+    assert updated(text) == text, "run: python -m benchmarks.readme"

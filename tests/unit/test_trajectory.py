@@ -7,7 +7,8 @@ import torch
 from neuroflame import Network
 from neuroflame.core.executors import choose
 from neuroflame.core.measure import measure_points
-from neuroflame.core.recorder import RecordPlan
+from neuroflame.core.recorder import RecordPlan, Window
+from neuroflame.core.reference import initial_state
 from neuroflame.core.trajectory import kernels
 from neuroflame.errors import SimulationError
 from neuroflame.spec import NetworkSpec
@@ -146,6 +147,41 @@ def test_variables_and_final_state_are_those_of_the_reference(case):
     assert state.step == reference.step
     for name, value in reference.named().items():
         torch.testing.assert_close(state.named()[name], value, atol=1e-11, rtol=1e-11)
+
+
+def test_windows_traces_and_variables_can_be_asked_for_together():
+    """Whole variables cut the run into calls of the kernel: windows and traces must not notice."""
+    spec = NetworkSpec.parse(RING)
+    plan = RecordPlan(
+        windows=(Window("a", 33, 120), Window("b", 100, 190)),
+        temporal=frozenset({"b"}),
+        trace_every=9,
+        variables=("rates.E", "stp.EE.u"),
+        variables_every=7,
+        final_state=True,
+    )
+    model = Network(spec, device="cpu", precision="double")
+    seeds = torch.zeros(2, dtype=torch.int64)
+    program = model.program({"J.EE": np.array([3.0, 5.0])}, 2, seeds)
+    with torch.no_grad():
+        ours, expected = (
+            choose(name, program, plan).run(program, initial_state(program), spec.steps, plan)
+            for name in ("trajectory", "reference")
+        )
+    assert ours.trace_steps == expected.trace_steps
+    assert ours.variable_steps == expected.variable_steps
+    for name in ("E", "I"):
+        torch.testing.assert_close(ours.traces[name], expected.traces[name], rtol=1e-10, atol=1e-11)
+        for mine, theirs in zip(ours.sums, expected.sums, strict=True):
+            assert mine[name].steps == theirs[name].steps
+            torch.testing.assert_close(mine[name].total, theirs[name].total, rtol=1e-9, atol=1e-10)
+            if theirs[name].squares is not None:
+                torch.testing.assert_close(mine[name].squares, theirs[name].squares, rtol=1e-9, atol=1e-10)
+                torch.testing.assert_close(
+                    mine[name].mean_squares, theirs[name].mean_squares, rtol=1e-9, atol=1e-10
+                )
+    for name, values in expected.variables.items():
+        torch.testing.assert_close(ours.variables[name], values, rtol=1e-10, atol=1e-11)
 
 
 @pytest.mark.parametrize("executor", ["trajectory", "reference"])

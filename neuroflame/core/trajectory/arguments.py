@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -23,22 +23,38 @@ if TYPE_CHECKING:
 Array = np.ndarray
 
 
+class Stretch(NamedTuple):
+    """What one call of a kernel runs.
+
+    Attributes
+    ----------
+    start, stop : int
+        Steps.
+    rows : ndarray, (intervals, 6), int64
+        Steps, row of the external input, segment or −1, whether its squares are kept, trace sample or −1, and the
+        first step of the segment that the run shows.
+    """
+
+    start: int
+    stop: int
+    rows: Array
+
+
 @dataclass(frozen=True)
 class Timetable:
     """The run cut into intervals in which nothing changes.
 
     Attributes
     ----------
-    rows : ndarray, (intervals, 6), int64
-        Steps, row of the external input, segment or −1, whether its squares are kept, trace sample or −1, and
-        first step of the segment.
+    stretches : list of Stretch
+        Between the steps at which whole variables are kept; one if none are.
     inputs : list of int
         For each row of the external input a step at which it holds.
     samples : list of int
         Steps after which traces are sampled.
     """
 
-    rows: Array
+    stretches: list[Stretch]
     inputs: list[int]
     samples: list[int]
 
@@ -48,19 +64,26 @@ def timetable(
 ) -> Timetable:
     """Return the intervals between two steps."""
     changes = program.boundaries()
-    every = plan.trace_every
+    every, kept_every = plan.trace_every, plan.variables_every if plan.variables else 0
+    stops = [start, *(n for n in range(start + 1, stop) if kept_every and n % kept_every == 0), stop]
     samples = [n for n in range(start + 1, stop + 1) if every and n % every == 0]
-    edges = {start, stop, *changes, *samples, *(e for s in segments for e in (s.start, s.stop))}
+    edges = {*stops, *changes, *samples, *(e for s in segments for e in (s.start, s.stop))}
     cuts = sorted(e for e in edges if start <= e <= stop)
     inputs = sorted({max(c for c in changes if c <= cut) for cut in cuts[:-1]})
-    rows = []
+    rows: dict[int, tuple[int, ...]] = {}
     for a, b in itertools.pairwise(cuts):
         segment = next((i for i, s in enumerate(segments) if s.start <= a and b <= s.stop), -1)
         squared = int(segment >= 0 and segments[segment].temporal)
         first = max(segments[segment].start, start) + 1 if segment >= 0 else -1
         sample = samples.index(b) if b in samples else -1
-        rows.append((b - a, inputs.index(max(c for c in changes if c <= a)), segment, squared, sample, first))
-    return Timetable(np.array(rows, dtype=np.int64).reshape(-1, 6), inputs, samples)
+        rows[a] = (b - a, inputs.index(max(c for c in changes if c <= a)), segment, squared, sample, first)
+    stretches = [
+        Stretch(
+            a, b, np.array([row for at, row in rows.items() if a <= at < b], dtype=np.int64).reshape(-1, 6)
+        )
+        for a, b in itertools.pairwise(stops)
+    ]
+    return Timetable(stretches, inputs, samples)
 
 
 class Arguments:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from neuroflame.core.recorder import Recording, RecordPlan, Sums, segments
-from neuroflame.core.trajectory.arguments import Arguments, Array, Timetable, timetable
-from neuroflame.core.trajectory.kernels import Kernel, kernel_for
-from neuroflame.core.trajectory.structure import refusal, shape_of
+from neuroflame.core.trajectory.arguments import Arguments, Array, timetable
+from neuroflame.core.trajectory.kernels import kernel_for
+from neuroflame.core.trajectory.structure import is_modal, refusal, shape_of
 
 if TYPE_CHECKING:
     from neuroflame.core.program import Program
@@ -38,13 +37,9 @@ class CpuTrajectoryExecutor:
 
     def run(self, program: Program, state: State, steps: int, plan: RecordPlan) -> Recording:
         """Advance the state by a number of steps and return what the plan asks for."""
-        fresh = state.step == 0 and all(
-            not bool(h.any()) for h in (*state.currents.values(), *state.slow.values())
-        )
-        modal = fresh and not plan.final_state and not plan.variables
-        shape = shape_of(program, modal=modal, temporal=bool(plan.temporal))
+        shape = shape_of(program, modal=is_modal(program, state, plan), temporal=bool(plan.temporal))
         kernel = kernel_for(shape)
-        job = _Job(program, state, plan, kernel, _calls(program, plan, state.step, state.step + steps))
+        job = Job(program, state, plan, kernel, steps)
         job.arguments = Arguments(program, shape, kernel.parameters, kernel.modes, job.inputs)
         blocks = -(-program.points // kernel.lanes)
         with ThreadPoolExecutor(max_workers=max(1, min(blocks, torch.get_num_threads()))) as pool:
@@ -53,15 +48,10 @@ class CpuTrajectoryExecutor:
         return job.recording(state.step + steps)
 
 
-def _calls(program: Program, plan: RecordPlan, start: int, stop: int) -> list[tuple[int, int]]:
-    """Return the stretches between the steps at which whole variables are kept."""
-    every = plan.variables_every if plan.variables else 0
-    edges = [start, *(n for n in range(start + 1, stop) if every and n % every == 0), stop]
-    return list(itertools.pairwise(edges))
-
-
 @dataclass
-class _Results:
+class Results:
+    """Arrays that a run fills; see `Recording` for what they hold."""
+
     failed: Tensor
     first: list[Tensor]
     total: list[Tensor]
@@ -72,33 +62,27 @@ class _Results:
     final: dict[str, Tensor]
 
 
-class _Job:
+class Job:
     """One run: its inputs, and the arrays that the blocks fill."""
 
     arguments: Arguments
 
-    def __init__(
-        self, program: Program, state: State, plan: RecordPlan, kernel: Kernel, calls: list[tuple[int, int]]
-    ) -> None:
+    def __init__(self, program: Program, state: State, plan: RecordPlan, kernel: Any, steps: int) -> None:
         self.program, self.start, self.plan, self.kernel = program, state, plan, kernel
         self.segments = segments(plan)
-        first, last = calls[0][0], calls[-1][1]
-        whole = timetable(program, plan, self.segments, first, last)
-        self.inputs, self.samples = whole.inputs, whole.samples
-        self.calls: list[tuple[int, int, Timetable]] = [
-            (a, b, whole if len(calls) == 1 else timetable(program, plan, self.segments, a, b))
-            for a, b in calls
-        ]
-        self.variable_steps = [b for _, b in calls if plan.variables and b % plan.variables_every == 0]
+        table = timetable(program, plan, self.segments, state.step, state.step + steps)
+        self.inputs, self.samples, self.stretches = table.inputs, table.samples, table.stretches
+        stops = [stretch.stop for stretch in self.stretches]
+        self.variable_steps = [n for n in stops if plan.variables and n % plan.variables_every == 0]
         self.out = self._allocate(state)
 
-    def _allocate(self, state: State) -> _Results:
+    def _allocate(self, state: State) -> Results:
         points, dtype = self.program.points, self.program.dtype
         sizes = [p.size for p in self.program.populations.values()]
         count = len(self.segments)
         squares = count if self.plan.temporal else 0
         named = state.named()
-        return _Results(
+        return Results(
             failed=torch.full((points,), -1, dtype=torch.int64),
             first=[torch.zeros(count, points, n, dtype=dtype) for n in sizes],
             total=[torch.zeros(count, points, n, dtype=dtype) for n in sizes],
@@ -129,16 +113,11 @@ class _Job:
         for name in self.kernel.arrays:
             if name not in pool:
                 pool[name] = np.zeros(self._length(name, sizes, segment_count) * lanes, dtype)
-        for at, (start, stop, table) in enumerate(self.calls):
+        arrays = [pool[name] for name in self.kernel.arrays]
+        for start, stop, rows in self.stretches:
             clock = np.array([start, self.program.spec.steps, stop], dtype=np.int64)
-            ext = (
-                pool["ext"]
-                if table.inputs == self.inputs
-                else self._some(pool["ext"], table.inputs, len(sizes))
-            )
-            arrays = [self._patterns(pool, name, table.inputs) for name in self.kernel.arrays]
             self.kernel.run(
-                pool["par"], ext, table.rows, clock, failed, means, traces, pool["keys"], pool["limit"],
+                pool["par"], pool["ext"], rows, clock, failed, means, traces, pool["keys"], pool["limit"],
                 *self.arguments.tables, *arrays,
             )  # fmt: skip
             if stop in self.variable_steps:
@@ -147,9 +126,8 @@ class _Job:
                     self.out.variables[name][begin : begin + count, sample] = self._lane_rows(
                         pool, name, count
                     )
-            if at == len(self.calls) - 1:
-                for name, value in self.out.final.items():
-                    value[begin : begin + count] = self._lane_rows(pool, name, count)
+        for name, value in self.out.final.items():
+            value[begin : begin + count] = self._lane_rows(pool, name, count)
         self._collect(begin, count, pool, failed, means, traces)
 
     def _collect(
@@ -185,16 +163,6 @@ class _Job:
         if kind in {"draw", "eta"}:
             return sizes[populations.index(self.arguments.noise_names()[index].split(".")[1])]
         return sizes[index]
-
-    def _some(self, ext: Array, inputs: list[int], populations: int) -> Array:
-        rows = ext.reshape(len(self.inputs), populations * 3, -1)
-        return np.ascontiguousarray(rows[[self.inputs.index(step) for step in inputs]])
-
-    def _patterns(self, pool: dict[str, Array], name: str, inputs: list[int]) -> Array:
-        if not name.startswith("pat") or inputs == self.inputs:
-            return pool[name]
-        rows = pool[name].reshape(len(self.inputs), -1)
-        return np.ascontiguousarray(rows[[self.inputs.index(step) for step in inputs]]).reshape(-1)
 
     def _lane_rows(self, pool: dict[str, Array], name: str, count: int) -> Tensor:
         flat = pool[self._array_of(name)].reshape(-1, self.kernel.lanes)

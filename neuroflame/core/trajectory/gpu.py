@@ -14,17 +14,16 @@ from torch import Tensor
 from neuroflame.core.connectivity import RingOperator
 from neuroflame.core.connectivity.ring import FourierSeries
 from neuroflame.core.program import Program
-from neuroflame.core.trajectory.arguments import Arguments, Timetable, timetable
-from neuroflame.core.trajectory.cpu import CpuTrajectoryExecutor, _calls, _Job, _Results
+from neuroflame.core.trajectory.arguments import Arguments, Stretch
+from neuroflame.core.trajectory.cpu import CpuTrajectoryExecutor, Job, Results
 from neuroflame.core.trajectory.gpu_kernels import GpuKernel, gpu_kernel_for
 from neuroflame.core.trajectory.gpu_source import FIRST, QUIET, SQUARES, SUMS, WARPS, GpuSource, warps_for
-from neuroflame.core.trajectory.structure import MODES_LIMIT, refusal, shape_of
-from neuroflame.spec.parts import NormalStart
+from neuroflame.core.trajectory.structure import MODES_LIMIT, is_modal, refusal, shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from neuroflame.core.recorder import Recording, RecordPlan, Segment
+    from neuroflame.core.recorder import Recording, RecordPlan
     from neuroflame.core.state import State
     from neuroflame.core.trajectory.structure import Shape
 
@@ -65,13 +64,6 @@ class GpuTrajectoryExecutor:
     def prepare(self, program: Program, state: State, steps: int, plan: RecordPlan) -> GpuJob:
         """Return the run, with everything on the device and ready to be launched."""
         return GpuJob(program, on_host(program), state, plan, steps, self.warps)
-
-
-def _is_modal(program: Program, state: State, plan: RecordPlan) -> bool:
-    """Return whether recurrent input may be kept as Fourier coefficients, which start at 0 and are not shown."""
-    if state.step != 0 or plan.final_state or plan.variables or isinstance(program.spec.initial, NormalStart):
-        return False
-    return not any(bool(h.any()) for h in (*state.currents.values(), *state.slow.values()))
 
 
 def _shape(program: Program, plan: RecordPlan, *, modal: bool) -> Shape:
@@ -123,37 +115,26 @@ def on_host(value: Any) -> Any:
     return value
 
 
-def intervals(
-    table: Timetable, whole: Timetable, segments: tuple[Segment, ...], run_start: int, start: int
-) -> np.ndarray:
+def intervals(stretch: Stretch) -> np.ndarray:
     """Return the kernel's intervals: steps, row of the input, segment, what is recorded, trace sample; int32.
 
     A segment's first state is an interval of its own, so that the sums need not ask whether they have begun.
-
-    Parameters
-    ----------
-    table : Timetable
-        Of a stretch that begins after step ``start``.
-    whole : Timetable
-        Of the run, whose rows of input and whose samples are meant.
     """
     rows: list[tuple[int, int, int, int, int]] = []
-    step = start
-    for steps, row, segment, squared, sample, _ in table.rows.tolist():
-        source = whole.inputs.index(table.inputs[row])
-        at = whole.samples.index(table.samples[sample]) if sample >= 0 else -1
+    step = stretch.start
+    for steps, row, segment, squared, sample, first in stretch.rows.tolist():
         left = steps
-        if segment >= 0 and step == max(segments[segment].start, run_start):
-            rows.append((1, source, segment, FIRST, at if steps == 1 else -1))
+        if segment >= 0 and step + 1 == first:
+            rows.append((1, row, segment, FIRST, sample if steps == 1 else -1))
             left -= 1
         if left:
             kind = QUIET if segment < 0 else SQUARES if squared else SUMS
-            rows.append((left, source, max(segment, 0), kind, at))
+            rows.append((left, row, max(segment, 0), kind, sample))
         step += steps
     return np.array(rows, dtype=np.int32).reshape(-1, 5)
 
 
-class GpuJob(_Job):
+class GpuJob(Job):
     """One run on a GPU: its inputs and what it leaves, on the device.
 
     Parameters
@@ -169,20 +150,16 @@ class GpuJob(_Job):
     def __init__(
         self, program: Program, host: Program, state: State, plan: RecordPlan, steps: int, warps: int | None
     ) -> None:
-        shape = _shape(host, plan, modal=_is_modal(host, state, plan))
+        shape = _shape(host, plan, modal=is_modal(host, state, plan))
         sizes = tuple(population.size for population in host.populations.values())
         kernel = gpu_kernel_for(shape, sizes, _modes_at_most(host))
-        super().__init__(program, state, plan, kernel, _calls(program, plan, state.step, state.step + steps))
+        super().__init__(program, state, plan, kernel, steps)
         self.warps = warps or kernel.warps or WARPS[-1]
         self.arguments = Arguments(host, shape, kernel.parameters, kernel.modes, self.inputs)
         self._pool = self._arrays(state)
-        whole = timetable(program, plan, self.segments, state.step, state.step + steps)
-        self._intervals = [
-            self._on_device(intervals(table, whole, self.segments, state.step, start))
-            for start, _, table in self.calls
-        ]
+        self._intervals = [self._on_device(intervals(stretch)) for stretch in self.stretches]
 
-    def _allocate(self, state: State) -> _Results:
+    def _allocate(self, state: State) -> Results:
         with self.program.device:
             return super()._allocate(state)
 
@@ -221,7 +198,7 @@ class GpuJob(_Job):
         """
         compiled = None
         with _current(self.program.device):
-            for (start, stop, _), rows in zip(self.calls, self._intervals, strict=True):
+            for (start, stop, _), rows in zip(self.stretches, self._intervals, strict=True):
                 pool = self._pool | {
                     "iv": rows,
                     "intervals": len(rows),

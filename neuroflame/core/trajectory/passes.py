@@ -15,12 +15,11 @@ from neuroflame.core.lanes import (
     store,
     where,
 )
+from neuroflame.core.trajectory.structure import SUM_CHUNK
 from neuroflame.physics import specialise
 
 _physics = specialise(PRIMITIVES, inline_njit)
 philox, normal_pair = _physics.philox, _physics.normal_pair
-SUM_CHUNK = 64
-"""Neurons summed one after the other before the sums of chunks are: keeps rounding near that of pairwise sums."""
 
 
 @inline_njit

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from neuroflame.core.recorder import CHECK_EVERY
-from neuroflame.core.trajectory.passes import SUM_CHUNK
+from neuroflame.core.trajectory.structure import SUM_CHUNK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

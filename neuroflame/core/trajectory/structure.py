@@ -8,11 +8,16 @@ from typing import TYPE_CHECKING
 import torch
 
 from neuroflame.core.connectivity import RingOperator, SparseOperator
+from neuroflame.spec.parts import NormalStart
 
 if TYPE_CHECKING:
     from neuroflame.core.program import Program
+    from neuroflame.core.recorder import RecordPlan
+    from neuroflame.core.state import State
 
 MODES_LIMIT = 16
+SUM_CHUNK = 64
+"""Neurons summed one after the other before the sums of chunks are: keeps rounding near that of pairwise sums."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +141,15 @@ def shape_of(program: Program, *, modal: bool, temporal: bool) -> Shape:
     )
     dtype = "float64" if program.dtype == torch.float64 else "float32"
     return Shape(dtype, tuple(populations), pairs, noise, program.nmda is not None, temporal)
+
+
+def is_modal(program: Program, state: State, plan: RecordPlan) -> bool:
+    """Return whether recurrent input may be kept as Fourier coefficients: it starts at 0 and nobody asks for it.
+
+    Decided by the specification, not by the values: the other points of a tile may not matter.
+    """
+    start = program.spec.initial
+    return state.step == 0 and not (plan.final_state or plan.variables or isinstance(start, NormalStart))
 
 
 def refusal(program: Program) -> str | None:
