@@ -225,10 +225,11 @@ def summarise(
         "t_fail": np.where(failed < 0, np.nan, failed * spec.dt),
     }
     view = View(spec, recording)
-    for name in measure:
-        for column, value in MEASURES[name](view):
-            columns.append(column)
-            data[column.name] = value.cpu().numpy()
+    found = [statistic for name in measure for statistic in MEASURES[name](view)]
+    if found:
+        columns += [column for column, _ in found]
+        rows = torch.stack([value for _, value in found]).cpu().numpy()  # one copy from the device
+        data |= {column.name: row for (column, _), row in zip(found, rows, strict=True)}
     for column, series in _series(spec, recording):
         columns.append(column)
         data[column.name] = series

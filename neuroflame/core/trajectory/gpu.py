@@ -69,11 +69,16 @@ class GpuTrajectoryExecutor:
 def _shape(program: Program, plan: RecordPlan, *, modal: bool) -> Shape:
     """Return the shape of a program on the CPU, which does not follow from the values of its tile's points.
 
-    Gain and maximum are factors even where all are 1: a compiler that fuses products and sums rounds a kernel
-    without them differently, and whether another point of the tile needs them may change no bit.
+    Gain and maximum are factors even where all are 1, and profiles are turned even by 0: a compiler that fuses
+    products and sums rounds a kernel without them differently, and whether another point of the tile needs them
+    may change no bit.
     """
     shape = shape_of(program, modal=modal, temporal=bool(plan.temporal))
-    return replace(shape, populations=tuple(replace(p, gained=True, scaled=True) for p in shape.populations))
+    return replace(
+        shape,
+        populations=tuple(replace(p, gained=True, scaled=True) for p in shape.populations),
+        pairs=tuple(replace(pair, phased=pair.modes > 0) for pair in shape.pairs),
+    )
 
 
 def _modes_at_most(program: Program) -> int:

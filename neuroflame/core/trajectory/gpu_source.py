@@ -302,7 +302,6 @@ class GpuSource(Source):
             self._put(f"{name}_now = tl.load(at_{name} + {place}, mask=inside{a}, other=0.0)")
         self._put(
             "where_segment = segment.to(tl.int64) * points + point",
-            f"chunks = (step % {CHECK_EVERY} + steps + {CHECK_EVERY - 1}) // {CHECK_EVERY}",
             f"if kind <= {FIRST}:",
         )
         self._depth += 1
@@ -358,19 +357,11 @@ class GpuSource(Source):
         self._depth -= 1
 
     def _steps(self, each: list[str]) -> None:
-        """Write the interval's steps, in chunks that end where divergence is looked for; none after it was seen."""
+        """Write the interval's steps; a point that has diverged goes on, and what it leaves is not looked at."""
         state = [*self.state, *self.modal]
-        self._put("left = steps", "for chunk in range(chunks):")
-        self._depth += 1
-        self._put(
-            f"now = tl.minimum(left, {CHECK_EVERY} - step % {CHECK_EVERY})",
-            "now = tl.where(fail_step < 0, now, 0)",
-            "left -= now",
-            "for i in range(now):",
-        )
+        self._put("for i in range(steps):")
         self._depth += 1
         self._put(f"{', '.join(state)}, = advance({', '.join(self._given())})", "step += 1", *each)
-        self._depth -= 1
         self._put(f"if (step % {CHECK_EVERY} == 0) | (step == end):")
         self._depth += 1
         for a in range(len(self.sizes)):
