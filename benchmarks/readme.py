@@ -23,8 +23,8 @@ def lines() -> str:
         machine = record["machine"]
         device = path.stem.split("-")[1]
         text += [
-            f"On {machine['device']}, torch {machine['torch']} (`make bench DEVICE={device}`; the original beside it with",
-            "`ARGS='--peer CHECKOUT'`, kiriclope/NeuroFlame at 4575eac):",
+            f"{machine['device']}, torch {machine['torch']}, commit {machine['commit']}; "
+            f"`make bench DEVICE={device} ARGS='--peer CHECKOUT'`:",
             "",
             "| sweep | executor | µs a step | whole sweep | × original |",
             "|---|---|---|---|---|",
