@@ -32,10 +32,14 @@ def lines() -> str:
         for row in record["rows"]:
             ratio = f"{row['× original']:.3g}" if row.get("× original") else "–"
             text.append(
-                f"| {POINTS[row['sweep']]} | {row['what']} | {row['µs/step']:,.0f} | {row['sweep s']:,.3g} s | {ratio} |"
+                f"| {POINTS[row['sweep']]} | {row['what']} | {_short(row['µs/step'])} | {row['sweep s']:,.3g} s | {ratio} |"
             )
         text.append("")
     return "\n".join(text)
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def updated(readme: str) -> str:

@@ -63,7 +63,12 @@ class NeuroflameError(Exception):
 
 
 def _rebuild(
-    kind: type[NeuroflameError], rule: str, got: object, remedy: str | None, path: str | None, file: str | None
+    kind: type[NeuroflameError],
+    rule: str,
+    got: object,
+    remedy: str | None,
+    path: str | None,
+    file: str | None,
 ) -> NeuroflameError:
     return kind(rule, got=got, remedy=remedy, path=path, file=file)
 
