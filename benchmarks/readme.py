@@ -31,9 +31,14 @@ def lines() -> str:
         ]
         for row in record["rows"]:
             ratio = f"{row['× original']:.3g}" if row.get("× original") else "–"
-            text.append(
-                f"| {POINTS[row['sweep']]} | {row['what']} | {_short(row['µs/step'])} | {row['sweep s']:,.3g} s | {ratio} |"
-            )
+            cells = [
+                POINTS[row["sweep"]],
+                row["what"],
+                _short(row["µs/step"]),
+                f"{row['sweep s']:,.3g} s",
+                ratio,
+            ]
+            text.append(f"| {' | '.join(cells)} |")
         text.append("")
     return "\n".join(text)
 

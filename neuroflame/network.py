@@ -53,8 +53,8 @@ class Network(nn.Module):
         A network file, or what `load_network` returns.
     device : str
         ``cpu``, ``cuda`` or ``auto``: CUDA where there is one.
-    precision : {"exact", "fast", "double"}
-        float32; float32 with faster, less exact products where there are any; float64.
+    precision : {"exact", "double"}
+        float32 or float64.
     executor : str
         ``auto`` or the name of an executor.
     graph : int

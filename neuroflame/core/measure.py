@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from neuroflame.core.state import State
 
-PRECISIONS = {"exact": torch.float32, "fast": torch.float32, "double": torch.float64}
+PRECISIONS = {"exact": torch.float32, "double": torch.float64}
 COLD_RATE, HOT_RATE = 1e-3, 50.0
 STARTS = {
     "network": "as the network file says",
@@ -167,8 +167,8 @@ def measure_points(
         Whether to add series of the populations' mean rate and bump amplitude.
     device : str
         ``cpu``, ``cuda`` or ``auto``.
-    precision : {"exact", "fast", "double"}
-        float32; float32 with faster products of lower precision where there are any; float64.
+    precision : {"exact", "double"}
+        float32 or float64.
     executor : str
         ``auto`` or a name among `neuroflame.core.executors.EXECUTORS`.
     engines : EngineCache, optional

@@ -20,7 +20,8 @@ class Repeat(Spec):
     )
     seeds: tuple[Whole, ...] = quantity("Draws of the noise: a count, or a list of seeds.", default=(0,))
     initial_conditions: tuple[InitialCondition, ...] = quantity(
-        "Starts: `network` as its file says, `cold` at rest, `hot` at high rates, `cued` with a bump.",
+        "Starts: `network` as its file says, `cold` and `hot` at low and high rates without stimuli, "
+        "`cued` cold with the stimuli.",
         default=("network",),
     )
 
@@ -70,13 +71,10 @@ class Compute(Spec):
     )
     cpus_per_actor: Real = quantity("Cores for each actor, which uses as many threads.", default=1.0, gt=0)
     device: Literal["auto", "cpu", "cuda"] = quantity("Where points are simulated.", default="auto")
-    executor: Literal["auto", "reference", "stepped", "trajectory"] = quantity(
+    executor: Literal["auto", "reference", "trajectory"] = quantity(
         "How the steps are executed; auto takes the fastest that can.", default="auto"
     )
-    precision: Literal["exact", "fast", "double"] = quantity(
-        "Arithmetic: single precision, single with faster products of lower precision, or double.",
-        default="exact",
-    )
+    precision: Literal["exact", "double"] = quantity("Arithmetic: float32 or float64.", default="exact")
     backend: Literal["ray", "inline"] = quantity(
         "`ray`: processes on this machine or a cluster; `inline`: within this process.", default="ray"
     )
