@@ -69,10 +69,11 @@ def test_an_interrupt_in_the_driver(tmp_path):
 # --- the command line, as a process -------------------------------------------------------------------------
 
 GRID_FILE = {
-    "network": {**NETWORK, "duration": 0.3},
+    "network": {**NETWORK, "duration": 1.0},
     "space": {"J.EE": [0.2, 0.4, 0.6, 0.8, 1.0], "J0.E": [1, 2]},
     "repeat": {"graphs": 2},
-    "compute": {"tile": 2, "actors": 2},
+    # Slow enough that there is something left to stop and to kill when the first fragments are there.
+    "compute": {"tile": 2, "actors": 2, "executor": "reference"},
 }
 TPE_FILE = {**GRID_FILE, **TPE, "search": {**TPE["search"], "trials": 12}}
 
