@@ -89,8 +89,8 @@ def _ours() -> str:
     from neuroflame.core import lanes
     from neuroflame.core.trajectory import passes
 
-    folder = Path(physics.__file__).parent
-    files = [*sorted(folder.glob("*.py")), Path(lanes.__file__), Path(passes.__file__)]
+    rooms = (Path(physics.__file__).parent, Path(lanes.__file__).parent)
+    files = [*(path for room in rooms for path in sorted(room.glob("*.py"))), Path(passes.__file__)]
     return __version__ + "".join(path.read_text(encoding="utf-8") for path in files)
 
 
