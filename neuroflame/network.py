@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from neuroflame.core.connectivity import make_operator
-from neuroflame.core.connectivity.base import angles
 from neuroflame.core.executors import choose
+from neuroflame.core.labels import GROUPS, label, side_by_side
 from neuroflame.core.measure import (
     PRECISIONS,
     STARTS,
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from neuroflame.spec.legacy import LegacyReport
 
 Values = Mapping[str, Any]
-GROUPS = ("rates", "currents", "slow")
 SAMPLES_MAX = 1000
 
 
@@ -194,7 +193,7 @@ class Network(nn.Module):
             All populations side by side, see `slices`. NaN from where a point diverged on.
         """
         recording = self._run(values or {}, initial, seeds, GROUPS[:1], every, steps)
-        return self._group(recording, "rates")
+        return side_by_side(self.spec, recording, "rates")
 
     def simulate(
         self,
@@ -250,7 +249,7 @@ class Network(nn.Module):
         with torch.no_grad():
             recording = self._run(values, initial, seeds, record, every, steps)
         assert recording.final is not None
-        found = self._label(recording, record, values)
+        found = label(self.spec, recording, record, values)
         return (found, recording.final) if return_state else found
 
     def measure(
@@ -357,64 +356,9 @@ class Network(nn.Module):
             found += members
         return tuple(dict.fromkeys(found))
 
-    def _group(self, recording: Recording, group: str) -> Tensor:
-        parts = [_masked(recording, f"{group}.{name}") for name in self.spec.populations]
-        return torch.cat(parts, dim=2)
-
-    def _label(self, recording: Recording, record: Sequence[str], values: Values) -> xr.Dataset:
-        import xarray as xr
-
-        sizes = {name: p.size for name, p in self.spec.populations.items()}
-        degrees = {name: np.rad2deg(angles(size).numpy()) for name, size in sizes.items()}
-        arrays: dict[str, Any] = {}
-        coordinates: dict[str, Any] = {
-            "time": ("time", np.asarray(recording.variable_steps) * self.spec.dt, {"units": "s"}),
-        }
-        for path, value in values.items():
-            attributes = {"units": find_path(self.spec, path).unit}
-            points = recording.fail_step.shape[0]
-            coordinates[path] = (
-                "point",
-                np.broadcast_to(np.asarray(value, dtype=float).ravel(), points),
-                attributes,
-            )
-        for name in record:
-            if name in GROUPS:
-                data, axis = self._group(recording, name), "neuron"
-                owner = np.repeat(list(sizes), list(sizes.values()))
-                coordinates["population"] = ("neuron", owner)
-                coordinates["theta"] = (
-                    "neuron",
-                    np.concatenate(list(degrees.values())),
-                    {"units": "degrees"},
-                )
-            else:
-                data = _masked(recording, name)
-                owner_name = self._owner(name)
-                axis = f"neuron_{owner_name}"
-                coordinates[f"theta_{owner_name}"] = (axis, degrees[owner_name], {"units": "degrees"})
-            units = {"units": "Hz"} if name.startswith("rates") else {}
-            arrays[name] = (("point", "time", axis), data.cpu().numpy(), units)
-        return xr.Dataset(arrays, coords=coordinates, attrs={"spec": self.spec.digest(), "dt": self.spec.dt})
-
-    def _owner(self, name: str) -> str:
-        _, middle, *_ = name.split(".")
-        pairs = {pair.name: pair.pre for pair in self.spec.pairs}
-        last = name.rsplit(".", 1)[-1]
-        return pairs[middle] if name.startswith("stp.") else last
-
     def extra_repr(self) -> str:
         """Return the sizes of the populations, for ``print``."""
         return ", ".join(f"{name}: {p.size}" for name, p in self.spec.populations.items())
-
-
-def _masked(recording: Recording, name: str) -> Tensor:
-    data = recording.variables[name]
-    if not bool((recording.fail_step >= 0).any()):
-        return data
-    steps = torch.as_tensor(recording.variable_steps, device=data.device)
-    lost = (recording.fail_step[:, None] >= 0) & (steps >= recording.fail_step[:, None])
-    return torch.where(lost[..., None], torch.full_like(data, torch.nan), data)
 
 
 def _points(sweep: Values, *, pairwise: bool) -> dict[str, np.ndarray]:

@@ -1,0 +1,85 @@
+"""Recorded variables as labelled arrays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from neuroflame.core.connectivity.base import angles
+from neuroflame.spec import NetworkSpec, find_path
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import xarray as xr
+
+    from neuroflame.core.recorder import Recording
+
+GROUPS = ("rates", "currents", "slow")
+"""Variables that every population has: they can be recorded side by side."""
+
+
+def side_by_side(spec: NetworkSpec, recording: Recording, group: str) -> Tensor:
+    """Return a variable of all populations, (P, samples, N); NaN from where a point diverged on."""
+    parts = [_masked(recording, f"{group}.{name}") for name in spec.populations]
+    return torch.cat(parts, dim=2)
+
+
+def label(
+    spec: NetworkSpec, recording: Recording, record: Sequence[str], values: Mapping[str, Any]
+) -> xr.Dataset:
+    """Return recorded variables with their dimensions, coordinates and units; see `Network.simulate`."""
+    import xarray as xr
+
+    sizes = {name: p.size for name, p in spec.populations.items()}
+    degrees = {name: np.rad2deg(angles(size).numpy()) for name, size in sizes.items()}
+    arrays: dict[str, Any] = {}
+    coordinates: dict[str, Any] = {
+        "time": ("time", np.asarray(recording.variable_steps) * spec.dt, {"units": "s"}),
+    }
+    for path, value in values.items():
+        attributes = {"units": find_path(spec, path).unit}
+        points = recording.fail_step.shape[0]
+        coordinates[path] = (
+            "point",
+            np.broadcast_to(np.asarray(value, dtype=float).ravel(), points),
+            attributes,
+        )
+    for name in record:
+        if name in GROUPS:
+            data, axis = side_by_side(spec, recording, name), "neuron"
+            owner = np.repeat(list(sizes), list(sizes.values()))
+            coordinates["population"] = ("neuron", owner)
+            coordinates["theta"] = (
+                "neuron",
+                np.concatenate(list(degrees.values())),
+                {"units": "degrees"},
+            )
+        else:
+            data = _masked(recording, name)
+            owner_name = _owner(spec, name)
+            axis = f"neuron_{owner_name}"
+            coordinates[f"theta_{owner_name}"] = (axis, degrees[owner_name], {"units": "degrees"})
+        units = {"units": "Hz"} if name.startswith("rates") else {}
+        arrays[name] = (("point", "time", axis), data.cpu().numpy(), units)
+    return xr.Dataset(arrays, coords=coordinates, attrs={"spec": spec.digest(), "dt": spec.dt})
+
+
+def _owner(spec: NetworkSpec, name: str) -> str:
+    """Return the population whose neurons a variable is about."""
+    _, middle, *_ = name.split(".")
+    pairs = {pair.name: pair.pre for pair in spec.pairs}
+    last = name.rsplit(".", 1)[-1]
+    return pairs[middle] if name.startswith("stp.") else last
+
+
+def _masked(recording: Recording, name: str) -> Tensor:
+    data = recording.variables[name]
+    if not bool((recording.fail_step >= 0).any()):
+        return data
+    steps = torch.as_tensor(recording.variable_steps, device=data.device)
+    lost = (recording.fail_step[:, None] >= 0) & (steps >= recording.fail_step[:, None])
+    return torch.where(lost[..., None], torch.full_like(data, torch.nan), data)
