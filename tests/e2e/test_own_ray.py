@@ -92,8 +92,18 @@ def command(*arguments):
     """Start the command line as a process that leads its own group."""
     words = [sys.executable, "-m", "neuroflame", *map(str, arguments)]
     return subprocess.Popen(
-        words, start_new_session=True, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        words,
+        start_new_session=True,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=_hear_interrupts,
     )
+
+
+def _hear_interrupts():
+    """Undo what a shell does to what it runs in the background: it has SIGINT ignored, by us and our children."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def wait_for(out, fragments, process):
