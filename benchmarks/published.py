@@ -109,8 +109,6 @@ def main(device: str, peer_path: str | None, repetitions: int) -> list[dict[str,
                 row = seconds(sweep, executor.name, device, steps, repetitions)
             except SimulationError:
                 continue
-            if any(r["sweep"] == name and r["what"] == executor.name for r in rows):
-                continue
             row = {"sweep": name, "what": executor.name} | row
             if original is not None:
                 row["× original"] = original / (row["µs/step"] * 1e-6)

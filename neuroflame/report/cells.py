@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from neuroflame.report.axes import Axis
     from neuroflame.report.views import View
 
-Reduce = Literal["mean", "median", "min", "max", "sd"]
 MOST_NAMES = 40
 REDUCTIONS = ("mean", "median", "min", "max", "sd")
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from neuroflame.sweep.points import Array, Assignments, Points, size_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from neuroflame.spec.sweep import SweepSpec
 
 
@@ -98,8 +96,3 @@ class Block:
         order = np.argsort(full, kind="stable")
         starts = np.flatnonzero(np.diff(full[order])) + 1
         return order, np.concatenate([[0], starts, [total]])
-
-    def structure(self, rank: int) -> Mapping[str, Any]:
-        """Return the structural values of the point at a rank, as plain Python values."""
-        values = self.points(np.array([rank])).values
-        return {path: values[path].tolist()[0] for path in self._structural}

@@ -8,7 +8,7 @@ from neuroflame.core.connectivity.sparse import draw
 from neuroflame.core.measure import measure_points
 from neuroflame.spec import NetworkSpec
 from tests.unit.test_operators import PROFILES, network
-from tests.unit.test_trajectory import CASES, in_hertz
+from tests.unit.test_trajectory import CASES, assert_same_rows, in_hertz
 
 pytestmark = pytest.mark.gpu
 
@@ -44,13 +44,7 @@ def test_statistics_are_those_of_the_cpu(case, precision, tolerance):
 def test_a_point_does_not_depend_on_its_tile(case):
     whole = rows(case, np.arange(21), "cuda", "exact")
     for index in (np.array([4]), np.arange(3, 10), np.random.default_rng(0).permutation(21)):
-        part = rows(case, index, "cuda", "exact")
-        for name, column in part.items():
-            expected = [whole[name][i] for i in index]
-            if name == "status":
-                assert list(column) == expected
-            else:
-                assert np.array_equal(np.array(list(column)), np.array(expected), equal_nan=True), name
+        assert_same_rows(rows(case, index, "cuda", "exact"), whole, index)
 
 
 @pytest.mark.parametrize("profile", ["uniform", "cosine", "cosine_weak", "von_mises"])

@@ -1,24 +1,14 @@
 """From points to rows, with a stand-in for the simulator."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 
 from neuroflame.columns import Column
 from neuroflame.errors import BackendError, SimulationError
 from neuroflame.sweep.evaluate import evaluate, failed_rows, objective
+from tests.e2e.simulators import Measured
 from tests.unit.test_points import block_of
 from tests.unit.test_sweep_spec import sweep
-
-
-@dataclass
-class Measured:
-    columns: tuple
-    data: dict
-    executor: str = "pretend"
-    device: str = "cpu"
-
 
 COLUMNS = (Column("status", "str"), Column("t_fail", "float", "s"), Column("rate.E.mean", "float", "Hz"))
 

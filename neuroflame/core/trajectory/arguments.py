@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -258,6 +257,3 @@ class Arguments:
                 found[f"off{i}"] = pair.operator.offsets.numpy().astype(np.int64)
                 found[f"idx{i}"] = pair.operator.indices.numpy().astype(np.int32)
         return found
-
-
-Observer = Callable[[int, dict[str, Array]], None]
