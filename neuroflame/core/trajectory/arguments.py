@@ -14,9 +14,10 @@ from neuroflame.core.connectivity import RingOperator, SparseOperator
 from neuroflame.core.connectivity.base import angles
 
 if TYPE_CHECKING:
-    from neuroflame.core.program import Program, StimulusProgram
+    from neuroflame.core.program import Program
     from neuroflame.core.recorder import RecordPlan, Segment
     from neuroflame.core.state import State
+    from neuroflame.core.stimuli import StimulusProgram
     from neuroflame.core.trajectory.structure import Shape
 
 Array = np.ndarray
@@ -225,7 +226,7 @@ class Arguments:
         return found
 
     def _active(self, step: int, name: str) -> list[StimulusProgram]:
-        return [s for s in self.program.stimuli if s.start <= step < s.stop and name in s.targets]
+        return [s for s in self.program.stimuli if s.on(step) and name in s.targets]
 
     def _external(self, step: int) -> list[Tensor]:
         """Return mean, first cosine and first sine of the external input, population by population."""
@@ -247,7 +248,7 @@ class Arguments:
         total = torch.zeros(self.program.points, size, dtype=torch.float64)
         for s in self._active(step, name):
             if s.shape != "cosine":
-                total = total + s.pattern(size)
+                total = total + s.pattern(name, size)
         return total.detach()
 
     def _topology(self) -> dict[str, Array]:
