@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from neuroflame.core import reference
+from neuroflame.core.own_windows import OwnRecorder
 from neuroflame.core.recorder import Recorder, Recording, RecordPlan
 from neuroflame.core.trajectory.gpu import TrajectoryExecutor
 from neuroflame.errors import SimulationError
@@ -38,7 +39,7 @@ class ReferenceExecutor:
 
     def run(self, program: Program, state: State, steps: int, plan: RecordPlan) -> Recording:
         """Advance the state by a number of steps and return what the plan asks for."""
-        recorder = Recorder(program, plan)
+        recorder = OwnRecorder(program, plan) if plan.own else Recorder(program, plan)
         return recorder.finish(reference.run(program, state, steps, recorder))
 
 

@@ -16,7 +16,7 @@ from neuroflame.core.executors import choose
 from neuroflame.core.program import Program, build_program
 from neuroflame.core.recorder import Recording, RecordPlan, bump_amplitude
 from neuroflame.core.reference import initial_state
-from neuroflame.core.statistics import FINAL, MEASURES, View, check_measures, windows
+from neuroflame.core.statistics import FINAL, MEASURES, View, check_measures, program_windows
 from neuroflame.errors import SimulationError, SpecError
 from neuroflame.spec import NetworkSpec, find_path
 from neuroflame.spec.base import suggestion
@@ -200,7 +200,7 @@ def measure_points(
         stimulated=stimulated,
     )
     plan = RecordPlan(
-        windows=windows(spec, window),
+        windows=program_windows(program, window),
         temporal=frozenset({FINAL}),
         trace_every=max(1, -(-spec.steps // TRACE_SAMPLES)) if traces else 0,
     )
