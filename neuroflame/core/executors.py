@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+import torch
+
 from neuroflame.core import reference
 from neuroflame.core.own_windows import OwnRecorder
 from neuroflame.core.recorder import Recorder, Recording, RecordPlan
@@ -51,10 +53,22 @@ EXECUTORS: tuple[Executor, ...] = (TrajectoryExecutor(), REFERENCE)
 """Fastest first."""
 
 
-def choose(name: str, program: Program, plan: RecordPlan) -> Executor:
+def _carries_gradients(state: State) -> bool:
+    return torch.is_grad_enabled() and any(value.requires_grad for value in state.named().values())
+
+
+def choose(name: str, program: Program, plan: RecordPlan, state: State | None = None) -> Executor:
     """Return the executor of a name, or for ``auto`` the fastest that can run the program.
 
     The choice does not depend on the number of points: neither may a point's numbers.
+
+    Parameters
+    ----------
+    name : str
+    program : Program
+    plan : RecordPlan
+    state : State, optional
+        Where the run starts: only the reference executor carries gradients through it.
 
     Raises
     ------
@@ -64,9 +78,12 @@ def choose(name: str, program: Program, plan: RecordPlan) -> Executor:
     reasons = {}
     if name == "auto" and plan.variables and program.spec.steps < SHORT_RUN:
         return REFERENCE
+    through_start = state is not None and _carries_gradients(state)
     for executor in EXECUTORS:
         if name in {"auto", executor.name}:
             reason = executor.refuses(program, plan)
+            if through_start and executor is not REFERENCE:
+                reason = "gradients through the start are asked for"
             if reason is None:
                 return executor
             reasons[executor.name] = reason
