@@ -21,7 +21,7 @@ from neuroflame.spec.stimuli import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Sequence
 
     from neuroflame.spec import NetworkSpec
     from neuroflame.spec.stimuli import Stimulus
@@ -159,6 +159,17 @@ def make_stimuli(
             )
         )
     return tuple(found)
+
+
+def drawn_onsets(
+    spec: NetworkSpec, stimuli: Sequence[StimulusProgram], points: int
+) -> dict[str, Tensor]:
+    """Return the onset at each point of the stimuli that have a jitter, by name or number; (P,), seconds."""
+    return {
+        stimulus.name or str(i): made.times.begin.expand(points)
+        for i, (stimulus, made) in enumerate(zip(spec.stimuli, stimuli, strict=True))
+        if stimulus.jitter is not None
+    }
 
 
 def _times(spec: NetworkSpec, i: int, base: str, number: Number, seeds: Tensor) -> Times:
