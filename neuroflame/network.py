@@ -280,7 +280,7 @@ class Network(nn.Module):
         import pandas as pd
 
         values = _points(sweep or {}, pairwise=pairwise)
-        points = self._count(values, inputs, initial, seeds)
+        points = self._count(values, {}, initial, seeds)
         engines = EngineCache()
         engines.put(self.spec, self.graph, self.device, dict(self.operators.items()))  # type: ignore[arg-type]
         measured = measure_points(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -69,7 +70,7 @@ def read_inputs(
             remedy = suggestion(name, spec.populations)
             raise SpecError("is not a population", path=f"inputs.{name}", remedy=remedy)
         size = spec.populations[name].size
-        rows = torch.as_tensor(value, dtype=dtype, device=device)
+        rows = as_rows(value, f"inputs.{name}", dtype, device)
         shape = tuple(rows.shape)
         if shape not in {(size,), (steps, size), (1, steps, size), (points, steps, size)}:
             raise SpecError(
@@ -80,6 +81,22 @@ def read_inputs(
             )
         found[name] = rows.reshape(shape[0] if rows.dim() == 3 else 1, -1, size)
     return Inputs(start, found) if found else None
+
+
+def as_rows(value: Any, path: str, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return a caller's array as a Tensor of its own; a Tensor keeps its gradients.
+
+    Raises
+    ------
+    SpecError
+        If it is no array of numbers.
+    """
+    if isinstance(value, Tensor):
+        return value.to(device, dtype)
+    try:
+        return torch.from_numpy(np.array(value, dtype=np.float64)).to(device, dtype)
+    except (TypeError, ValueError):
+        raise SpecError("must be an array of numbers", got=value, path=path) from None
 
 
 def points_of(given: Mapping[str, Any]) -> dict[str, int]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import torch
-
+from neuroflame.core.inputs import as_rows
 from neuroflame.core.reference import initial_state
 from neuroflame.errors import SpecError
 from neuroflame.spec.base import suggestion
@@ -38,7 +37,7 @@ def given_state(program: Program, given: Mapping[str, Any]) -> State:
         if name not in named:
             raise SpecError("is not a variable", path=f"initial.{name}", remedy=suggestion(name, named))
         points, size = named[name].shape
-        rows = torch.as_tensor(value, dtype=program.dtype, device=program.device)
+        rows = as_rows(value, f"initial.{name}", program.dtype, program.device)
         if tuple(rows.shape) not in {(size,), (1, size), (points, size)}:
             raise SpecError(
                 f"must have the shape ({size},) or ({points}, {size})",
