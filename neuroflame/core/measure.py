@@ -210,7 +210,9 @@ def measure_points(
         recording = chosen.run(program, start_states(program, initial), spec.steps, plan)
         columns, data = summarise(spec, recording, measure)
     for name, onset in drawn_onsets(spec, program.stimuli, points).items():
-        columns += (Column(f"stimulus.{name}.onset", "float", "s", "Onset of the stimulus, its jitter included."),)
+        columns += (
+            Column(f"stimulus.{name}.onset", "float", "s", "Onset of the stimulus, its jitter included."),
+        )
         data[f"stimulus.{name}.onset"] = onset.numpy()
     return Measured(columns, data, chosen.name, str(place))
 

@@ -41,12 +41,12 @@ def own_windows(
 
 
 def own_segments(plan: RecordPlan) -> tuple[Segment, ...]:
-    """Cut each point's windows into stretches that do not overlap, (P,) each, in order; the k-th of all points
-    are one segment.
-    """
+    """Cut each point's windows into stretches that do not overlap; the k-th of all points are one segment."""
     starts = torch.stack([torch.as_tensor(w.start) for w in plan.windows])  # (windows, P)
     stops = torch.stack([torch.as_tensor(w.stop) for w in plan.windows])
-    temporal = torch.tensor([w.name in plan.temporal for w in plan.windows], device=starts.device)[:, None, None]
+    temporal = torch.tensor([w.name in plan.temporal for w in plan.windows], device=starts.device)[
+        :, None, None
+    ]
     there = stops > starts
     edges = torch.cat([torch.where(there, starts, 0), torch.where(there, stops, 0)]).sort(dim=0).values
     begin, end = edges[:-1], edges[1:]  # (stretches, P)
@@ -78,7 +78,9 @@ class OwnRecorder(Recorder):
     def __init__(self, program: Program, plan: RecordPlan) -> None:
         super().__init__(program, plan)
         self._reach = [(int(s.start.min()), int(s.stop.max())) for s in self.segments]  # type: ignore[union-attr]
-        self._sums = [{name: self._empty(name, segment) for name in program.populations} for segment in self.segments]
+        self._sums = [
+            {name: self._empty(name, segment) for name in program.populations} for segment in self.segments
+        ]
 
     def _cut(self) -> tuple[Segment, ...]:
         return own_segments(self.plan)
@@ -89,7 +91,9 @@ class OwnRecorder(Recorder):
         sums = Sums(torch.zeros(points, dtype=torch.int64, device=device), zero, zero)
         if segment.temporal:
             sums.squares = zero
-            sums.mean_first = sums.mean_total = sums.mean_squares = torch.zeros(points, dtype=dtype, device=device)
+            sums.mean_first = sums.mean_total = sums.mean_squares = torch.zeros(
+                points, dtype=dtype, device=device
+            )
         return sums
 
     def _accumulate(self, state: State) -> None:

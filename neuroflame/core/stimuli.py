@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     Number = Callable[[str], Tensor]
 
+
 @dataclass(frozen=True)
 class Times:
     """When a stimulus is on, seconds, with its delay and its jitter; (P,) or (1,), float64, on the CPU."""
@@ -98,7 +99,9 @@ class StimulusProgram:
 
     def edges(self) -> set[int]:
         """Return the steps at which it starts or ends at some point."""
-        return {int(e) for edge in (self.start, self.stop) for e in torch.as_tensor(edge).reshape(-1).tolist()}
+        return {
+            int(e) for edge in (self.start, self.stop) for e in torch.as_tensor(edge).reshape(-1).tolist()
+        }
 
 
 def make_stimuli(
@@ -143,7 +146,9 @@ def make_stimuli(
         if isinstance(stimulus, CosineStimulus | GaussianStimulus):
             phase, width = radians(number(f"{base}.phase"))[:, None], number(f"{base}.width")[:, None]
             width = radians(width) if isinstance(stimulus, GaussianStimulus) else width
-        timed = isinstance(stimulus, ArrayStimulus) and stimulus.lasting
+        hold = 0.0
+        if isinstance(stimulus, ArrayStimulus) and stimulus.lasting:
+            hold = (stimulus.sample_dt or spec.dt) / spec.dt
         found.append(
             StimulusProgram(
                 start=start.expand(len(seeds)).to(device) if own else int(start),
@@ -155,15 +160,13 @@ def make_stimuli(
                 phase=phase,
                 width=width,
                 values=_values(spec, stimulus, base, number, device),
-                hold=(stimulus.sample_dt or spec.dt) / spec.dt if timed else 0.0,
+                hold=hold,
             )
         )
     return tuple(found)
 
 
-def drawn_onsets(
-    spec: NetworkSpec, stimuli: Sequence[StimulusProgram], points: int
-) -> dict[str, Tensor]:
+def drawn_onsets(spec: NetworkSpec, stimuli: Sequence[StimulusProgram], points: int) -> dict[str, Tensor]:
     """Return the onset at each point of the stimuli that have a jitter, by name or number; (P,), seconds."""
     return {
         stimulus.name or str(i): made.times.begin.expand(points)
@@ -196,11 +199,21 @@ def _times(spec: NetworkSpec, i: int, base: str, number: Number, seeds: Tensor) 
         drawn = uniforms(seeds, f"jitter.{draw}", TIMING, 1, torch.float64)[:, 0].cpu()
         moved = moved + (low + (high - low) * drawn)
     begin, end = onset + moved, end + moved
-    _refuse(begin >= spec.duration, begin, f"must be before the end of the run at {spec.duration:g} s", f"{base}.onset")
+    _refuse(
+        begin >= spec.duration,
+        begin,
+        f"must be before the end of the run at {spec.duration:g} s",
+        f"{base}.onset",
+    )
     _refuse(begin < -0.5 * spec.dt, begin, "must be after the start of the run", f"{base}.onset")
     if isinstance(stimulus, ArrayStimulus) and stimulus.lasting:
         held = stimulus.length(spec.dt)
-        _refuse(end - begin > held + 0.5 * spec.dt, end, f"must be at most {held:g} s after onset", f"{base}.offset")
+        _refuse(
+            end - begin > held + 0.5 * spec.dt,
+            end,
+            f"must be at most {held:g} s after onset",
+            f"{base}.offset",
+        )
     return Times(*torch.broadcast_tensors(begin, end))
 
 

@@ -46,9 +46,7 @@ class Epoch(Spec):
         "How long it lasts, in place of an offset.", default=None, unit="s", gt=0
     )
     delay: Real = quantity("Time by which onset and offset are moved.", default=0.0, unit="s")
-    jitter: Jitter | None = quantity(
-        "A further delay, drawn for each point.", default=None, structural=True
-    )
+    jitter: Jitter | None = quantity("A further delay, drawn for each point.", default=None, structural=True)
     strength: Real = quantity("Amplitude, in units of J0.")
     populations: tuple[str, ...] = quantity(
         "Populations that receive it; by default the first.", default=(), structural=True
@@ -57,7 +55,9 @@ class Epoch(Spec):
     @model_validator(mode="after")
     def _ordered(self) -> Epoch:
         if self.offset is not None and self.duration is not None:
-            raise SpecError("stands beside offset", got=self.duration, path="duration", remedy="give one of them")
+            raise SpecError(
+                "stands beside offset", got=self.duration, path="duration", remedy="give one of them"
+            )
         if self.offset is None and self.duration is None and not self.lasting:
             raise SpecError("is required", path="offset", remedy="or give a duration")
         if self.offset is not None and self.offset <= self.onset:
@@ -74,7 +74,9 @@ class CosineStimulus(Epoch):
     """strength · (1 + width · cos(θ − phase))."""
 
     shape: Literal["cosine"] = quantity("The stimulus's shape.", structural=True)
-    phase: Real = quantity("Preferred angle of the neurons that it drives most.", default=180.0, unit="degrees")
+    phase: Real = quantity(
+        "Preferred angle of the neurons that it drives most.", default=180.0, unit="degrees"
+    )
     width: Real = quantity("Depth of the modulation.", default=1.0)
 
 
@@ -82,7 +84,9 @@ class GaussianStimulus(Epoch):
     """strength · exp(−d(θ, phase)² / 2 width²), d the circular distance."""
 
     shape: Literal["gaussian"] = quantity("The stimulus's shape.", structural=True)
-    phase: Real = quantity("Preferred angle of the neurons that it drives most.", default=180.0, unit="degrees")
+    phase: Real = quantity(
+        "Preferred angle of the neurons that it drives most.", default=180.0, unit="degrees"
+    )
     width: Real = quantity("Standard deviation of the bump.", default=30.0, unit="degrees", gt=0)
 
 
@@ -115,7 +119,9 @@ class PatternStimulus(Epoch):
         if self.like is not None and self.like == self.number:
             raise SpecError("must be another pattern", got=self.like, path="like")
         if self.density is not None and self.overlap is not None and self.overlap < 0:
-            raise SpecError("must be at least 0 between patterns of 0 and 1", got=self.overlap, path="overlap")
+            raise SpecError(
+                "must be at least 0 between patterns of 0 and 1", got=self.overlap, path="overlap"
+            )
         return self
 
 
@@ -127,9 +133,7 @@ class ArrayStimulus(Epoch):
         "What the array's axes are: the neurons of a population, time since the onset, or time and then neurons.",
         structural=True,
     )
-    file: str | None = quantity(
-        "A .npy file, relative to the network's file.", default=None, structural=True
-    )
+    file: str | None = quantity("A .npy file, relative to the network's file.", default=None, structural=True)
     values: tuple[Any, ...] | None = quantity(
         "The values themselves, in place of a file: a list, or a list of one list a time.",
         default=None,
@@ -278,12 +282,16 @@ def _check_array(stimulus: ArrayStimulus, base: str, sizes: Mapping[str, int], d
     for name, size in sizes.items():
         if stimulus.over != "time" and shape[-1] != size:
             raise SpecError(
-                f"must have one value for each of the {size} neurons of {name}", got=f"shape {shape}", path=path
+                f"must have one value for each of the {size} neurons of {name}",
+                got=f"shape {shape}",
+                path=path,
             )
     if stimulus.over == "neurons":
         return
     if stimulus.sample_dt is not None and stimulus.sample_dt < dt:
-        raise SpecError(f"must be at least a step, {dt:g} s", got=stimulus.sample_dt, path=f"{base}.sample_dt")
+        raise SpecError(
+            f"must be at least a step, {dt:g} s", got=stimulus.sample_dt, path=f"{base}.sample_dt"
+        )
     asked = span(stimulus, dt)
     held = stimulus.length(dt)
     if asked.end - asked.begin > held + 0.5 * dt:

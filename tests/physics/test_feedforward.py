@@ -51,7 +51,8 @@ def test_the_rate_of_the_afferents_does_not_scale_with_the_in_degree():
     sparse = {"connectivity": {"kind": "sparse", "K": 2}, "J": {"EI": -1e-9}}
     variables = ["rates.E", "feedforward.E.u", "feedforward.E.x"]
     one, other = (
-        network({"stp": {"E": STP}}, **change).simulate(record=variables, every=400) for change in ({}, sparse)
+        network({"stp": {"E": STP}}, **change).simulate(record=variables, every=400)
+        for change in ({}, sparse)
     )
     for name in variables[1:]:
         np.testing.assert_allclose(one[name], other[name], rtol=1e-12)

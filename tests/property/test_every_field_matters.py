@@ -81,7 +81,15 @@ INPUTS = {
             "strength": 0.5,
             "jitter": {"low": 0.001, "high": 0.009, "draw": 1},
         },
-        {"shape": "pattern", "number": 3, "like": 7, "overlap": 0.5, "strength": 0.5, "onset": 0.0, "offset": 0.02},
+        {
+            "shape": "pattern",
+            "number": 3,
+            "like": 7,
+            "overlap": 0.5,
+            "strength": 0.5,
+            "onset": 0.0,
+            "offset": 0.02,
+        },
         {
             "shape": "pattern",
             "number": 1,

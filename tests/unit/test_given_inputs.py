@@ -113,14 +113,20 @@ def test_the_trajectory_executor_refuses_arrays(drive):
     ("keys", "message"),
     [
         ({"inputs": {"X": np.ones(5)}}, r"inputs\.X: is not a population .valid names: E, I"),
-        ({"inputs": {"E": np.ones(4)}}, r"inputs\.E: must have the shape \(5,\), \(12, 5\) or \(1, 12, 5\), got 'shape \(4,\)'"),
+        (
+            {"inputs": {"E": np.ones(4)}},
+            r"E: must have the shape \(5,\), \(12, 5\) or \(1, 12, 5\), got 'shape \(4,\)'",
+        ),
         ({"inputs": {"E": np.ones((11, 5))}}, r"inputs\.E: must have the shape .* got 'shape \(11, 5\)'"),
         ({"inputs": {"E": np.ones((2, 12, 5))}, "seeds": [1, 2, 3]}, r"inputs\.E: must have one value or 3"),
         ({"inputs": {"E": [[1.0], [1.0, 2.0]]}}, r"inputs\.E: must be an array of numbers"),
         ({"initial": {"rates.X": np.ones(5)}}, r"initial\.rates\.X: is not a variable .did you mean"),
         ({"initial": {"rates.E": np.ones(4)}}, r"initial\.rates\.E: must have the shape \(5,\) or \(1, 5\)"),
         ({"initial": {"rates.E": 1.0}}, r"initial\.rates\.E: must have the shape"),
-        ({"initial": {"rates.E": np.ones((2, 5))}, "seeds": [1, 2, 3]}, r"initial\.rates\.E: must have one value or 3"),
+        (
+            {"initial": {"rates.E": np.ones((2, 5))}, "seeds": [1, 2, 3]},
+            r"initial\.rates\.E: must have one value or 3",
+        ),
     ],
 )
 def test_what_does_not_fit_is_named(keys, message):

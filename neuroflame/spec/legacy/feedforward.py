@@ -16,7 +16,8 @@ def feedforward(legacy: Legacy, recurrent: Recurrent) -> dict[str, Any]:
     """Return the dynamics of the external input, which there are those of all populations."""
     if not legacy.late:
         return {}
-    note, found = legacy.ledger, {}
+    note = legacy.ledger
+    found: dict[str, Any] = {}
     if legacy.flag("IF_FF_DYN"):
         note.carry("IF_FF_DYN", "feedforward.tau")
         found["tau"] = legacy.numbers("TAU_FF", 1, exact=True)[0]
@@ -100,27 +101,28 @@ class RandomDelay:
 
     def __init__(self, legacy: Legacy, *, live: bool) -> None:
         self._legacy, self.extra, self.on = legacy, 0, False
-        if not legacy.late or not legacy.flag("RANDOM_DELAY"):
-            return
-        note, task = legacy.ledger, legacy.text("TASK")
-        if legacy.values.get("DELAY_LIST") is not None:
-            return self._lose("random delays from a list")
-        if live or "odr" not in task or "rand" in task or "dual" in task:
-            return self._lose("a random delay for each copy of the network, but of cosine stimuli made ahead")
-        dt = legacy.number("DT")
+        if legacy.late and legacy.flag("RANDOM_DELAY"):
+            self._read(live=live)
+
+    def _read(self, *, live: bool) -> None:
+        legacy, note, task = self._legacy, self._legacy.ledger, self._legacy.text("TASK")
+        dt, lost = legacy.number("DT"), ""
         shortest, longest = (legacy.number(key) / dt for key in ("MIN_DELAY", "MAX_DELAY"))
         self._low, self._high = int(shortest), int(longest)
-        if self._high <= self._low or legacy.length("T_STIM_ON") < 2:
-            return self._lose("random delays of which there are none, at which the original stops")
+        if legacy.values.get("DELAY_LIST") is not None:
+            lost = "random delays from a list"
+        elif live or "odr" not in task or "rand" in task or "dual" in task:
+            lost = "a random delay for each copy of the network, but of cosine or Gaussian stimuli made ahead"
+        elif self._high <= self._low or legacy.length("T_STIM_ON") < 2:
+            lost = "random delays of which there are none, at which the original stops"
+        if lost:
+            note.lose("RANDOM_DELAY", lost)
+            note.lose("MIN_DELAY MAX_DELAY DELAY_LIST", "part of RANDOM_DELAY")
+            return
         self.on, self.extra = True, int(longest - shortest)
         note.carry("RANDOM_DELAY", "jitter of the stimuli after the first, one draw for all")
         note.carry("MIN_DELAY MAX_DELAY", "jitter; the run is longer by their difference")
         note.idle("DELAY_LIST", "none: delays are drawn between MIN_DELAY and MAX_DELAY")
-        return None
-
-    def _lose(self, text: str) -> None:
-        self._legacy.ledger.lose("RANDOM_DELAY", text)
-        self._legacy.ledger.lose("MIN_DELAY MAX_DELAY DELAY_LIST", "part of RANDOM_DELAY")
 
     def move(self, on: list[int], off: list[int]) -> None:
         """Move the second stimulus to the end of the first, for a second, as the original does; in place."""

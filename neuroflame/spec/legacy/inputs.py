@@ -117,7 +117,9 @@ class Inputs:
         note.carry("TASK", "stimuli of shape pattern")
         note.carry("T_STIM_OFF", "offset of the stimuli")
         note.carry("I0 SIGMA0", "strength of the stimuli: their product")
-        note.idle([key for key in parts if key in note.open()], "not used by TASK dual without trained weights")
+        note.idle(
+            [key for key in parts if key in note.open()], "not used by TASK dual without trained weights"
+        )
         shapes = odours(legacy, count, strengths, widths)
         return [
             {**shapes[i], "onset": self._time(start), "offset": self._time(stop)}
