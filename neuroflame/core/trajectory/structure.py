@@ -176,4 +176,4 @@ def _numbers(program: Program) -> list[torch.Tensor]:
     found += [
         t for pair in program.pairs if pair.stp for t in (pair.stp.U, pair.stp.relax_fac, pair.stp.relax_rec)
     ]
-    return found + [s.amplitude for s in program.stimuli]
+    return found + [t for s in program.stimuli for t in (s.amplitude, s.phase, s.width, *s.values.values())]
