@@ -4,10 +4,10 @@ As in `neuroflame.core.trajectory.gpu_source`, whose arrangement of the step it 
 of `neuroflame.physics`. What differs: a program holds a tile of some neurons at some points, its state lies in the
 device's memory between steps, [neuron][point], and what a population sends goes through that memory to the others.
 
-Sparse connectivity is 0 and 1, which float16 holds exactly. A source is sent as the sum of two float16 numbers,
-its nearest and what is left, 22 bits together, side by side in one matrix: a product on the tensor cores, added up
-in float32, then is one of float32 grade. A power of two for each point keeps sources up to its ``rate_limit`` inside
-float16's range. In float64, and where connections are few, each neuron reads its sources one by one.
+Sparse connectivity is 0 and 1, which float16 holds exactly. A source times its weight is sent as the sum of two float16
+numbers, its nearest and what is left, 22 bits together, side by side in one matrix: a product on the tensor cores,
+added up in float32, then is one of float32 grade. A power of two for each point keeps sources up to its
+``rate_limit`` inside float16's range. In float64, and where connections are few, each neuron reads its sources one by one.
 """
 
 from __future__ import annotations
@@ -62,8 +62,10 @@ class SteppedSource(GpuSource):
     ----------
     parameters, arrays, state, patterns : list of str
         As those of `GpuSource`.
-    sent : dict
-        What is sent through memory, (``r``, population) or (``s``, pair), and whether in float16.
+    products : dict
+        Matrix products by name, each with its pairs.
+    plain : list of tuple
+        What is sent to be read one by one: (``r``, population) or (``s``, pair).
     slots : list of tuple
         Sums over the neurons of a tile that are kept: kind, index, mode.
     """
@@ -84,13 +86,18 @@ class SteppedSource(GpuSource):
         pair = self.shape.pairs[i]
         return ("s", i) if pair.plastic else ("r", pair.pre)
 
-    def _channels(self) -> dict[tuple[str, int], dict[bool, None]]:
-        """Return what is sent to sparse pairs, and whether as numbers (True), as float16 terms (False), or both."""
-        found: dict[tuple[str, int], dict[bool, None]] = {}
+    def _products_of(self) -> dict[str, tuple[int, ...]]:
+        """Return the matrix products by name, each with its pairs: onto one population, slow sources apart."""
+        found: dict[str, tuple[int, ...]] = {}
         for i, pair in enumerate(self.shape.pairs):
-            if pair.sparse:
-                found.setdefault(self._sender(i), {})[self.layout.gathered[i]] = None
+            if pair.sparse and not self.layout.gathered[i]:
+                name = f"{pair.post}{'_slow' if pair.slow else ''}"
+                found[name] = (*found.get(name, ()), i)
         return found
+
+    def deep(self, pairs: tuple[int, ...]) -> int:
+        """Return the presynaptic neurons of some pairs, each pair's rounded up to whole units."""
+        return sum(padded(self.sizes[self.shape.pairs[i].pre], self.layout.tiling.depth) for i in pairs)
 
     def _slots(self) -> list[tuple[str, int, str]]:
         """Return the sums over a tile's neurons: those of ring pairs, then mean and first mode of each population."""
@@ -113,15 +120,15 @@ class SteppedSource(GpuSource):
         topology = []
         for i, pair in enumerate(self.shape.pairs):
             if pair.sparse:
-                topology += [f"off{i}", f"idx{i}"] if self.layout.gathered[i] else [f"topo{i}"]
+                topology += [f"off{i}", f"idx{i}"] if self.layout.gathered[i] else []
         return [
             *("par", "ext", "iv", "failed", "means", "traces", "keys", "limit"),
             *(f"tab{a}" for a in count),
             *(f"at_{name}" for name in self.state),
             *(f"at_{kind}{a}" for kind in kept for a in count),
             *(f"at_{name}" for name in self.patterns),
-            *(f"plain_{kind}{i}" for (kind, i), ways in self.sent.items() if True in ways),
-            *(f"{way}_{kind}{i}" for (kind, i), ways in self.sent.items() if False in ways for way in ("terms", "to")),
+            *(f"plain_{kind}{i}" for kind, i in self.plain),
+            *(f"{what}_{name}" for name in self.products for what in ("topo", "terms", "to")),
             *topology,
             *("sums", "counters", "blocks", "width", "intervals", "start", "stop", "end", "begin_block", "members"),
         ]
@@ -129,7 +136,9 @@ class SteppedSource(GpuSource):
     # --- the text -----------------------------------------------------------------------------------------------
 
     def _write(self) -> str:
-        self.sent, self.slots = self._channels(), self._slots()
+        self.products, self.slots = self._products_of(), self._slots()
+        gathered = [i for i, pair in enumerate(self.shape.pairs) if pair.sparse and self.layout.gathered[i]]
+        self.plain = list(dict.fromkeys(self._sender(i) for i in gathered))
         updates = [self._update(a) for a in range(len(self.sizes))]
         openings = [self._opening(a) for a in range(len(self.sizes))]
         self.state = [name for name in self.arrays if name.rstrip("0123456789") in STATE]
@@ -272,11 +281,12 @@ class SteppedSource(GpuSource):
         for i, pair in enumerate(self.shape.pairs):
             if pair.post != a:
                 continue
-            kind, sender = self._sender(i)
             if pair.sparse and self.layout.gathered[i]:
+                kind, sender = self._sender(i)
                 self._gather(i, f"plain_{kind}{sender}", self.sizes[pair.pre])
-            elif pair.sparse:
-                self._multiply(i, f"terms_{kind}{sender}", self.sizes[pair.pre])
+        for name, pairs in self.products.items():
+            if self.shape.pairs[pairs[0]].post == a:
+                self._multiply(name, self.deep(pairs))
         for kind, sender, m in self._moments_of(a):
             self._put(f"{kind.upper()}{sender}_{m} = {self._summed(kind, sender, m, 'old')}")
 
@@ -300,12 +310,11 @@ class SteppedSource(GpuSource):
             f"width, point, {self.tiles(a)}, {block})"
         )
 
-    def _multiply(self, i: int, source: str, pre: int) -> None:
+    def _multiply(self, name: str, deep: int) -> None:
         tiling, columns = self.layout.tiling, self.layout.terms * self.layout.tiling.points
-        deep = padded(pre, tiling.depth)
         self._put(
-            f"c{i} = multiply(topo{i} + tl.cast(tile, tl.int64) * {tiling.neurons * deep}, "
-            f"{source} + (old * blocks + block).to(tl.int64) * {deep * columns}, "
+            f"p{name} = multiply(topo_{name} + tl.cast(tile, tl.int64) * {tiling.neurons * deep}, "
+            f"terms_{name} + (old * blocks + block).to(tl.int64) * {deep * columns}, "
             f"{deep}, {tiling.neurons}, {tiling.points}, {tiling.depth}, {self.layout.terms}, {tiling.stages})"
         )
 
@@ -316,9 +325,11 @@ class SteppedSource(GpuSource):
 
     def _advance_tile(self, a: int, population: PopulationShape) -> None:
         for i, pair in enumerate(self.shape.pairs):
-            if pair.post == a and pair.sparse:
-                scale = "" if self.layout.gathered[i] else f"{self._parameter('unscale')} * "
-                self._put(f"c{i} = ({scale}{self._parameter(f'w{i}')}) * c{i}")
+            if pair.post == a and pair.sparse and self.layout.gathered[i]:
+                self._put(f"c{i} = {self._parameter(f'w{i}')} * c{i}")
+        for name, pairs in self.products.items():
+            if self.shape.pairs[pairs[0]].post == a:
+                self._put(f"p{name} = {self._parameter(f'unscale{a}')} * p{name}")
         self._neuronal_currents(a, population)
         for j, noise in enumerate(self.shape.noise):
             if noise.population == a:
@@ -332,7 +343,12 @@ class SteppedSource(GpuSource):
         top = max([0, *(pair.modes for _, pair in incoming)])
         for slow in (False, True) if self.shape.slow else (False,):
             chosen = [(i, pair) for i, pair in incoming if pair.slow or not slow]
-            terms = [f"c{i}" for i, pair in chosen if pair.sparse]
+            terms = [f"c{i}" for i, pair in chosen if pair.sparse and self.layout.gathered[i]]
+            terms += [
+                f"p{name}"
+                for name, pairs in self.products.items()
+                if pairs[0] in [i for i, _ in chosen]
+            ]
             if any(pair.ring for _, pair in chosen):
                 waves = [
                     f"({self._incoming(a, m, slow=slow)}) * {e.format(a=a)}" for m, e in self._basis(top)
@@ -353,26 +369,26 @@ class SteppedSource(GpuSource):
 
     def _transmit_tile(self, a: int) -> None:
         """Write plasticity with the new rates, for the next step, and send; the launch's last step leaves both."""
-        sends = [("r", a)] if ("r", a) in self.sent else []
         for i in self._plastic(a):
             U = self._parameter(f"U{i}")
             factors = [f"{self._parameter(f'{n}{i}')} * going" for n in ("relax_fac", "gain_fac", "relax_rec", "gain_rec")]
             u, x = self._array(f"u{i}"), self._array(f"x{i}")
             advance = "stp_step_lagged" if self.shape.pairs[i].lagged else "stp_step"
             self._put(f"{u}, {x}, sent{i} = {advance}({u}, {x}, r, {U}, {', '.join(factors)})")
-            sends += [("s", i)] if ("s", i) in self.sent else []
-        for kind, i in sends:
-            value = "r" if kind == "r" else f"sent{i}"
-            for plain in self.sent[kind, i]:
-                if plain:
-                    place = f"plain_{kind}{i} + tl.cast(new, tl.int64) * {self.sizes[a]} * width + at"
-                    self._put(f"tl.store({place}, {value}, mask=inside)")
-                else:
-                    tiling, terms = self.layout.tiling, self.layout.terms
-                    deep = padded(self.sizes[a], tiling.depth) * terms * tiling.points
-                    place = f"to_{kind}{i} + (new * blocks + block).to(tl.int64) * {deep // terms}"
-                    scaled = f"{value} * {self._parameter('scale')}"
-                    self._put(f"send({place}, {scaled}, n, inside, {tiling.points}, {terms})")
+        for kind, i in self.plain:
+            if self._population_of(kind, i) == a:
+                value = "r" if kind == "r" else f"sent{i}"
+                place = f"plain_{kind}{i} + tl.cast(new, tl.int64) * {self.sizes[a]} * width + at"
+                self._put(f"tl.store({place}, {value}, mask=inside)")
+        points, terms = self.layout.tiling.points, self.layout.terms
+        for name, pairs in self.products.items():
+            for at, i in enumerate(pairs):
+                if self.shape.pairs[i].pre == a:
+                    kind, sender = self._sender(i)
+                    value = "r" if kind == "r" else f"sent{sender}"
+                    before, deep = self.deep(pairs[:at]), self.deep(pairs)
+                    place = f"to_{name} + ((new * blocks + block).to(tl.int64) * {deep} + {before}) * {points}"
+                    self._put(f"send({place}, {value} * {self._parameter(f'push{i}')}, n, inside, {points}, {terms})")
 
     def _tile_sums(self, a: int) -> None:
         """Write the sums over the tile's neurons that ring pairs need at the next step."""
