@@ -32,8 +32,9 @@ content differs between writers, the creator reads it back and gives way if it i
 renamed, after looking whether the name is taken.
 """
 
+from neuroflame.store._export import FILES, placed, write_columns
 from neuroflame.store._format import StoreWarning
 from neuroflame.store._sweep import SweepStore
 from neuroflame.store._table import Table, open_table
 
-__all__ = ["StoreWarning", "SweepStore", "Table", "open_table"]
+__all__ = ["FILES", "StoreWarning", "SweepStore", "Table", "open_table", "placed", "write_columns"]

@@ -19,6 +19,7 @@ _KNOWN = (
     Column("provenance.version", "str", doc="Version of NeuroFlame."),
     Column("provenance.commit", "str", doc="Commit of its source, where it ran from a checkout."),
     Column("provenance.torch", "str", doc="Version of torch."),
+    Column("provenance.hardware", "str", doc="The GPU, or the instructions that torch used of the CPU."),
     Column("provenance.host", "str", doc="Name of the machine."),
     Column("provenance.process", "int", doc="Number of the process."),
     Column("provenance.seconds", "float", "s", "Wall time of simulating the whole tile."),
