@@ -7,7 +7,6 @@ import os
 import secrets
 import shutil
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,12 +16,14 @@ from neuroflame.store._files import telling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     import xarray as xr
 
     from neuroflame.store._table import Table
 
 ROW_GROUP = 2**16
+_ABOUT = ("name", "kind", "unit", "doc")
 
 
 @contextmanager
@@ -102,18 +103,13 @@ def write_columns(table: Table, path: Path) -> None:
     csv.write_csv(pa.table([pa.array(values, pa.string()) for values in about], names=list(_ABOUT)), path)
 
 
-_ABOUT = ("name", "kind", "unit", "doc")
-
-
 def write_parquet(table: Table, path: Path) -> None:
     """Write one Parquet file: units and meanings in each field's metadata, the manifest in the schema's."""
     import pyarrow.parquet as pq
 
     arrow = table.to_arrow(provenance=True)
     about = {**(arrow.schema.metadata or {}), b"neuroflame.manifest": _manifest(table)}
-    pq.write_table(
-        arrow.replace_schema_metadata(about), path, compression="zstd", row_group_size=ROW_GROUP
-    )
+    pq.write_table(arrow.replace_schema_metadata(about), path, compression="zstd", row_group_size=ROW_GROUP)
 
 
 def write_netcdf(table: Table, path: Path) -> None:

@@ -40,9 +40,7 @@ class S3Files(ArrowFiles):
                 "aws_access_key_id": unquote(parts.username),
                 "aws_secret_access_key": unquote(parts.password),
             }
-        settings = Config(
-            retries={"mode": "standard", "max_attempts": 8}, max_pool_connections=self.workers
-        )
+        settings = Config(retries={"mode": "standard", "max_attempts": 8}, max_pool_connections=self.workers)
         session = boto3.session.Session(region_name=options.get("region") or self._filesystem.region)
         return session.client("s3", endpoint_url=endpoint, config=settings, **keys)
 

@@ -1,5 +1,7 @@
-"""The backend on Ray: one Tune trial a tile, actors that live on. Only this,
-`ray_tune` and `ray_nodes` import ray."""
+"""The backend on Ray: one Tune trial a tile, actors that live on.
+
+With `ray_tune` and `ray_nodes` the only import of ray.
+"""
 
 from __future__ import annotations
 

@@ -191,7 +191,9 @@ def _equal(stored: Any, computed: Any) -> bool:
     if _missing(stored) or _missing(computed):
         return _missing(stored) and _missing(computed)
     if isinstance(stored, list):
-        return np.array_equal(np.float32(stored), np.float32(computed), equal_nan=True)
+        return np.array_equal(
+            np.asarray(stored, np.float32), np.asarray(computed, np.float32), equal_nan=True
+        )
     return bool(stored == computed)
 
 
