@@ -79,11 +79,11 @@ class Table:
     """
 
     def __init__(self, files: Files, manifest: Mapping[str, Any], pieces: Sequence[Piece]) -> None:
+        from neuroflame.store._schema import unified
+
         self._files = files
         self._manifest = dict(manifest)
         self._pieces = pieces
-        from neuroflame.store._schema import unified
-
         self._columns = unified(((piece.path, piece.columns) for piece in pieces), files.shown)
         self._order = order(pieces)
 
