@@ -1,0 +1,277 @@
+"""Leading eigenvalues of the step's Jacobian at a state, and what they say of its stability."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from neuroflame.core.connectivity.base import angles
+from neuroflame.core.dynamics.krylov import Arnoldi, combine, dot, norm
+from neuroflame.core.dynamics.map import StepMap
+from neuroflame.core.random import START, normals
+from neuroflame.core.torch_physics import mean_neurons
+
+if TYPE_CHECKING:
+    from neuroflame.core.dynamics.ensemble import Ensemble
+
+BASIS = 60
+"""Dimension of the subspace in which eigenvectors are sought."""
+TOLERANCE = 1e-9
+"""‖DF y − μ y‖ at which an eigenvector y of length 1 counts as found."""
+_POWERS = (1, 8, 64)  # steps that a vector of the subspace is ahead of the one before, at each attempt
+_REAL = 1e-6  # |arg μ| below it is rounding
+_NEUTRAL, _OVERLAP, _BUMP = 5.0, 0.9, 0.1
+GOLDSTONE_RULE = "|α| < 5/(N τ), overlap of the eigenvector with the bump's ∂/∂θ above 0.9, m1/m0 above 0.1"
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """The k leading eigenvalues of DF at each row's state, largest modulus first.
+
+    Attributes
+    ----------
+    dt : float
+        Length of a step, seconds.
+    eigenvalues : ndarray, (rows, k), complex
+        μ; NaN where the state is undefined or has fewer directions.
+    errors : ndarray, (rows, k)
+        ‖DF y − μ y‖ of the eigenvector y of length 1.
+    goldstone : ndarray, (rows, k), bool
+        Which one is a bump's Goldstone mode.
+    """
+
+    dt: float
+    eigenvalues: np.ndarray
+    errors: np.ndarray
+    goldstone: np.ndarray
+
+    @property
+    def growth(self) -> np.ndarray:
+        """ln|μ|/dt, 1/s, (rows, k)."""
+        with np.errstate(divide="ignore"):
+            found: np.ndarray = np.log(np.abs(self.eigenvalues)) / self.dt
+        return found
+
+    @property
+    def frequency(self) -> np.ndarray:
+        """|arg μ|/(2π dt), Hz, (rows, k); 0 where μ is real and positive."""
+        turn = np.abs(np.angle(self.eigenvalues))
+        found: np.ndarray = np.where(turn < _REAL, 0.0, turn / (2.0 * np.pi * self.dt))
+        return found
+
+    @property
+    def leading(self) -> np.ndarray:
+        """Index of the leading eigenvalue beside the Goldstone mode, (rows,)."""
+        found: np.ndarray = np.argmin(self.goldstone, axis=1)
+        return found
+
+    @property
+    def alpha(self) -> np.ndarray:
+        """Spectral abscissa apart from the Goldstone mode, 1/s, (rows,)."""
+        return self._of_leading(self.growth)
+
+    @property
+    def alpha_error(self) -> np.ndarray:
+        """Error of ``alpha`` to first order, for a normal matrix, 1/s, (rows,)."""
+        return self._of_leading(self.errors / np.abs(self.eigenvalues)) / self.dt
+
+    @property
+    def alpha_frequency(self) -> np.ndarray:
+        """Frequency of the leading eigenvalue apart from the Goldstone mode, Hz, (rows,)."""
+        return self._of_leading(self.frequency)
+
+    @property
+    def alpha_goldstone(self) -> np.ndarray:
+        """Growth of the Goldstone mode, 1/s, NaN where there is none, (rows,)."""
+        found = np.where(self.goldstone, self.growth, np.nan)
+        at = np.argmax(self.goldstone, axis=1)
+        return self._of_rows(found, at)
+
+    def unstable(self, kind: str | None = None) -> np.ndarray:
+        """Return the number of growing directions among the k, Goldstone mode apart, (rows,).
+
+        Parameters
+        ----------
+        kind : {"real", "flip", "complex"}, optional
+            Only those with μ > 0, with μ < 0, or in complex pairs.
+        """
+        growing = (self.growth > 0) & ~self.goldstone
+        if kind is not None:
+            growing &= self.kinds == kind
+        found: np.ndarray = growing.sum(axis=1)
+        return found
+
+    @property
+    def kinds(self) -> np.ndarray:
+        """Whether μ is ``real`` (positive), ``flip`` (negative) or ``complex``, (rows, k)."""
+        turn = np.abs(np.angle(self.eigenvalues))
+        found: np.ndarray = np.where(
+            turn < _REAL, "real", np.where(np.pi - turn < _REAL, "flip", "complex")
+        )
+        return found
+
+    def classify(self) -> list[str]:
+        """Return in words what each row's fixed point is.
+
+        ``stable node`` or ``stable focus`` as the leading eigenvalue is real or complex, ``unstable focus`` if
+        only complex pairs grow, ``saddle`` if something real grows; ``undefined`` without eigenvalues.
+        """
+        total, spirals = self.unstable(), self.unstable("complex")
+        turns = self.alpha_frequency > 0
+        words = []
+        for row, alpha in enumerate(self.alpha):
+            if np.isnan(alpha):
+                words.append("undefined")
+            elif total[row]:
+                words.append("unstable focus" if spirals[row] == total[row] else "saddle")
+            else:
+                words.append("stable focus" if turns[row] else "stable node")
+        return words
+
+    def _of_leading(self, table: np.ndarray) -> np.ndarray:
+        found = self._of_rows(table, self.leading)
+        return np.where(self.goldstone.all(axis=1), np.nan, found)
+
+    def _of_rows(self, table: np.ndarray, column: np.ndarray) -> np.ndarray:
+        found: np.ndarray = np.take_along_axis(table, column[:, None], axis=1)[:, 0]
+        return found
+
+
+def spectrum(
+    ensemble: Ensemble, owner: Tensor, flat: Tensor, *, at: int, k: int = 6, basis: int = BASIS
+) -> Spectrum:
+    """Return the leading eigenvalues of the step's Jacobian at the given states.
+
+    Arnoldi's method with Rayleigh–Ritz values; rows whose vectors have not converged begin again from what
+    was found, with 8 and then 64 steps of the network between the vectors of the subspace. Where the subspace
+    is the whole space, or holds all that is there, the values are exact.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+    owner : Tensor, (rows,), int64
+        The point that each row belongs to.
+    flat : Tensor, (rows, D)
+        States; a row that is not finite gives NaN.
+    at : int
+        Step whose external input is held.
+    k : int
+        Number of eigenvalues.
+    basis : int
+        Dimension of the subspace; at least k + 2 is taken.
+    """
+    rows, dimension = flat.shape
+    found = Spectrum(
+        ensemble.spec.dt,
+        np.full((rows, k), np.nan + 0j),
+        np.full((rows, k), np.nan),
+        np.zeros((rows, k), dtype=bool),
+    )
+    open_ = torch.isfinite(flat).all(dim=1).nonzero()[:, 0]
+    start = _random(flat[open_], 0)
+    size = min(dimension, max(basis, k + 2))
+    for power in _POWERS:
+        if not len(open_):
+            break
+        step_map = StepMap(ensemble.quiet(owner[open_]), at=at)
+        values, errors, vectors = _ritz(step_map, flat[open_], start, size=size, power=power)
+        kept = min(k, size)
+        chosen = open_.cpu().numpy()
+        found.eigenvalues[chosen, :kept] = values[:, :kept]
+        found.errors[chosen, :kept] = errors[:, :kept]
+        found.goldstone[chosen, :kept] = _goldstone(step_map, flat[open_], values, vectors, kept)
+        again = torch.as_tensor((errors[:, :kept] > TOLERANCE).any(axis=1), device=flat.device)
+        if size == dimension:
+            break
+        start = torch.stack([v.real for v in vectors[:kept]]).sum(0)[again]
+        open_ = open_[again]
+    return found
+
+
+def _ritz(
+    step_map: StepMap, flat: Tensor, start: Tensor, *, size: int, power: int
+) -> tuple[np.ndarray, np.ndarray, list[Tensor]]:
+    """Return Ritz values (rows, m), their errors (rows, m) and the vectors, complex, m × (rows, D)."""
+
+    def ahead(direction: Tensor) -> Tensor:
+        for _ in range(power):
+            direction = step_map.derivative(flat, direction)
+        return direction
+
+    krylov = Arnoldi(ahead, start, fresh=lambda j: _random(flat, j + 1))
+    while krylov.size < size:
+        krylov.extend()
+    vectors = krylov.basis[:, :size]
+    images = torch.stack([step_map.derivative(flat, vectors[:, j]) for j in range(size)], dim=1)
+    projected = torch.stack([dot(vectors, images[:, j : j + 1]) for j in range(size)], dim=2)
+    values, weights = np.linalg.eig(projected.cpu().numpy())
+    order = np.lexsort((-values.imag, -np.round(np.abs(values), 13)), axis=1)
+    values = np.take_along_axis(values, order, axis=1)
+    weights = np.take_along_axis(weights, order[:, None, :], axis=2)
+    found, errors = [], np.empty(values.shape)
+    for j in range(size):
+        mixed, image = _mixed(vectors, weights[:, :, j]), _mixed(images, weights[:, :, j])
+        mu = torch.as_tensor(values[:, j], device=flat.device)[:, None]
+        errors[:, j] = norm(torch.view_as_real(image - mu * mixed).flatten(1)).cpu().numpy()
+        found.append(mixed)
+    return values, errors, found
+
+
+def _mixed(basis: Tensor, weights: np.ndarray) -> Tensor:
+    """Return Σ_j w_j v_j of complex weights (rows, m), complex (rows, D)."""
+    real, imaginary = (
+        combine(basis, torch.as_tensor(np.ascontiguousarray(part), device=basis.device))
+        for part in (weights.real, weights.imag)
+    )
+    return torch.complex(real, imaginary)
+
+
+def _random(like: Tensor, number: int) -> Tensor:
+    """Return the same standard normal numbers in every row, (rows, D)."""
+    seed = torch.zeros(1, dtype=torch.int64, device=like.device)
+    return normals(seed, "spectrum", START, number, like.shape[1], like.dtype).expand_as(like)
+
+
+def _goldstone(
+    step_map: StepMap, flat: Tensor, values: np.ndarray, vectors: list[Tensor], k: int
+) -> np.ndarray:
+    """Return which of the first k eigenvalues is that of a bump's rotation; see `GOLDSTONE_RULE`."""
+    spec = step_map.program.spec
+    rates = {n[6:]: part for n, part in step_map.parts(flat).items() if n.startswith("rates.")}
+    ratio, neurons = torch.zeros_like(flat[:, 0]), {}
+    limit = torch.zeros_like(flat[:, 0])
+    for name, profile in rates.items():
+        theta = angles(profile.shape[1], flat.device)
+        wave = mean_neurons(torch.stack([profile * torch.cos(theta), profile * torch.sin(theta)]))
+        mean = mean_neurons(profile)
+        found = torch.where(mean > 1e-3, 2.0 * torch.sqrt(wave[0] ** 2 + wave[1] ** 2) / mean.clamp(min=1e-3), 0.0)
+        tau = step_map.program.number(f"populations.{name}.tau")
+        tau = torch.where(tau > 0, tau, spec.slowest())
+        own = _NEUTRAL / (profile.shape[1] * tau)
+        limit = torch.where(found > ratio, own, limit)
+        ratio = torch.maximum(ratio, found)
+        neurons[name] = profile
+    turned = _derivative_by_angle(step_map, flat)
+    length = norm(turned)
+    marks = np.zeros((len(flat), k), dtype=bool)
+    for j in range(k):
+        growth = np.log(np.maximum(np.abs(values[:, j]), 1e-300)) / spec.dt
+        along = torch.view_as_real(vectors[j]).permute(2, 0, 1)
+        overlap = norm(torch.stack([dot(part, turned) for part in along], dim=-1)) / length.clamp(min=1e-300)
+        good = (overlap > _OVERLAP) & (ratio > _BUMP) & (np.abs(values[:, j].imag) < _REAL)
+        taken = marks.any(axis=1)
+        marks[:, j] = (good & (torch.as_tensor(np.abs(growth)) < limit.cpu())).numpy() & ~taken
+    return marks
+
+
+def _derivative_by_angle(step_map: StepMap, flat: Tensor) -> Tensor:
+    """Return ∂x/∂θ of every variable along its ring, by central differences, (rows, D)."""
+    parts = []
+    for part in step_map.parts(flat).values():
+        size = part.shape[1]
+        parts.append((part.roll(-1, dims=1) - part.roll(1, dims=1)) * (size / (4.0 * torch.pi)))
+    return torch.cat(parts, dim=1)
