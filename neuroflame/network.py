@@ -27,8 +27,10 @@ from neuroflame.core.program import Program, build_program
 from neuroflame.core.recorder import Recording, RecordPlan
 from neuroflame.core.state import State
 from neuroflame.errors import SimulationError, SpecError
+from neuroflame.network_dynamics import DynamicsTools
 from neuroflame.spec import NetworkSpec, find_path, load_network
 from neuroflame.spec.base import suggestion
+from neuroflame.spec.dynamics import DynamicsOptions
 from neuroflame.spec.legacy import import_legacy
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ Values = Mapping[str, Any]
 SAMPLES_MAX = 1000
 
 
-class Network(nn.Module):
+class Network(DynamicsTools, nn.Module):
     """A recurrent network, ready to run.
 
     Parameters
@@ -257,6 +259,7 @@ class Network(nn.Module):
         sweep: Values | None = None,
         *,
         measure: Sequence[str] = ("rates", "bump"),
+        dynamics: Mapping[str, Any] | DynamicsOptions | None = None,
         window: float | None = None,
         initial: str | Sequence[str] = "network",
         seeds: Sequence[int] | None = None,
@@ -264,7 +267,8 @@ class Network(nn.Module):
     ) -> pd.DataFrame:
         """Simulate points and return one row of statistics for each; units in ``attrs["units"]``.
 
-        Parameters are those of `simulate` and of `neuroflame.core.measure.measure_points`.
+        Parameters are those of `simulate` and of `neuroflame.core.measure.measure_points`; ``dynamics`` may be
+        plain data, ``{"lyapunov": {"k": 2}}``.
         """
         import pandas as pd
 
@@ -279,6 +283,7 @@ class Network(nn.Module):
             seeds=np.full(points, self.seed) if seeds is None else np.asarray(seeds),
             initial=_each(initial, points),
             measure=measure,
+            dynamics=dynamics if isinstance(dynamics, DynamicsOptions) else DynamicsOptions.parse(dynamics or {}),
             window=window,
             device=str(self.device),
             precision=self.precision,

@@ -16,6 +16,7 @@ from neuroflame.core.dynamics.map import StepMap
 from neuroflame.core.dynamics.newton import KRYLOV, solve
 from neuroflame.core.dynamics.spectrum import Spectrum, spectrum
 from neuroflame.errors import SimulationError
+from neuroflame.spec.dynamics import SpectrumOptions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +41,7 @@ _SHORTEST = 1e-7
 _STRAIGHT = 0.9  # cosine between tangents of neighbouring points; a step that turns more is shortened
 _KINK = 1e-4  # steps below it are taken whatever they turn: the branch of a threshold-linear network has kinks
 _REFINEMENTS = 40
-_EIGENVALUES = 8
+_EIGENVALUES = SpectrumOptions(k=8)
 
 
 @dataclass(frozen=True)
@@ -234,7 +235,7 @@ class _Follower:
         tangent = tangent / torch.sqrt(dot(tangent, tangent))[:, None]
         turn = float(dot(tangent, before)[0] / torch.sqrt(dot(before, before))[0])
         found = spectrum(
-            self.ensemble.at(self.path, self._tensor(value)), self.owner, flat, at=self.at, k=_EIGENVALUES
+            self.ensemble.at(self.path, self._tensor(value)), self.owner, flat, at=self.at, options=_EIGENVALUES
         )
         return _Point(flat, value, tangent, turn, scale, found)
 

@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 
     from neuroflame.core.dynamics.ensemble import Ensemble
     from neuroflame.core.state import State
+    from neuroflame.spec.dynamics import FixedPointOptions
 
-LEVELS = (1e-3, 1.0, 10.0, 50.0)
-"""Rates of the homogeneous starts, Hz; of transfer functions that saturate, in fiftieths of the maximum."""
 _SATURATING = {"erf", "erf_odd", "tanh"}
 _LOWEST, _HIGHEST = 0.1, 100.0
 _SAME = 1e-4
@@ -78,10 +77,8 @@ def fixed_points(
     ensemble: Ensemble,
     *,
     at: int,
+    options: FixedPointOptions,
     states: Sequence[State] = (),
-    levels: Sequence[float] = LEVELS,
-    random: int = 8,
-    tolerance: float = 1e-9,
 ) -> FixedPoints:
     """Return the fixed points of the step without noise, with the external input of one step held.
 
@@ -95,14 +92,10 @@ def fixed_points(
     ensemble : Ensemble
     at : int
         Step whose external input is held.
+    options : FixedPointOptions
+        Rates of the homogeneous starts, number of random ones, tolerance of the residual.
     states : sequence of State
         Starts of their own, each with a row a point; taken as they are.
-    levels : sequence of float
-        Rates of the homogeneous starts.
-    random : int
-        Number of random starts, drawn from the point's seed.
-    tolerance : float
-        Of the residual.
 
     Notes
     -----
@@ -113,27 +106,27 @@ def fixed_points(
     step_map = StepMap(ensemble.quiet(), at=at)
     everyone = torch.arange(ensemble.points, device=ensemble.device)
     collected = [_Collected() for _ in range(ensemble.points)]
-    starts = [_homogeneous(ensemble, step_map, level) for level in levels]
-    starts += [_random(ensemble, step_map, number) for number in range(random)]
+    starts = [_homogeneous(ensemble, step_map, level) for level in options.levels]
+    starts += [_random(ensemble, step_map, number) for number in range(options.random)]
     if starts:
         owner = everyone.repeat(len(starts))
         rates = [name for name in step_map.sizes if name.startswith("rates.")]
         calm = solve(ensemble, owner, torch.cat(starts), at=at, tolerance=1e-6, iterations=10, held=rates)
         finite = torch.isfinite(calm.flat).all(dim=1)
         begin = torch.where(finite[:, None], calm.flat, torch.cat(starts))
-        _collect(collected, ensemble, step_map, owner, solve(ensemble, owner, begin, at=at, tolerance=tolerance))
+        _collect(collected, ensemble, step_map, owner, solve(ensemble, owner, begin, at=at, tolerance=options.tolerance))
     for state in states:
         flat = step_map.flatten(state)
         good = torch.isfinite(flat).all(dim=1)
         if bool(good.any()):
             owner = everyone[good]
-            found = solve(ensemble, owner, flat[good], at=at, tolerance=tolerance)
+            found = solve(ensemble, owner, flat[good], at=at, tolerance=options.tolerance)
             _collect(collected, ensemble, step_map, owner, found)
     for _ in range(_ROUNDS):
         owner, begin = _between(collected)
         if not len(owner):
             break
-        found = solve(ensemble, owner, begin, at=at, tolerance=tolerance)
+        found = solve(ensemble, owner, begin, at=at, tolerance=options.tolerance)
         _collect(collected, ensemble, step_map, owner, found)
     return _joined(collected, step_map)
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from neuroflame.core.dynamics.ensemble import Ensemble
     from neuroflame.core.state import State
     from neuroflame.spec import NetworkSpec
+    from neuroflame.spec.dynamics import LyapunovOptions
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,7 @@ class Lyapunov:
 def lyapunov(
     ensemble: Ensemble,
     state: State,
-    *,
-    k: int = 1,
-    transient: float | None = None,
-    duration: float | None = None,
-    blocks: int = 10,
+    options: LyapunovOptions,
 ) -> Lyapunov:
     """Return the largest Lyapunov exponents of the step as iterated, noise and stimuli included.
 
@@ -65,20 +62,13 @@ def lyapunov(
     ensemble : Ensemble
     state : State
         Where the P points begin.
-    k : int
-        Number of exponents.
-    transient : float, optional
-        Seconds that go by before growth counts; by default 20 τ_max.
-    duration : float, optional
-        Seconds over which growth is averaged; by default 50 τ_max.
-    blocks : int
-        Stretches of equal length that the average is made of; their spread gives the standard error.
+    options : LyapunovOptions
+        Number of exponents, transient, duration and blocks.
     """
-    spec = ensemble.spec
+    spec, k = ensemble.spec, options.k
     every = spacing(spec)
-    slowest = spec.slowest()
-    before = (20.0 * slowest if transient is None else transient) / (every * spec.dt)
-    counted = (50.0 * slowest if duration is None else duration) / (every * spec.dt * blocks)
+    transient, duration = options.times(spec)
+    before, counted = (time / (every * spec.dt) for time in (transient, duration / options.blocks))
     lanes = torch.arange(ensemble.points, device=ensemble.device).repeat_interleave(k)
     program = ensemble.program(lanes)
     step_map = StepMap(program, at=state.step)
@@ -97,7 +87,7 @@ def lyapunov(
     directions = torch.cat(drawn).expand(ensemble.points, k, dimension)
     directions = torch.where(step_map.held[: len(lanes) : k, None], 0.0, directions)
     directions, _ = _orthonormal(directions)
-    stretches = [max(0, round(before)), *[max(1, round(counted))] * blocks]
+    stretches = [max(0, round(before)), *[max(1, round(counted))] * options.blocks]
     means = []
     for stretch in stretches:
         growth = torch.zeros(ensemble.points, k, dtype=flat.dtype, device=flat.device)

@@ -17,9 +17,8 @@ from neuroflame.core.torch_physics import mean_neurons
 
 if TYPE_CHECKING:
     from neuroflame.core.dynamics.ensemble import Ensemble
+    from neuroflame.spec.dynamics import SpectrumOptions
 
-BASIS = 60
-"""Dimension of the subspace in which eigenvectors are sought."""
 TOLERANCE = 1e-9
 """‖DF y − μ y‖ at which an eigenvector y of length 1 counts as found."""
 _POWERS = (1, 8, 64)  # steps that a vector of the subspace is ahead of the one before, at each attempt
@@ -142,7 +141,7 @@ class Spectrum:
 
 
 def spectrum(
-    ensemble: Ensemble, owner: Tensor, flat: Tensor, *, at: int, k: int = 6, basis: int = BASIS
+    ensemble: Ensemble, owner: Tensor, flat: Tensor, *, at: int, options: SpectrumOptions
 ) -> Spectrum:
     """Return the leading eigenvalues of the step's Jacobian at the given states.
 
@@ -159,12 +158,10 @@ def spectrum(
         States; a row that is not finite gives NaN.
     at : int
         Step whose external input is held.
-    k : int
-        Number of eigenvalues.
-    basis : int
-        Dimension of the subspace; at least k + 2 is taken.
+    options : SpectrumOptions
+        Number of eigenvalues, and dimension of the subspace; at least k + 2 is taken.
     """
-    rows, dimension = flat.shape
+    (rows, dimension), k = flat.shape, options.k
     found = Spectrum(
         ensemble.spec.dt,
         np.full((rows, k), np.nan + 0j),
@@ -173,7 +170,7 @@ def spectrum(
     )
     open_ = torch.isfinite(flat).all(dim=1).nonzero()[:, 0]
     start = _random(flat[open_], 0)
-    size = min(dimension, max(basis, k + 2))
+    size = min(dimension, max(options.basis, k + 2))
     for power in _POWERS:
         if not len(open_):
             break
