@@ -40,7 +40,7 @@ class LyapunovOptions(Spec):
 
     def times(self, network: NetworkSpec) -> tuple[float, float]:
         """Return transient and duration for a network, seconds."""
-        slowest = network.slowest()
+        slowest = max(network.slowest(), network.dt)
         before = 20.0 * slowest if self.transient is None else self.transient
         return before, 50.0 * slowest if self.duration is None else self.duration
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,19 +42,39 @@ _SHORTEST = 1e-7
 _STRAIGHT = 0.9  # cosine between tangents of neighbouring points; a step that turns more is shortened
 _KINK = 1e-4  # steps below it are taken whatever they turn: the branch of a threshold-linear network has kinks
 _REFINEMENTS = 40
-_EIGENVALUES = SpectrumOptions(k=8)
+_EIGENVALUES = SpectrumOptions(k=8, basis=40)
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Point:
-    """A fixed point on the branch, with the tangent and the metric there."""
+    """A fixed point on the branch, with the tangent and the metric there.
+
+    Parameters
+    ----------
+    flat : Tensor, (1, D)
+    value : float
+        Of the parameter.
+    tangent : Tensor, (1, D + 1)
+        Direction of the branch, of length 1 in the metric of the point before.
+    turn : float
+        Cosine between it and the tangent before.
+    scale : Tensor, (1, D)
+        Units of the variables: (1 + |x|) √D.
+    sought : callable
+        Returns the eigenvalues; asked at most once.
+    """
 
     flat: Tensor
     value: float
     tangent: Tensor
     turn: float
     scale: Tensor
-    spectrum: Spectrum
+    sought: Callable[[], Spectrum]
+
+    @cached_property
+    def spectrum(self) -> Spectrum:
+        """The leading eigenvalues."""
+        return self.sought()
 
     def growth(self, kind: str) -> float:
         """Return the largest ln|μ|/dt of a kind, −∞ without one."""
@@ -234,17 +255,19 @@ class _Follower:
         tangent = self._solved(flat, value, before, scale, right)
         tangent = tangent / torch.sqrt(dot(tangent, tangent))[:, None]
         turn = float(dot(tangent, before)[0] / torch.sqrt(dot(before, before))[0])
-        found = spectrum(
-            self.ensemble.at(self.path, self._tensor(value)), self.owner, flat, at=self.at, options=_EIGENVALUES
-        )
-        return _Point(flat, value, tangent, turn, scale, found)
+
+        def sought() -> Spectrum:
+            ensemble = self.ensemble.at(self.path, self._tensor(value))
+            return spectrum(ensemble, self.owner, flat, at=self.at, options=_EIGENVALUES)
+
+        return _Point(flat, value, tangent, turn, scale, sought)
 
     def _solved(self, flat: Tensor, value: float, tangent: Tensor, scale: Tensor, right: Tensor) -> Tensor:
         """Solve (x − F)/(1 − e) = right and tangent · δ = right, linearised in state and parameter."""
         step_map = self._map(value)
         nudge = 1e-6 * self.range
         ahead, behind = (
-            self._map(v).distance_to_target(flat, self._map(v)(flat)) for v in (value + nudge, value - nudge)
+            m.distance_to_target(flat, m(flat)) for m in (self._map(value + nudge), self._map(value - nudge))
         )
         slope = (ahead - behind) / (2.0 * nudge) * self.range / scale
 

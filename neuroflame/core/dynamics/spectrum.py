@@ -9,11 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from neuroflame.core.connectivity.base import angles
+from neuroflame.core.dynamics.goldstone import goldstone_modes
 from neuroflame.core.dynamics.krylov import Arnoldi, combine, dot, norm
 from neuroflame.core.dynamics.map import StepMap
 from neuroflame.core.random import START, normals
-from neuroflame.core.torch_physics import mean_neurons
 
 if TYPE_CHECKING:
     from neuroflame.core.dynamics.ensemble import Ensemble
@@ -21,10 +20,9 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-9
 """‖DF y − μ y‖ at which an eigenvector y of length 1 counts as found."""
+REAL = 1e-6
+"""|arg μ| below it is rounding."""
 _POWERS = (1, 8, 64)  # steps that a vector of the subspace is ahead of the one before, at each attempt
-_REAL = 1e-6  # |arg μ| below it is rounding
-_NEUTRAL, _OVERLAP, _BUMP = 5.0, 0.9, 0.1
-GOLDSTONE_RULE = "|α| < 5/(N τ), overlap of the eigenvector with the bump's ∂/∂θ above 0.9, m1/m0 above 0.1"
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ class Spectrum:
     def frequency(self) -> np.ndarray:
         """|arg μ|/(2π dt), Hz, (rows, k); 0 where μ is real and positive."""
         turn = np.abs(np.angle(self.eigenvalues))
-        found: np.ndarray = np.where(turn < _REAL, 0.0, turn / (2.0 * np.pi * self.dt))
+        found: np.ndarray = np.where(turn < REAL, 0.0, turn / (2.0 * np.pi * self.dt))
         return found
 
     @property
@@ -109,7 +107,7 @@ class Spectrum:
         """Whether μ is ``real`` (positive), ``flip`` (negative) or ``complex``, (rows, k)."""
         turn = np.abs(np.angle(self.eigenvalues))
         found: np.ndarray = np.where(
-            turn < _REAL, "real", np.where(np.pi - turn < _REAL, "flip", "complex")
+            turn < REAL, "real", np.where(np.pi - turn < REAL, "flip", "complex")
         )
         return found
 
@@ -180,7 +178,7 @@ def spectrum(
         chosen = open_.cpu().numpy()
         found.eigenvalues[chosen, :kept] = values[:, :kept]
         found.errors[chosen, :kept] = errors[:, :kept]
-        found.goldstone[chosen, :kept] = _goldstone(step_map, flat[open_], values, vectors, kept)
+        found.goldstone[chosen, :kept] = goldstone_modes(step_map, flat[open_], values[:, :kept], vectors)
         again = torch.as_tensor((errors[:, :kept] > TOLERANCE).any(axis=1), device=flat.device)
         if size == dimension:
             break
@@ -203,8 +201,13 @@ def _ritz(
     while krylov.size < size:
         krylov.extend()
     vectors = krylov.basis[:, :size]
-    images = torch.stack([step_map.derivative(flat, vectors[:, j]) for j in range(size)], dim=1)
-    projected = torch.stack([dot(vectors, images[:, j : j + 1]) for j in range(size)], dim=2)
+    if power == 1:  # A V = V H: the images are known
+        inside = torch.as_tensor(krylov.matrix(), device=flat.device)
+        projected = inside[:, :size]
+        images = torch.stack([combine(krylov.basis, inside[:, :, j]) for j in range(size)], dim=1)
+    else:
+        images = torch.stack([step_map.derivative(flat, vectors[:, j]) for j in range(size)], dim=1)
+        projected = torch.stack([dot(vectors, images[:, j : j + 1]) for j in range(size)], dim=2)
     values, weights = np.linalg.eig(projected.cpu().numpy())
     order = np.lexsort((-values.imag, -np.round(np.abs(values), 13)), axis=1)
     values = np.take_along_axis(values, order, axis=1)
@@ -221,7 +224,7 @@ def _ritz(
 def _mixed(basis: Tensor, weights: np.ndarray) -> Tensor:
     """Return Σ_j w_j v_j of complex weights (rows, m), complex (rows, D)."""
     real, imaginary = (
-        combine(basis, torch.as_tensor(np.ascontiguousarray(part), device=basis.device))
+        combine(basis, torch.as_tensor(part.copy(), device=basis.device))
         for part in (weights.real, weights.imag)
     )
     return torch.complex(real, imaginary)
@@ -231,44 +234,3 @@ def _random(like: Tensor, number: int) -> Tensor:
     """Return the same standard normal numbers in every row, (rows, D)."""
     seed = torch.zeros(1, dtype=torch.int64, device=like.device)
     return normals(seed, "spectrum", START, number, like.shape[1], like.dtype).expand_as(like)
-
-
-def _goldstone(
-    step_map: StepMap, flat: Tensor, values: np.ndarray, vectors: list[Tensor], k: int
-) -> np.ndarray:
-    """Return which of the first k eigenvalues is that of a bump's rotation; see `GOLDSTONE_RULE`."""
-    spec = step_map.program.spec
-    rates = {n[6:]: part for n, part in step_map.parts(flat).items() if n.startswith("rates.")}
-    ratio, neurons = torch.zeros_like(flat[:, 0]), {}
-    limit = torch.zeros_like(flat[:, 0])
-    for name, profile in rates.items():
-        theta = angles(profile.shape[1], flat.device)
-        wave = mean_neurons(torch.stack([profile * torch.cos(theta), profile * torch.sin(theta)]))
-        mean = mean_neurons(profile)
-        found = torch.where(mean > 1e-3, 2.0 * torch.sqrt(wave[0] ** 2 + wave[1] ** 2) / mean.clamp(min=1e-3), 0.0)
-        tau = step_map.program.number(f"populations.{name}.tau")
-        tau = torch.where(tau > 0, tau, spec.slowest())
-        own = _NEUTRAL / (profile.shape[1] * tau)
-        limit = torch.where(found > ratio, own, limit)
-        ratio = torch.maximum(ratio, found)
-        neurons[name] = profile
-    turned = _derivative_by_angle(step_map, flat)
-    length = norm(turned)
-    marks = np.zeros((len(flat), k), dtype=bool)
-    for j in range(k):
-        growth = np.log(np.maximum(np.abs(values[:, j]), 1e-300)) / spec.dt
-        along = torch.view_as_real(vectors[j]).permute(2, 0, 1)
-        overlap = norm(torch.stack([dot(part, turned) for part in along], dim=-1)) / length.clamp(min=1e-300)
-        good = (overlap > _OVERLAP) & (ratio > _BUMP) & (np.abs(values[:, j].imag) < _REAL)
-        taken = marks.any(axis=1)
-        marks[:, j] = (good & (torch.as_tensor(np.abs(growth)) < limit.cpu())).numpy() & ~taken
-    return marks
-
-
-def _derivative_by_angle(step_map: StepMap, flat: Tensor) -> Tensor:
-    """Return ∂x/∂θ of every variable along its ring, by central differences, (rows, D)."""
-    parts = []
-    for part in step_map.parts(flat).values():
-        size = part.shape[1]
-        parts.append((part.roll(-1, dims=1) - part.roll(1, dims=1)) * (size / (4.0 * torch.pi)))
-    return torch.cat(parts, dim=1)
