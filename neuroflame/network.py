@@ -283,7 +283,9 @@ class Network(DynamicsTools, nn.Module):
             seeds=np.full(points, self.seed) if seeds is None else np.asarray(seeds),
             initial=_each(initial, points),
             measure=measure,
-            dynamics=dynamics if isinstance(dynamics, DynamicsOptions) else DynamicsOptions.parse(dynamics or {}),
+            dynamics=dynamics
+            if isinstance(dynamics, DynamicsOptions)
+            else DynamicsOptions.parse(dynamics or {}),
             window=window,
             device=str(self.device),
             precision=self.precision,

@@ -34,9 +34,7 @@ class LyapunovOptions(Spec):
         unit="s",
         gt=0,
     )
-    blocks: Whole = quantity(
-        "Stretches of it whose spread gives the standard error.", default=10, ge=2
-    )
+    blocks: Whole = quantity("Stretches of it whose spread gives the standard error.", default=10, ge=2)
 
     def times(self, network: NetworkSpec) -> tuple[float, float]:
         """Return transient and duration for a network, seconds."""
@@ -61,9 +59,7 @@ class FixedPointOptions(Spec):
         unit="Hz",
     )
     random: Whole = quantity("Number of random starts, drawn from the point's seed.", default=8, ge=0)
-    tolerance: Real = quantity(
-        "Largest |dx/dt| τ/(1 + |x|) of a fixed point.", default=1e-9, gt=0
-    )
+    tolerance: Real = quantity("Largest |dx/dt| τ/(1 + |x|) of a fixed point.", default=1e-9, gt=0)
 
 
 class DynamicsOptions(Spec):

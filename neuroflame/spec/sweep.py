@@ -180,7 +180,11 @@ class SweepSpec(Spec):
     def check_columns(self, names: Iterable[str]) -> None:
         """Raise SpecError if one of the dotted names is no column of this sweep's table."""
         swept = [axis.path for axis in self.axes]
-        known = [*statistics(self.network, self.measure, self.dynamics), *swept, *(f"point.{path}" for path in swept)]
+        known = [
+            *statistics(self.network, self.measure, self.dynamics),
+            *swept,
+            *(f"point.{path}" for path in swept),
+        ]
         for name in names:
             if "." in name and name not in known:
                 raise SpecError("is not a column of this sweep", got=name, remedy=suggestion(name, known))

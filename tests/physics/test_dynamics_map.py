@@ -19,7 +19,9 @@ RICH = {
     "connectivity": {
         "kind": "sparse",
         "K": 3,
-        "pairs": {"EI": {"kind": "all_to_all", "profile": {"kind": "von_mises", "kappa": 1.5, "phase": 20.0}}},
+        "pairs": {
+            "EI": {"kind": "all_to_all", "profile": {"kind": "von_mises", "kappa": 1.5, "phase": 20.0}}
+        },
     },
     "J": {"EE": 1.5, "EI": -1.5, "IE": 1.0, "II": -0.5},
     "J0": {"E": 0.9, "I": 0.8},
@@ -99,9 +101,7 @@ def test_walking_is_running():
 
 def test_what_no_step_moves_has_no_direction():
     step_map = maps()
-    held = {
-        name: bool(part.all()) for name, part in step_map.parts(step_map.held.expand(3, -1)).items()
-    }
+    held = {name: bool(part.all()) for name, part in step_map.parts(step_map.held.expand(3, -1)).items()}
     assert {name for name, yes in held.items() if yes} == {"stp.EI.u", "stp.IE.x"}
     flat = somewhere(step_map)
     moved = step_map.derivative(flat, torch.ones_like(flat))

@@ -40,7 +40,9 @@ _CORRECTIONS = 8
 _EASY = 3
 _SHORTEST = 1e-7
 _STRAIGHT = 0.9  # cosine between tangents of neighbouring points; a step that turns more is shortened
-_KINK = 1e-4  # steps below it are taken whatever they turn: the branch of a threshold-linear network has kinks
+_KINK = (
+    1e-4  # steps below it are taken whatever they turn: the branch of a threshold-linear network has kinks
+)
 _REFINEMENTS = 40
 _EIGENVALUES = SpectrumOptions(k=8, basis=40)
 
@@ -242,7 +244,8 @@ class _Follower:
             if correction == _CORRECTIONS:
                 break
             right = torch.cat(
-                [step_map.distance_to_target(flat, after) / here.scale, torch.full_like(flat[:, :1], short)], dim=1
+                [step_map.distance_to_target(flat, after) / here.scale, torch.full_like(flat[:, :1], short)],
+                dim=1,
             )
             delta = self._solved(flat, value, here.tangent, here.scale, right)
             flat = step_map.confined(flat + delta[:, :-1] * here.scale)
@@ -274,9 +277,7 @@ class _Follower:
         def operator(delta: Tensor) -> Tensor:
             along = delta[:, :-1] * scale
             image = step_map.distance_to_target(step_map.derivative(flat, along), along) / scale
-            return torch.cat(
-                [image - delta[:, -1:] * slope, dot(delta, tangent)[:, None]], dim=1
-            )
+            return torch.cat([image - delta[:, -1:] * slope, dot(delta, tangent)[:, None]], dim=1)
 
         return gmres(operator, right, size=min(KRYLOV, right.shape[1]), tolerance=1e-10)
 
@@ -298,9 +299,7 @@ class _Follower:
                 found.append((name, point, error))
         return sorted(found, key=lambda event: float(self._along(here, event[1])))
 
-    def _located(
-        self, here: _Point, there: _Point, test: Callable[[_Point], float]
-    ) -> tuple[_Point, float]:
+    def _located(self, here: _Point, there: _Point, test: Callable[[_Point], float]) -> tuple[_Point, float]:
         """Return the point at which a test function changes sign, and half the interval that is left."""
         low, high = 0.0, self._along(here, there)
         ends = [here, there]
@@ -322,7 +321,9 @@ class _Follower:
         return ends[int(abs(values[1]) < abs(values[0]))], error
 
     def _along(self, here: _Point, there: _Point) -> float:
-        moved = torch.cat([(there.flat - here.flat) / here.scale, self._number(there.value - here.value)], dim=1)
+        moved = torch.cat(
+            [(there.flat - here.flat) / here.scale, self._number(there.value - here.value)], dim=1
+        )
         return float(dot(moved, here.tangent)[0])
 
     def _left(self, point: _Point) -> bool:

@@ -114,7 +114,13 @@ def fixed_points(
         calm = solve(ensemble, owner, torch.cat(starts), at=at, tolerance=1e-6, iterations=10, held=rates)
         finite = torch.isfinite(calm.flat).all(dim=1)
         begin = torch.where(finite[:, None], calm.flat, torch.cat(starts))
-        _collect(collected, ensemble, step_map, owner, solve(ensemble, owner, begin, at=at, tolerance=options.tolerance))
+        _collect(
+            collected,
+            ensemble,
+            step_map,
+            owner,
+            solve(ensemble, owner, begin, at=at, tolerance=options.tolerance),
+        )
     for state in states:
         flat = step_map.flatten(state)
         good = torch.isfinite(flat).all(dim=1)
@@ -146,7 +152,9 @@ def _random(ensemble: Ensemble, step_map: StepMap, number: int) -> Tensor:
     for name in step_map.program.populations:
         drawn = uniforms(ensemble.seeds, f"start.{number}.{name}", START, 3, torch.float64)
         size = flat[f"rates.{name}"].shape[1]
-        theta = torch.arange(size, dtype=torch.float64, device=flat[f"rates.{name}"].device) * (2 * torch.pi / size)
+        theta = torch.arange(size, dtype=torch.float64, device=flat[f"rates.{name}"].device) * (
+            2 * torch.pi / size
+        )
         level = _LOWEST * (_HIGHEST / _LOWEST) ** drawn[:, :1]
         profile = 1.0 + drawn[:, 1:2] * torch.cos(theta - 2.0 * torch.pi * drawn[:, 2:3])
         flat[f"rates.{name}"] = flat[f"rates.{name}"] * level * profile

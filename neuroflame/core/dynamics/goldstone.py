@@ -22,9 +22,7 @@ BUMP = 0.1
 """m1/m0 of a bump, at least."""
 
 
-def goldstone_modes(
-    step_map: StepMap, flat: Tensor, values: np.ndarray, vectors: list[Tensor]
-) -> np.ndarray:
+def goldstone_modes(step_map: StepMap, flat: Tensor, values: np.ndarray, vectors: list[Tensor]) -> np.ndarray:
     """Return which eigenvalue is that of a bump's rotation, (rows, k), bool; at most one a row.
 
     Parameters

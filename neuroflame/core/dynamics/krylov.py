@@ -88,9 +88,7 @@ class Arnoldi:
         return found
 
 
-def gmres(
-    apply: Callable[[Tensor], Tensor], right: Tensor, *, size: int, tolerance: float
-) -> Tensor:
+def gmres(apply: Callable[[Tensor], Tensor], right: Tensor, *, size: int, tolerance: float) -> Tensor:
     """Return x with A x ≈ b of least residual in the Krylov subspace, (rows, D).
 
     Saad & Schultz 1986, SIAM J. Sci. Stat. Comput. 7:856. A row stops at its own first check at which its

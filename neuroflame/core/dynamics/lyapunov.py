@@ -81,7 +81,9 @@ def lyapunov(
     limit = limit[:, None] if len(limit) == len(lanes) else limit
     dimension = step_map.dimension
     drawn = [
-        normals(torch.zeros(1, dtype=torch.int64, device=flat.device), "tangent", START, j, dimension, flat.dtype)
+        normals(
+            torch.zeros(1, dtype=torch.int64, device=flat.device), "tangent", START, j, dimension, flat.dtype
+        )
         for j in range(k)
     ]
     directions = torch.cat(drawn).expand(ensemble.points, k, dimension)

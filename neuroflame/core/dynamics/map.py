@@ -60,10 +60,7 @@ class StepMap:
         self.share = torch.cat([part.expand(rows, -1) for part in wide], dim=1)
         kept = set(held)
         by_name = torch.cat(
-            [
-                torch.full((size,), name in kept, device=program.device)
-                for name, size in self.sizes.items()
-            ]
+            [torch.full((size,), name in kept, device=program.device) for name, size in self.sizes.items()]
         )
         self.held = (self.share == 0) | by_name
         self.share = torch.where(self.held, 1.0, self.share)
@@ -82,9 +79,7 @@ class StepMap:
         """Return the variables of a flat state by name."""
         return dict(zip(self.sizes, flat.split(list(self.sizes.values()), dim=1), strict=True))
 
-    def state(
-        self, flat: Tensor | Mapping[str, Any], noise: Mapping[str, Tensor] | None = None
-    ) -> State:
+    def state(self, flat: Tensor | Mapping[str, Any], noise: Mapping[str, Tensor] | None = None) -> State:
         """Return the state that `flatten` made flat, or that has such parts, at the map's step."""
         parts = self.parts(flat) if isinstance(flat, Tensor) else dict(flat)
         named = parts | {f"noise.{key}": value for key, value in (noise or {}).items()}

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 KRYLOV = 80
 """Largest dimension of the subspace in which a Newton step is sought."""
 _HALVINGS = 8
-_WALK, _LONGER = 10, 6  # steps taken where Newton's method finds no descent, and how often they are doubled
+_BEYOND = 100.0
+_WALK, _LONGER = 10, 4  # steps taken where Newton's method finds no descent, and how often they are doubled
 _FORCING = 1e-8  # relative residual of the linear solves: so small that convergence stays quadratic
 
 
@@ -47,7 +48,7 @@ def solve(
     *,
     at: int,
     tolerance: float = 1e-9,
-    iterations: int = 40,
+    iterations: int = 25,
     held: Iterable[str] = (),
 ) -> Solution:
     """Return fixed points of the step near the given states.
@@ -84,7 +85,7 @@ def solve(
         after = step_map(here)
         found = step_map.residual(here, after)
         residual[rows] = torch.where(torch.isfinite(found), found, torch.inf)
-        open_ = torch.isfinite(found) & (found > tolerance)
+        open_ = torch.isfinite(found) & (found > tolerance) & ~_out_of_range(step_map, here)
         if iteration == iterations or not bool(open_.any()):
             break
         if not bool(open_.all()):
@@ -122,6 +123,11 @@ def _improved(step_map: StepMap, here: Tensor, after: Tensor) -> tuple[Tensor, T
             break
         length *= 0.5
     return taken, left
+
+
+def _out_of_range(step_map: StepMap, here: Tensor) -> Tensor:
+    """Return where the iteration has gone so far beyond ``rate_limit`` that it is given up, (rows,)."""
+    return here.abs().amax(dim=1) > _BEYOND * step_map.program.number("rate_limit")
 
 
 def _walked(step_map: StepMap, here: Tensor, steps: Tensor) -> Tensor:

@@ -106,9 +106,7 @@ class Spectrum:
     def kinds(self) -> np.ndarray:
         """Whether μ is ``real`` (positive), ``flip`` (negative) or ``complex``, (rows, k)."""
         turn = np.abs(np.angle(self.eigenvalues))
-        found: np.ndarray = np.where(
-            turn < REAL, "real", np.where(np.pi - turn < REAL, "flip", "complex")
-        )
+        found: np.ndarray = np.where(turn < REAL, "real", np.where(np.pi - turn < REAL, "flip", "complex"))
         return found
 
     def classify(self) -> list[str]:
