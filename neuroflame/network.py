@@ -245,7 +245,7 @@ class Network(DynamicsTools, nn.Module):
         SimulationError
             If a variable to record does not exist.
         """
-        values = _points(sweep or {}, pairwise=pairwise)
+        values = assignments(sweep or {}, pairwise=pairwise)
         steps = self.spec.steps if duration is None else round(duration / self.spec.dt)
         every = every or max(1, -(-steps // SAMPLES_MAX))
         with torch.no_grad():
@@ -272,8 +272,8 @@ class Network(DynamicsTools, nn.Module):
         """
         import pandas as pd
 
-        values = _points(sweep or {}, pairwise=pairwise)
-        points = self._count(values, initial, seeds)
+        values = assignments(sweep or {}, pairwise=pairwise)
+        points = self.count(values, initial, seeds)
         engines = EngineCache()
         engines.put(self.spec, self.graph, self.device, dict(self.operators.items()))  # type: ignore[arg-type]
         measured = measure_points(
@@ -322,7 +322,7 @@ class Network(DynamicsTools, nn.Module):
         every: int,
         steps: int | None,
     ) -> Recording:
-        points = self._count(values, initial, seeds)
+        points = self.count(values, initial, seeds)
         keys = torch.as_tensor(
             [self.seed] * points if seeds is None else seeds, dtype=torch.int64, device=self.device
         )
@@ -334,7 +334,8 @@ class Network(DynamicsTools, nn.Module):
         chosen = choose(self.executor, program, plan)
         return chosen.run(program, state, self.spec.steps if steps is None else steps, plan)
 
-    def _count(self, values: Values, initial: Any, seeds: Any) -> int:
+    def count(self, values: Values, initial: Any, seeds: Any) -> int:
+        """Return for how many points values, starts and seeds are given; SpecError if they differ."""
         lengths = {path: np.size(v) if not isinstance(v, Tensor) else v.numel() for path, v in values.items()}
         if isinstance(initial, State):
             lengths["initial"] = next(iter(initial.rates.values())).shape[0]
@@ -368,7 +369,8 @@ class Network(DynamicsTools, nn.Module):
         return ", ".join(f"{name}: {p.size}" for name, p in self.spec.populations.items())
 
 
-def _points(sweep: Values, *, pairwise: bool) -> dict[str, np.ndarray]:
+def assignments(sweep: Values, *, pairwise: bool) -> dict[str, np.ndarray]:
+    """Return the value of each path at each point: the grid of the vectors, or the vectors side by side."""
     vectors = {path: np.atleast_1d(np.asarray(v, dtype=np.float64)) for path, v in sweep.items()}
     for path, vector in vectors.items():
         if vector.ndim != 1 or not vector.size:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -19,10 +19,29 @@ from neuroflame.spec.dynamics import FixedPointOptions, LyapunovOptions, Spectru
 
 if TYPE_CHECKING:
     import pandas as pd
+    from torch import nn
 
-    from neuroflame.network import Network
+    from neuroflame.spec import NetworkSpec
 
 Start = str | Sequence[str] | State
+
+
+class Simulates(Protocol):
+    """What the tools need of a network."""
+
+    spec: NetworkSpec
+    seed: int
+    operators: nn.ModuleDict
+
+    @property
+    def device(self) -> torch.device:
+        """Where it runs."""
+
+    def simulate(self, sweep: Mapping[str, Any] | None = None, **options: Any) -> Any:
+        """Simulate points; see `neuroflame.Network.simulate`."""
+
+    def count(self, values: Mapping[str, Any], initial: Any, seeds: Any) -> int:
+        """Return the number of points; see `neuroflame.Network.count`."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +71,7 @@ class DynamicsTools:
     """What `Network` inherits from here; formulas and sources in docs/dynamics.md."""
 
     def lyapunov(
-        self: Network,
+        self: Simulates,
         sweep: Mapping[str, Any] | None = None,
         *,
         start: Start = "network",
@@ -72,16 +91,16 @@ class DynamicsTools:
             Fields of `neuroflame.spec.dynamics.LyapunovOptions`: ``k``, ``transient``, ``duration``, ``blocks``.
         """
         chosen = LyapunovOptions.parse(options)
-        values, points, state = self._begin(sweep, start, seeds, pairwise)
-        found = dynamics.lyapunov(self._ensemble(values, points, start, seeds), state, chosen)
+        values, points, state = _begin(self, sweep, start, seeds, pairwise)
+        found = dynamics.lyapunov(_ensemble(self, values, points, start, seeds), state, chosen)
         columns = {}
         for i in range(chosen.k):
             columns[f"lyapunov.{i + 1}"] = found.exponents[:, i]
             columns[f"lyapunov.{i + 1}.se"] = found.errors[:, i]
-        return self._table(values, points, columns, dict.fromkeys(columns, "1/s"))
+        return _table(self, values, points, columns, dict.fromkeys(columns, "1/s"))
 
     def spectrum(
-        self: Network,
+        self: Simulates,
         sweep: Mapping[str, Any] | None = None,
         *,
         start: Start = "network",
@@ -103,8 +122,8 @@ class DynamicsTools:
             Fields of `neuroflame.spec.dynamics.SpectrumOptions`: ``k`` and ``basis``.
         """
         chosen = SpectrumOptions.parse(options)
-        values, points, state = self._begin(sweep, start, None, pairwise)
-        ensemble = self._ensemble(values, points, start, None)
+        values, points, state = _begin(self, sweep, start, None, pairwise)
+        ensemble = _ensemble(self, values, points, start, None)
         owner = torch.arange(points, device=self.device)
         flat = dynamics.StepMap(ensemble.quiet(), at=state.step).flatten(state)
         if newton:
@@ -113,7 +132,7 @@ class DynamicsTools:
         return dynamics.spectrum(ensemble, owner, flat, at=state.step, options=chosen)
 
     def fixed_points(
-        self: Network,
+        self: Simulates,
         sweep: Mapping[str, Any] | None = None,
         *,
         states: Sequence[State] = (),
@@ -144,9 +163,9 @@ class DynamicsTools:
             bump of each population, ``alpha``, ``alpha.goldstone``, ``frequency``, ``unstable`` and ``kind``.
         """
         chosen = FixedPointOptions.parse(options)
-        values, points = self._assignments(sweep, seeds, pairwise)
+        values, points = _assignments(self, sweep, seeds, pairwise)
         at = self.spec.steps if time is None else round(time / self.spec.dt)
-        ensemble = self._ensemble(values, points, "network", seeds)
+        ensemble = _ensemble(self, values, points, "network", seeds)
         found = dynamics.fixed_points(ensemble, at=at, options=chosen, states=states)
         modes = dynamics.spectrum(ensemble, found.owner, found.flat, at=at, options=SpectrumOptions())
         step_map = dynamics.StepMap(ensemble.quiet(found.owner), at=at)
@@ -164,11 +183,11 @@ class DynamicsTools:
             "kind": modes.classify(),
         }
         return LabelledStates(
-            self._table(shown, len(owner), columns, _units(columns)), step_map.state(found.flat)
+            _table(self, shown, len(owner), columns, _units(columns)), step_map.state(found.flat)
         )
 
     def continue_state(
-        self: Network,
+        self: Simulates,
         path: str,
         to: float,
         *,
@@ -204,74 +223,78 @@ class DynamicsTools:
         rows = len(next(iter(start.rates.values())))
         if rows != 1 or any(len(value) != 1 for value in numbers.values()):
             raise SimulationError("must be one state of one point", got=f"{rows} rows", path="start")
-        ensemble = self._ensemble(numbers, 1, start, None)
+        ensemble = _ensemble(self, numbers, 1, start, None)
         step_map = dynamics.StepMap(ensemble.quiet(), at=start.step)
         branch = dynamics.continue_fixed_point(
             ensemble, step_map.flatten(start), path, to, at=start.step, **options
         )
         table = branch.to_pandas()
-        table.attrs["units"] = {path: find_path(self.spec, path).unit} | _units(table.columns)
+        table.attrs["units"] = {path: find_path(self.spec, path).unit} | _units(list(table.columns))
         return LabelledStates(table, step_map.state(torch.cat(branch.flat)))
 
-    def _begin(
-        self: Network,
-        sweep: Mapping[str, Any] | None,
-        start: Start,
-        seeds: Sequence[int] | None,
-        pairwise: bool,
-    ) -> tuple[dict[str, np.ndarray], int, State]:
-        """Return the values, the number of points, and the states where they begin."""
-        values, points = self._assignments(sweep, seeds, pairwise, start)
-        if not isinstance(start, State):
-            _, state = self.simulate(
-                values, initial=start, seeds=seeds, pairwise=True, every=self.spec.steps, return_state=True
-            )
-            return values, points, state
-        return values, points, start.map(lambda value: value.expand(points, -1))
 
-    def _assignments(
-        self: Network,
-        sweep: Mapping[str, Any] | None,
-        seeds: Sequence[int] | None,
-        pairwise: bool,
-        start: Start = "network",
-    ) -> tuple[dict[str, np.ndarray], int]:
-        from neuroflame.network import _points
-
-        values = _points(sweep or {}, pairwise=pairwise)
-        check_batchable(self.spec, list(values))
-        return values, self._count(values, start, seeds)
-
-    def _ensemble(
-        self: Network,
-        values: Mapping[str, np.ndarray],
-        points: int,
-        start: Start,
-        seeds: Sequence[int] | None,
-    ) -> dynamics.Ensemble:
-        names = ["network"] if isinstance(start, State) else [start] if isinstance(start, str) else start
-        gate = [name not in {"cold", "hot"} for name in names]
-        return dynamics.Ensemble(
-            self.spec,
-            dict(self.operators.items()),  # type: ignore[arg-type]
-            {path: torch.as_tensor(v, dtype=torch.float64, device=self.device) for path, v in values.items()},
-            torch.as_tensor([self.seed] * points if seeds is None else list(seeds), device=self.device),
-            torch.as_tensor(gate, device=self.device).expand(points),
-            self.device,
+def _begin(
+    model: Simulates,
+    sweep: Mapping[str, Any] | None,
+    start: Start,
+    seeds: Sequence[int] | None,
+    pairwise: bool,
+) -> tuple[dict[str, np.ndarray], int, State]:
+    """Return the values, the number of points, and the states where they begin."""
+    values, points = _assignments(model, sweep, seeds, pairwise, start)
+    if not isinstance(start, State):
+        _, state = model.simulate(
+            values, initial=start, seeds=seeds, pairwise=True, every=model.spec.steps, return_state=True
         )
+        return values, points, state
+    return values, points, start.map(lambda value: value.expand(points, -1))
 
-    def _table(
-        self: Network,
-        values: Mapping[str, np.ndarray],
-        rows: int,
-        columns: Mapping[str, Any],
-        units: Mapping[str, str],
-    ) -> pd.DataFrame:
-        import pandas as pd
 
-        frame = pd.DataFrame({path: np.broadcast_to(v, rows) for path, v in values.items()} | dict(columns))
-        frame.attrs["units"] = {path: find_path(self.spec, path).unit for path in values} | dict(units)
-        return frame
+def _assignments(
+    model: Simulates,
+    sweep: Mapping[str, Any] | None,
+    seeds: Sequence[int] | None,
+    pairwise: bool,
+    start: Start = "network",
+) -> tuple[dict[str, np.ndarray], int]:
+    from neuroflame.network import assignments
+
+    values = assignments(sweep or {}, pairwise=pairwise)
+    check_batchable(model.spec, list(values))
+    return values, model.count(values, start, seeds)
+
+
+def _ensemble(
+    model: Simulates,
+    values: Mapping[str, np.ndarray],
+    points: int,
+    start: Start,
+    seeds: Sequence[int] | None,
+) -> dynamics.Ensemble:
+    names = ["network"] if isinstance(start, State) else [start] if isinstance(start, str) else start
+    gate = [name not in {"cold", "hot"} for name in names]
+    return dynamics.Ensemble(
+        model.spec,
+        dict(model.operators.items()),  # type: ignore[arg-type]
+        {path: torch.as_tensor(v, dtype=torch.float64, device=model.device) for path, v in values.items()},
+        torch.as_tensor([model.seed] * points if seeds is None else list(seeds), device=model.device),
+        torch.as_tensor(gate, device=model.device).expand(points),
+        model.device,
+    )
+
+
+def _table(
+    model: Simulates,
+    values: Mapping[str, np.ndarray],
+    rows: int,
+    columns: Mapping[str, Any],
+    units: Mapping[str, str],
+) -> pd.DataFrame:
+    import pandas as pd
+
+    frame = pd.DataFrame({path: np.broadcast_to(v, rows) for path, v in values.items()} | dict(columns))
+    frame.attrs["units"] = {path: find_path(model.spec, path).unit for path in values} | dict(units)
+    return frame
 
 
 def _units(columns: Sequence[str] | Mapping[str, Any]) -> dict[str, str]:

@@ -108,8 +108,8 @@ def _clamp(x: Dual, min: float) -> Dual:
 
 
 def _where(condition: Tensor, a: Any, b: Any) -> Dual:
-    moved = [0.0 if tangent_of(x) is None else tangent_of(x) for x in (a, b)]
-    return Dual(torch.where(condition, value_of(a), value_of(b)), torch.where(condition, *moved))
+    up, down = (x.tangent if isinstance(x, Dual) else torch.tensor(0.0) for x in (a, b))
+    return Dual(torch.where(condition, value_of(a), value_of(b)), torch.where(condition, up, down))
 
 
 def _chain(function: Callable[[Tensor], Tensor], slope: Callable[[Tensor, Tensor], Tensor]) -> Any:

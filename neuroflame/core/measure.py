@@ -21,13 +21,13 @@ from neuroflame.core.statistics import FINAL, MEASURES, View, check_measures, wi
 from neuroflame.errors import SimulationError, SpecError
 from neuroflame.spec import NetworkSpec, find_path
 from neuroflame.spec.base import suggestion
-from neuroflame.spec.dynamics import DynamicsOptions
 from neuroflame.spec.measures import DEFAULTS, DYNAMIC
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from neuroflame.core.state import State
+    from neuroflame.spec.dynamics import DynamicsOptions
 
 PRECISIONS = {"exact": torch.float32, "double": torch.float64}
 COLD_RATE, HOT_RATE = 1e-3, 50.0

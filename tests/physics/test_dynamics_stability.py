@@ -259,7 +259,7 @@ def test_input_is_held_at_the_time_asked_for():
     stimulus = {"shape": "cosine", "onset": 0.1, "offset": 0.2, "strength": 1.0, "width": 0.0}
     model = build(PAIR, stimuli=[stimulus])
     rates = [model.fixed_points(time=time).table["rate.E.mean"][0] for time in (0.05, 0.15)]
-    expected = [np.linalg.solve(np.eye(2) - W, DRIVE + [extra, 0])[0] for extra in (0.0, 1.0)]
+    expected = [np.linalg.solve(np.eye(2) - W, DRIVE + np.array([extra, 0.0]))[0] for extra in (0.0, 1.0)]
     assert rates == pytest.approx(expected, rel=1e-9)
 
 

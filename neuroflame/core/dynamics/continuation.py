@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -20,6 +19,8 @@ from neuroflame.errors import SimulationError
 from neuroflame.spec.dynamics import SpectrumOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
 
     from neuroflame.core.dynamics.ensemble import Ensemble
@@ -111,10 +112,6 @@ class Branch:
         import pandas as pd
 
         return pd.DataFrame(self.rows)
-
-    def events(self, name: str) -> list[dict[str, object]]:
-        """Return the rows with an event."""
-        return [row for row in self.rows if row["event"] == name]
 
 
 def continue_fixed_point(

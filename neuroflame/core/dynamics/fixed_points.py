@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -216,7 +217,7 @@ def _between(collected: list[_Collected]) -> tuple[Tensor, Tensor]:
     owner, begin = [], []
     for point, own in enumerate(collected):
         ordered = sorted(own.flat, key=_mean)
-        for low, high in zip(ordered, ordered[1:], strict=False):
+        for low, high in itertools.pairwise(ordered):
             for share in _BETWEEN:
                 owner.append(point)
                 begin.append(low + share * (high - low))

@@ -141,7 +141,7 @@ class StepMap:
     ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         parts = self.parts(direction)
         before = {name: Dual(value, parts[name]) for name, value in self.parts(flat).items()}
-        later = step(self.program, self.state(before, noise), self._external)  # type: ignore[arg-type]
+        later = step(self.program, self.state(before, noise), self._external)
         after, moved = self.flatten(later.map(value_of)), self.flatten(later.map(_moved))
         return torch.where(self.held, flat, after), torch.where(self.held, 0.0, moved), later.noise
 
