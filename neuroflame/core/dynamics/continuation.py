@@ -45,6 +45,7 @@ _KINK = (
     1e-4  # steps below it are taken whatever they turn: the branch of a threshold-linear network has kinks
 )
 _REFINEMENTS = 40
+_CLOSE = 1e-3  # of length: at a fold the parameter is equal on both sides, near or far
 _EIGENVALUES = SpectrumOptions(k=8, basis=40)
 
 
@@ -114,6 +115,7 @@ class Branch:
         return pd.DataFrame(self.rows)
 
 
+@torch.no_grad()
 def continue_fixed_point(
     ensemble: Ensemble,
     flat: Tensor,
@@ -297,7 +299,7 @@ class _Follower:
         return sorted(found, key=lambda event: float(self._along(here, event[1])))
 
     def _located(self, here: _Point, there: _Point, test: Callable[[_Point], float]) -> tuple[_Point, float]:
-        """Return the point at which a test function changes sign, and half the interval that is left."""
+        """Return the point at which a test function changes sign, and half the range of the parameter that is left."""
         low, high = 0.0, self._along(here, there)
         ends = [here, there]
         values = [test(here), test(there)]
@@ -312,10 +314,11 @@ class _Follower:
             side = 0 if (test(middle) > 0) == positive else 1
             ends[side], values[side] = middle, test(middle)
             low, high = (low + share * (high - low), high) if side == 0 else (low, low + share * (high - low))
-            if max(abs(ends[0].value - ends[1].value), (high - low) * self.precision) < self.precision:
+            if high - low < _CLOSE and abs(ends[0].value - ends[1].value) < self.precision:
                 break
-        error = 0.5 * abs(ends[0].value - ends[1].value)
-        return ends[int(abs(values[1]) < abs(values[0]))], error
+        steepest = max(abs(float(end.tangent[0, -1])) for end in ends)
+        spread = max(abs(ends[0].value - ends[1].value), (high - low) * steepest * self.range)
+        return ends[int(abs(values[1]) < abs(values[0]))], 0.5 * spread
 
     def _along(self, here: _Point, there: _Point) -> float:
         moved = torch.cat(

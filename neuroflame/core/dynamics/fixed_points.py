@@ -74,6 +74,7 @@ class _Collected:
     failed: int = 0
 
 
+@torch.no_grad()
 def fixed_points(
     ensemble: Ensemble,
     *,

@@ -46,6 +46,7 @@ class Lyapunov:
         return found
 
 
+@torch.no_grad()
 def lyapunov(
     ensemble: Ensemble,
     state: State,

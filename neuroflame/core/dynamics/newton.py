@@ -41,6 +41,7 @@ class Solution:
     converged: Tensor
 
 
+@torch.no_grad()
 def solve(
     ensemble: Ensemble,
     owner: Tensor,

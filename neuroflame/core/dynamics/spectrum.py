@@ -136,6 +136,7 @@ class Spectrum:
         return found
 
 
+@torch.no_grad()
 def spectrum(
     ensemble: Ensemble, owner: Tensor, flat: Tensor, *, at: int, options: SpectrumOptions
 ) -> Spectrum:
