@@ -290,3 +290,13 @@ def test_operators_of_ones_own():
     modes = spectrum(ensemble, owner, found.flat, at=0, options=SpectrumOptions(k=1))
     step = np.exp(-0.05) + 0.3 * (1 - np.exp(-0.05))
     assert modes.alpha[0] == pytest.approx(np.log(step) / 0.001, rel=1e-9)
+
+
+def test_more_eigenvalues_than_directions_are_undefined():
+    """A neuron without synapses: one slow direction, and the recurrent input that is 0 after a step."""
+    base = {"duration": 0.1, "populations": {"E": {"size": 1, "tau": 0.02}}, "J0": {"E": 1.0}}
+    found = build(base).spectrum(k=4, newton=False, start="cold")
+    assert found.growth[0, 0] == pytest.approx(-50.0)
+    assert found.growth[0, 1] == -np.inf
+    assert np.isnan(found.growth[0, 2:]).all()
+    assert found.alpha_error[0] < 1e-9

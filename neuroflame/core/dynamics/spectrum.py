@@ -74,7 +74,9 @@ class Spectrum:
     @property
     def alpha_error(self) -> np.ndarray:
         """Error of ``alpha`` to first order, for a normal matrix, 1/s, (rows,)."""
-        return self._of_leading(self.errors / np.abs(self.eigenvalues)) / self.dt
+        with np.errstate(divide="ignore", invalid="ignore"):  # μ = 0, where nothing is left after a step
+            relative = self.errors / np.abs(self.eigenvalues)
+        return self._of_leading(relative) / self.dt
 
     @property
     def alpha_frequency(self) -> np.ndarray:
