@@ -40,7 +40,7 @@ class Simulates(Protocol):
     def simulate(self, sweep: Mapping[str, Any] | None = None, **options: Any) -> Any:
         """Simulate points; see `neuroflame.Network.simulate`."""
 
-    def count(self, values: Mapping[str, Any], initial: Any, seeds: Any) -> int:
+    def count(self, values: Mapping[str, Any], inputs: Mapping[str, Any], initial: Any, seeds: Any) -> int:
         """Return the number of points; see `neuroflame.Network.count`."""
 
 
@@ -261,7 +261,7 @@ def _assignments(
 
     values = assignments(sweep or {}, pairwise=pairwise)
     check_batchable(model.spec, list(values))
-    return values, model.count(values, start, seeds)
+    return values, model.count(values, {}, start, seeds)
 
 
 def _ensemble(

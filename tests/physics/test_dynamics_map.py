@@ -47,6 +47,13 @@ def somewhere(step_map, seed=0):
     return torch.where(step_map.held, rest, flat)
 
 
+FEEDFORWARD = {
+    "tau": 0.01,
+    "stp": {"E": {"U": 0.2, "tau_fac": 0.3, "tau_rec": 0.1, "static": 0.5}},
+    "adaptation": {"E": {"tau": 0.1, "strength": 0.3}},
+}
+
+
 def maps(**overrides):
     ensemble = ensemble_of(RICH, {"J.EE": [1.0, 1.5, 3.0]}, **overrides)
     return StepMap(ensemble.quiet(), at=50)
@@ -63,6 +70,17 @@ def test_the_derivative_is_that_of_finite_differences(transfer):
     moved = step_map.derivative(flat, direction)
     assert float(numeric.abs().max()) > 0.1
     torch.testing.assert_close(moved, numeric, rtol=1e-6, atol=1e-7)
+
+
+def test_the_derivative_follows_the_dynamics_of_the_input():
+    step_map = maps(feedforward=FEEDFORWARD)
+    assert {name for name in step_map.sizes if name.startswith("feedforward.E")} == {
+        f"feedforward.E.{name}" for name in ("u", "x", "filtered", "level")
+    }
+    flat = somewhere(step_map)
+    direction = torch.where(step_map.held, 0.0, torch.ones_like(flat))
+    numeric = (step_map(flat + 1e-6 * direction) - step_map(flat - 1e-6 * direction)) / 2e-6
+    torch.testing.assert_close(step_map.derivative(flat, direction), numeric, rtol=1e-6, atol=1e-7)
 
 
 def test_the_derivative_is_that_of_torch():
@@ -90,10 +108,13 @@ def test_walking_is_running():
     step_map = StepMap(program, at=0)
     flat, noise = step_map.flatten(state), state.noise
     direction = torch.ones_like(flat)
+    from neuroflame.core.external import External
     from neuroflame.core.reference import step
 
+    external = External(program)
+
     for n in range(60):
-        state = step(program, state, program.external(n))
+        state = step(program, state, external.at(n))
         flat, direction, noise = step_map.walk(flat, direction, noise)
     assert torch.equal(flat, step_map.flatten(state))
     assert bool((direction.abs().sum(dim=1) > 0).all())

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from neuroflame.core.dual import Dual, tangent_of, value_of
+from neuroflame.core.external import External
 from neuroflame.core.reference import initial_state, step
 from neuroflame.errors import SimulationError
 
@@ -45,7 +46,8 @@ class StepMap:
 
     def __init__(self, program: Program, *, at: int, held: Iterable[str] = ()) -> None:
         self.program, self.step = program, at
-        self._external = program.external(at)
+        self._schedule = External(program)
+        self._external = self._schedule.at(at)
         self._template = initial_state(program)
         named = self._template.named()
         self.sizes = {name: value.shape[1] for name, value in named.items() if not name.startswith("noise.")}
@@ -100,7 +102,7 @@ class StepMap:
         """Return the states with utilisation and resources put into [0, 1], where fixed points have them."""
         return torch.cat(
             [
-                part.clamp(0.0, 1.0) if name.startswith("stp.") else part
+                part.clamp(0.0, 1.0) if name.endswith((".u", ".x")) else part
                 for name, part in self.parts(flat).items()
             ],
             dim=1,
@@ -124,8 +126,7 @@ class StepMap:
         """
         found = self._along(flat, direction, noise)
         self.step += 1
-        if self.step in self.program.boundaries():
-            self._external = self.program.external(self.step)
+        self._external = self._schedule.at(self.step)
         return found
 
     def residual(self, flat: Tensor, after: Tensor) -> Tensor:
@@ -162,6 +163,14 @@ def _shares(program: Program) -> dict[str, Tensor]:
             found[f"thresholds.{name}"] = 1.0 - population.adapt_decay
         if program.nmda is not None:
             found[f"slow.{name}"] = 1.0 - program.nmda.decay[name]
+    for name, dynamics in program.feedforward.items():
+        if dynamics.stp is not None:
+            found[f"feedforward.{name}.u"] = dynamics.stp.relax_fac
+            found[f"feedforward.{name}.x"] = dynamics.stp.relax_rec
+        if dynamics.decay is not None:
+            found[f"feedforward.{name}.filtered"] = 1.0 - dynamics.decay
+        if dynamics.level_decay is not None:
+            found[f"feedforward.{name}.level"] = 1.0 - dynamics.level_decay
     for pair in program.pairs:
         if pair.stp is not None:
             found[f"stp.{pair.name}.u"] = pair.stp.relax_fac
