@@ -14,6 +14,7 @@ from neuroflame.core.recorder import Recording, Window, bump_amplitude, fourier_
 from neuroflame.core.torch_physics import mean_neurons
 from neuroflame.errors import SpecError
 from neuroflame.spec.base import suggestion
+from neuroflame.spec.measures import DYNAMIC
 from neuroflame.spec.stimuli import Span, span
 
 if TYPE_CHECKING:
@@ -207,14 +208,15 @@ def _column(name: str, unit: str, doc: str) -> Column:
 
 
 MEASURES: dict[str, Callable[[View], Iterator[Statistic]]] = {"rates": rates, "bump": bump}
-"""What ``measure:`` may name."""
+"""What ``measure:`` may name, beside `neuroflame.core.dynamics.DYNAMICS`."""
 
 
 def check_measures(names: Sequence[str]) -> None:
     """Raise `SpecError` if a name is not a measure."""
     for name in names:
-        if name not in MEASURES:
-            raise SpecError("is not a measure", got=name, path="measure", remedy=suggestion(name, MEASURES))
+        if name not in MEASURES and name not in DYNAMIC:
+            known = [*MEASURES, *DYNAMIC]
+            raise SpecError("is not a measure", got=name, path="measure", remedy=suggestion(name, known))
 
 
 def final_window(spec: NetworkSpec, asked: float | None, spans: Sequence[Span] | None = None) -> float:

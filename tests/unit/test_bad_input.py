@@ -99,7 +99,18 @@ CASES = {
         plan("search={kind: sobol, trials: 4, batch: 2}"),
         "search.batch: is not a known key",
     ),
-    "unknown measure": (plan("measure=[rate]"), "measure.0: must be one of 'rates' or 'bump', got 'rate'"),
+    "unknown measure": (
+        plan("measure=[rate]"),
+        "measure.0: must be one of 'rates', 'bump', 'lyapunov', 'spectrum' or 'fixed_points', got 'rate'",
+    ),
+    "options of what is not measured": (
+        plan("dynamics.spectrum.k=3"),
+        "dynamics.spectrum: has no effect: it is not measured (add spectrum to measure)",
+    ),
+    "no exponent": (
+        plan("measure=[lyapunov]", "dynamics.lyapunov.k=0"),
+        "dynamics.lyapunov.k: must be at least 1, got 0",
+    ),
     "unknown start": (
         plan("repeat.initial_conditions=[warm]"),
         "must be one of 'network', 'cold', 'hot' or 'cued'",
