@@ -59,8 +59,9 @@ class Network(DynamicsTools, nn.Module):
         A network file, or what `load_network` returns.
     device : str
         ``cpu``, ``cuda`` or ``auto``: CUDA where there is one.
-    precision : {"exact", "double"}
-        float32 or float64.
+    precision : {"exact", "fast", "double"}
+        float32, float32 with recurrent inputs rounded to 11 bits where a GPU multiplies sparse connectivity, or
+        float64.
     executor : str
         ``auto`` or the name of an executor.
     graph : int
@@ -320,6 +321,7 @@ class Network(DynamicsTools, nn.Module):
             points=points,
             seeds=seeds,
             dtype=PRECISIONS[self.precision],
+            fast=self.precision == "fast",
             device=self.device,
             stimulated=stimulated,
         )

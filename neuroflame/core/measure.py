@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from neuroflame.core.state import State
     from neuroflame.spec.dynamics import DynamicsOptions
 
-PRECISIONS = {"exact": torch.float32, "double": torch.float64}
+PRECISIONS = {"exact": torch.float32, "fast": torch.float32, "double": torch.float64}
 COLD_RATE, HOT_RATE = 1e-3, 50.0
 STARTS = {
     "network": "as the network file says",
@@ -174,8 +174,9 @@ def measure_points(
         Whether to add series of the populations' mean rate and bump amplitude.
     device : str
         ``cpu``, ``cuda`` or ``auto``.
-    precision : {"exact", "double"}
-        float32 or float64.
+    precision : {"exact", "fast", "double"}
+        float32, float32 with recurrent inputs rounded to 11 bits where a GPU multiplies sparse connectivity, or
+        float64.
     executor : str
         ``auto`` or a name among `neuroflame.core.executors.EXECUTORS`.
     engines : EngineCache, optional
@@ -208,6 +209,7 @@ def measure_points(
         points=points,
         seeds=keys,
         dtype=PRECISIONS[precision],
+        fast=precision == "fast",
         device=place,
         stimulated=stimulated,
     )

@@ -109,6 +109,8 @@ class Program:
         Dynamics of the external input, of the populations that have them.
     inputs : Inputs, optional
         External input that was given as arrays.
+    fast : bool
+        Whether recurrent input may be rounded to 11 bits where that is faster.
     """
 
     spec: NetworkSpec
@@ -124,6 +126,7 @@ class Program:
     nmda: NMDAProgram | None
     feedforward: dict[str, FeedforwardProgram]
     inputs: Inputs | None = None
+    fast: bool = False
 
     def boundaries(self) -> list[int]:
         """Return the steps at which a stimulus starts or ends, ascending, beginning with 0."""
@@ -145,6 +148,7 @@ def build_program(
     dtype: torch.dtype,
     device: torch.device,
     stimulated: Tensor | None = None,
+    fast: bool = False,
 ) -> Program:
     """Return the program of P points.
 
@@ -158,6 +162,8 @@ def build_program(
         Batchable path to its value at each point; may require gradients.
     stimulated : Tensor, (P,), optional
         1 for the points that receive the stimuli, 0 for the others.
+    fast : bool
+        Whether recurrent input may be rounded to 11 bits where that is faster.
     """
     known = paths(spec)
     cache: dict[str, Tensor] = {}
@@ -241,6 +247,7 @@ def build_program(
         dtype=dtype,
         device=device,
         seeds=seeds,
+        fast=fast,
         number=number,
         populations=populations,
         pairs=tuple(pairs),
