@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from neuroflame.core.connectivity.base import angles
-from neuroflame.core.connectivity.make import bind_operator
+from neuroflame.core.connectivity.make import bind_operator, scaling
 from neuroflame.core.connectivity.ring import radians
 from neuroflame.spec import NetworkSpec, paths
 from neuroflame.spec.parts import GaussianStimulus, PerStepNoise, WhiteNoise
@@ -231,7 +231,7 @@ def build_program(
 
     pairs = []
     for pair in spec.pairs:
-        scale = 1.0 / pair.K**0.5 if pair.K is not None else 1.0 / spec.populations[pair.pre].size
+        scale = scaling(spec, pair)
         pairs.append(
             PairProgram(
                 name=pair.name,

@@ -14,6 +14,7 @@ from pydantic import field_validator, model_validator
 from neuroflame.errors import SpecError
 from neuroflame.spec.axes import Axis
 from neuroflame.spec.base import Real, Spec, quantity, suggestion
+from neuroflame.spec.blocks import locate_files
 from neuroflame.spec.compute import Answer, Compute, Repeat
 from neuroflame.spec.measures import MeasureName, statistics
 from neuroflame.spec.network import NetworkSpec, load_network
@@ -60,6 +61,8 @@ class SweepSpec(Spec):
             if not named.exists():
                 raise SpecError("there is no such file", got=str(named), path="network", file=file)
             data = {**data, "network": load_network(named)}
+        elif isinstance(data, Mapping) and isinstance(data.get("network"), Mapping):
+            data = {**data, "network": locate_files(data["network"], file)}
         return super().parse(data, file=file)
 
     @model_validator(mode="before")
@@ -210,4 +213,6 @@ class SweepSpec(Spec):
         data = self.to_dict()
         for key in ("name", "set", "answer", "compute"):
             data.pop(key, None)
+        for pair in data["network"].get("connectivity", {}).get("pairs", {}).values():
+            pair.pop("file", None)  # what it holds counts, not where it is
         return {**data, "traces": self.keeps_traces, "precision": self.compute.precision}

@@ -35,9 +35,13 @@ def guessed_seconds(network: NetworkSpec, *, cuda: bool) -> float:
 
     Neurons are counted at each step, and with sparse connectivity the synapses.
     """
-    gathered = sum(
-        network.populations[pair.post].size * pair.K for pair in network.pairs if pair.K is not None
-    )
+    gathered = 0.0
+    for pair in network.pairs:
+        post, pre = network.populations[pair.post].size, network.populations[pair.pre].size
+        if pair.kind == "sparse" and pair.K is not None:
+            gathered += post * pair.K
+        elif pair.kind == "given" or pair.profile.kind == "gaussian":
+            gathered += post * pre
     per_neuron, per_synapse = _CUDA_S if cuda else _CORE_S
     return network.steps * (network.size * per_neuron + gathered * per_synapse)
 
