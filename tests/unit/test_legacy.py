@@ -260,7 +260,7 @@ def test_the_version_is_told_by_the_keys_and_can_be_forced(legacy, tmp_path):
         ),
         ({"PROBA_TYPE": ["vonMises"] * 4}, "PROBA_TYPE", "vonMises is none of cosine"),
         ({"PROBA_TYPE": ["lr", "None", "None", "None"]}, "LR_COV", "part of low-rank"),
-        ({"PROBA_TYPE": ["gaussian"] * 4}, "PROBA_TYPE", "normally distributed"),
+        ({"PROBA_TYPE": ["None", "lr", "None", "None"], "TASK": "dual"}, "PROBA_TYPE", "beside the first"),
         ({"frac": [0.79, 0.21]}, "frac", "leaves 1 neurons without"),
         ({"LR_TRAIN": 1, "RANK": 2}, "RANK", "part of LR_TRAIN"),
         ({"LR_READOUT": 1}, "LR_READOUT", "readout"),

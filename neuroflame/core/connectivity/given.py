@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from neuroflame.spec.blocks import Block
     from neuroflame.spec.network import NetworkSpec
 
-SPARSE_BELOW = 0.1
+SPARSE_BELOW = 0.2
 """Share of a matrix's entries that are not 0 below which a list of them is faster; see docs/decisions.md."""
 
 
