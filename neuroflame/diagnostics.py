@@ -31,9 +31,11 @@ class Diagnostics:
     if TYPE_CHECKING:
 
         @property
-        def slices(self) -> dict[str, slice]: ...
+        def slices(self) -> dict[str, slice]:
+            """Where each population's neurons stand."""
 
-        def program(self, values: Mapping[str, Any], points: int, seeds: Tensor) -> Program: ...
+        def program(self, values: Mapping[str, Any], points: int, seeds: Tensor) -> Program:
+            """Return what an executor runs."""
 
     def effective_weights(self, values: Mapping[str, Any] | None = None) -> EffectiveWeights:
         """Return the effective weights as an operator.
@@ -84,7 +86,7 @@ class Diagnostics:
         SimulationError
             If the pair is no such pair.
         """
-        operator = self.operators[pair] if pair in self.operators else None
+        operator = dict(self.operators.items()).get(pair)
         if not isinstance(operator, LowRankOperator) or operator.post != operator.pre:
             known = [
                 name

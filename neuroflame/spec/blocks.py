@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -237,7 +238,8 @@ def _read_csv(path: Path) -> _Edges:
                     remedy=str(path),
                     path="file",
                 )
-            table = np.loadtxt(lines, delimiter=",", ndmin=2)
+            first = lines.readline()
+            table = np.loadtxt(chain([first], lines), delimiter=",", ndmin=2) if first else np.empty((0, 0))
     except (ValueError, UnicodeDecodeError) as error:
         if isinstance(error, SpecError):
             raise
