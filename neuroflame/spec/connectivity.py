@@ -131,12 +131,12 @@ class LowRank(Spec):
         overlap = self.overlap if isinstance(self.overlap, tuple) else ()
         if overlap and len(overlap) != self.rank:
             raise SpecError(f"must have one number or {self.rank}", got=list(overlap), path="overlap")
-        own = self.model_fields_set
-        if self.symmetric and "overlap" in own:
+        changed = {"variance": self.variance != 1.0, "overlap": self.overlap != 0.0}
+        if self.symmetric and changed["overlap"]:
             raise SpecError("has no effect where n = m", got=self.overlap, path="overlap")
         if self.covariance is not None:
-            for name in ("variance", "overlap"):
-                if name in own:
+            for name, value in changed.items():
+                if value:
                     raise SpecError("has no effect beside covariance", got=getattr(self, name), path=name)
             rows = [list(row) for row in self.covariance]
             if any(len(row) != drawn for row in rows) or len(rows) != drawn:

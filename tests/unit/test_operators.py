@@ -22,7 +22,7 @@ from neuroflame.core.connectivity.sparse import (
     draw_compiled,
     draw_torch,
 )
-from neuroflame.errors import SimulationError
+from neuroflame.errors import SimulationError, SpecError
 from neuroflame.spec import NetworkSpec
 from neuroflame.spec.blocks import make_block
 
@@ -307,6 +307,11 @@ def test_vectors_depend_on_seed_and_graph_and_not_on_the_size():
     assert torch.equal(shorter, m[:100])
     ((same, _),) = vectors({"overlap": 0.3, "seed": 4}, seed=0)
     assert torch.equal(same, m)
+
+
+def test_a_seed_that_nothing_is_drawn_with_is_refused():
+    with pytest.raises(SpecError, match=r"connectivity\.seed: has no effect where nothing is drawn"):
+        vectors({"seed": 9}, seed=4)
 
 
 def test_gaussian_entries_are_normal_and_their_own(monkeypatch):
