@@ -284,7 +284,7 @@ class Network(Diagnostics, nn.Module):
         engines = EngineCache()
         engines.put(
             self.spec, self.graph, self.device, PRECISIONS[self.precision], dict(self.operators.items())
-        )  # type: ignore[arg-type]
+        )
         measured = measure_points(
             self.spec,
             values,
@@ -310,7 +310,7 @@ class Network(Diagnostics, nn.Module):
         check_batchable(self.spec, list(values))
         return build_program(
             self.spec,
-            self.operators,  # type: ignore[arg-type]
+            self.operators,
             {path: torch.as_tensor(v, dtype=torch.float64, device=self.device) for path, v in values.items()},
             points=points,
             seeds=seeds,

@@ -67,7 +67,7 @@ class EngineCache:
     )
 
     def operators(
-        self, spec: NetworkSpec, graph: int, device: torch.device, dtype: torch.dtype
+        self, spec: NetworkSpec, graph: int, device: torch.device, dtype: torch.dtype = torch.float64
     ) -> dict[str, Operator]:
         """Return the operators of a network by pair."""
         key = (spec.digest(), graph, str(device), dtype)

@@ -101,7 +101,7 @@ def _matrix(
     if image is not None:
         bar = fig.colorbar(image, ax=ax, shrink=0.85)
         bar.formatter.set_powerlimits((-2, 3))  # type: ignore[attr-defined]
-        bar.outline.set_visible(False)  # type: ignore[operator]
+        bar.outline.set_visible(False)
 
 
 def _degrees(ax: Axes, in_degrees: Mapping[str, np.ndarray], colours: Mapping[str, str]) -> None:

@@ -75,7 +75,7 @@ def operator_of(
     if block.dense is not None:
         connected = block.dense != 0
         if connected.mean() >= SPARSE_BELOW:
-            return DenseOperator(torch.as_tensor(block.dense, dtype=dtype, device=device).contiguous())
+            return DenseOperator(torch.tensor(block.dense, dtype=dtype, device=device))
         post, pre = connected.nonzero()
         weight = block.dense[post, pre]
         weight = None if bool((weight == 1).all()) else weight
@@ -84,8 +84,8 @@ def operator_of(
     counts = torch.from_numpy(np.bincount(post, minlength=block.shape[0]))
     offsets = torch.zeros(block.shape[0] + 1, dtype=torch.int64, device=device)
     offsets[1:] = counts.cumsum(0)
-    indices = torch.as_tensor(pre, dtype=torch.int32, device=device)
+    indices = torch.tensor(pre, dtype=torch.int32, device=device)
     if weight is None:
         return SparseOperator(*block.shape, offsets, indices)
-    weights = torch.as_tensor(weight, dtype=dtype, device=device)
+    weights = torch.tensor(weight, dtype=dtype, device=device)
     return WeightedOperator(*block.shape, offsets, indices, weights)

@@ -79,7 +79,7 @@ def connection_probability(
     density = pair.K / pre
     if profile.kind == "uniform":
         return Probability(density, torch.zeros(post, 0).double(), torch.zeros(0, pre).double())
-    assert not isinstance(profile.kappa, dict) or pair.name in profile.kappa
+    assert profile.kind != "gaussian"  # all-to-all only
     kappa = profile.kappa[pair.name] if isinstance(profile.kappa, dict) else profile.kappa
     if profile.kind == "low_rank":
         assert vectors is not None

@@ -265,10 +265,10 @@ def draw_compiled(probability: Probability, key: tuple[int, int, int]) -> tuple[
 
     with ThreadPoolExecutor(max_workers=max(1, torch.get_num_threads())) as pool:
         parts = list(pool.map(part, range(0, post, chunk)))
-    found = np.empty(int(counts.sum()), dtype=np.int32)
+    found = torch.empty(int(counts.sum()), dtype=torch.int32)
     place = 0
     for i, piece in enumerate(parts):
-        found[place : place + len(piece)] = piece
+        found[place : place + len(piece)] = torch.from_numpy(piece)
         place += len(piece)
         parts[i] = piece[:0].copy()  # lets go of it: the list is never held twice
-    return torch.from_numpy(counts), torch.from_numpy(found)
+    return torch.from_numpy(counts), found
