@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -63,24 +63,6 @@ def is_edge_list(file: str | None) -> bool:
     return file is not None and file.endswith(".csv")
 
 
-def locate_files(data: object, file: str | None) -> object:
-    """Return a network's plain data with the paths of given blocks resolved against the folder of its file."""
-    connectivity = data.get("connectivity") if isinstance(data, Mapping) else None
-    pairs = connectivity.get("pairs") if isinstance(connectivity, Mapping) else None
-    if file is None or not isinstance(pairs, Mapping):
-        return data
-    assert isinstance(data, Mapping)
-    assert isinstance(connectivity, Mapping)
-    folder = Path(file).absolute().parent
-    found = {
-        name: {**own, "file": str(folder / own["file"])}
-        if isinstance(own, Mapping) and isinstance(own.get("file"), str)
-        else own
-        for name, own in pairs.items()
-    }
-    return {**data, "connectivity": {**connectivity, "pairs": found}}
-
-
 def describe_file(path: Path) -> Description:
     """Return digest and shape of a block's file, without holding a matrix in memory.
 
@@ -97,9 +79,9 @@ def describe_file(path: Path) -> Description:
         if path.suffix == ".npy":
             shape = np.load(path, mmap_mode="r").shape
         else:
-            with np.load(path) as archive:
+            with path.open("rb") as file, np.load(file) as archive:
                 shape = tuple(int(n) for n in archive["shape"])
-    except (ValueError, KeyError, OSError, EOFError) as error:
+    except (ValueError, KeyError, OSError, EOFError, BadZipFile) as error:
         raise _unreadable(path, error) from None
     if len(shape) != 2:
         raise SpecError("must hold a matrix", got=list(shape), remedy=str(path), path="file")
@@ -136,7 +118,7 @@ def read_block(file: str, digest: str, shape: tuple[int, int]) -> Block:
     except SpecError as error:
         error.remedy = error.remedy or file
         raise
-    except (ValueError, KeyError, OSError, EOFError) as error:
+    except (ValueError, KeyError, OSError, EOFError, BadZipFile) as error:
         raise _unreadable(path, error) from None
 
 

@@ -144,6 +144,15 @@ def test_another_file_is_read_anew(tmp_path):
     )
 
 
+def test_a_block_in_memory_replaces_that_of_a_file(tmp_path):
+    write(tmp_path, "block.npy")
+    model = Network(
+        with_block(tmp_path, "block.npy"), connectivity={"EI": DENSE}, device="cpu", precision="double"
+    )
+    np.testing.assert_array_equal(model.operators["EI"].to_dense(), DENSE)
+    assert model.spec.connectivity.pairs["EI"].file is None
+
+
 def test_a_block_in_memory_replaces_what_the_file_says_of_the_pair():
     base = NETWORK | {
         "connectivity": {
@@ -265,6 +274,7 @@ BAD = {
     "not an archive": ("text", "block.npz", {}, "EI.file: must hold a matrix written by scipy.sparse.save_npz"),
     "with a profile": ("post,pre\n", CSV, {"profile": {"kind": "uniform"}}, "EI.profile: has no effect"),
     "a file of a drawn pair": ("post,pre\n", CSV, {"kind": "all_to_all"}, "EI.file: needs kind: given"),
+    "a broken archive": ("PK\x03\x04", "block.npz", {}, "EI.file: must hold a matrix written by scipy"),
     "no file": ("", CSV, {"file": None}, "EI.file: is required where kind is given"),
 }  # fmt: skip
 

@@ -59,6 +59,8 @@ def with_blocks(spec: NetworkSpec, blocks: Mapping[str, Any]) -> tuple[NetworkSp
     changes = {
         f"connectivity.pairs.{name}": {
             "kind": "given",
+            "file": None,
+            "K": None,
             "content": block.digest(),
             "shape": list(block.shape),
         }

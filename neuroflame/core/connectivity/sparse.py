@@ -52,7 +52,7 @@ class ListOperator(Operator):
             )
         self.register_buffer("offsets", offsets)
         self.register_buffer("indices", indices)
-        self.kept: dict[tuple[int, int], Tensor] = {}
+        self.kept: dict[tuple[int, ...], Tensor] = {}
 
     offsets: Tensor
     indices: Tensor
