@@ -174,6 +174,11 @@ class Recurrent:
             "LR_COV", "covariance of the low-rank profile: as random vectors, but others than the original's"
         )
         note.carry("KAPPA", "kappa of the profile")
+        note.lose(
+            "PROBA_TYPE",
+            "low-rank vectors that are the patterns of the stimuli too: the connectivity carries over (low_rank), "
+            "but its vectors and the patterns are drawn apart",
+        )
         return {
             "kind": "low_rank",
             "kappa": kappa,
