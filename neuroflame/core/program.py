@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from neuroflame.core.connectivity.make import bind_operator
+from neuroflame.core.connectivity.make import bind_operator, scaling
 from neuroflame.core.feedforward import FeedforwardProgram, make_feedforward
 from neuroflame.core.stimuli import StimulusProgram, make_stimuli
 from neuroflame.spec import NetworkSpec, paths
@@ -216,7 +216,7 @@ def build_program(
 
     pairs = []
     for pair in spec.pairs:
-        scale = 1.0 / pair.K**0.5 if pair.K is not None else 1.0 / spec.populations[pair.pre].size
+        scale = scaling(spec, pair)
         pairs.append(
             PairProgram(
                 name=pair.name,
