@@ -226,6 +226,8 @@ def _planned_axes(manifest: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 
 def _planned(manifest: Mapping[str, Any]) -> int | None:
     """Return how many points the complete sweep has, where the manifest tells."""
+    if mapping(mapping(manifest, "sweep"), "search").get("kind") == "boundary":
+        return None  # it ends when the border is known
     for key in ("points", "planned", "n_points"):
         if isinstance(manifest.get(key), int):
             return int(manifest[key])

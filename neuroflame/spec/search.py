@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Discriminator, model_validator
+from pydantic import Discriminator, field_validator, model_validator
 
+from neuroflame.conditions import parse_condition
 from neuroflame.errors import SpecError
-from neuroflame.spec.base import Flag, Spec, Whole, quantity
+from neuroflame.spec.base import Flag, Real, Spec, Whole, quantity
 
 
 class GridSearch(Spec):
@@ -64,4 +65,69 @@ class TpeSearch(Spec):
         return self.maximise or self.minimise or ""
 
 
-SearchSpec = Annotated[GridSearch | RandomSearch | SobolSearch | TpeSearch, Discriminator("kind")]
+class BoundarySearch(Spec):
+    """Locates the border between labels in one to four axes, by refining where labels change.
+
+    A label is what a condition says (`yes`, `no`), or a column of names. With several initial conditions it is
+    that of all of them together, such as `no / yes` where a region is bistable. With several graphs or seeds a
+    place is simulated in one draw of both, and again only where it decides the border and its majority is not
+    clear. It stops when 95 % of the border is known within the tolerance.
+    """
+
+    kind: Literal["boundary"] = quantity("The search's name.")
+    on: str = quantity("A condition such as `bump.E.m1 > 5`, or a column of names such as `status`.")
+    points: Whole = quantity("Number of points to simulate at most, repetitions counted.", ge=1)
+    tolerance: Real = quantity(
+        "Error of the border to reach, as a fraction of each axis's range.", default=0.01, gt=0, le=0.25
+    )
+    batch: Whole = quantity("Assignments that are proposed at a time.", default=32, ge=1)
+    start: Literal["auto"] | Whole = quantity(
+        "Assignments that cover the space at first, corners included; auto is 16, 32, 64 or 128 by the number of axes.",
+        default="auto",
+    )
+    explore: Real = quantity(
+        "Share of the further assignments that look for borders elsewhere.", default=0.1, ge=0, le=1
+    )
+    confidence: Real = quantity(
+        "Posterior probability of the majority at which a noisy label is clear.", default=0.9, gt=0.5, lt=1
+    )
+    seed: Whole = quantity("Seed of the first assignments.", default=0, ge=0)
+
+    @field_validator("on")
+    @classmethod
+    def _well_formed(cls, value: str) -> str:
+        if not is_column(value):
+            parse_condition(value)
+        return value
+
+    @field_validator("start", mode="before")
+    @classmethod
+    def _auto_or_whole(cls, value: object) -> object:
+        if value != "auto" and not (isinstance(value, int) and not isinstance(value, bool) and value > 0):
+            raise SpecError("must be auto or a positive whole number", got=value)
+        return value
+
+    def first(self, axes: int) -> int:
+        """Return how many assignments cover the space of so many axes at first: its corners at least."""
+        return 2 ** (axes + 3) if self.start == "auto" else max(self.start, 2**axes)
+
+    @property
+    def column(self) -> str | None:
+        """The column of names; None if `on` is a condition."""
+        return self.on if is_column(self.on) else None
+
+
+def is_column(text: str) -> bool:
+    """Whether a text names a column and is no condition."""
+    return all(part.isidentifier() for part in text.split(".")) and text not in (
+        "and",
+        "or",
+        "not",
+        "in",
+        "abs",
+    )
+
+
+SearchSpec = Annotated[
+    GridSearch | RandomSearch | SobolSearch | TpeSearch | BoundarySearch, Discriminator("kind")
+]

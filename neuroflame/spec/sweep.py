@@ -15,13 +15,14 @@ from neuroflame.errors import SpecError
 from neuroflame.spec.arrays import locate_files, without_files
 from neuroflame.spec.axes import Axis
 from neuroflame.spec.base import Real, Spec, quantity, suggestion
+from neuroflame.spec.boundary import check_boundary
 from neuroflame.spec.compute import Answer, Compute, Repeat
 from neuroflame.spec.dynamics import DynamicsOptions
 from neuroflame.spec.measures import DYNAMIC, MeasureName, statistics
 from neuroflame.spec.network import NetworkSpec, load_network
 from neuroflame.spec.paths import find_path
 from neuroflame.spec.resolved import ResolvedAxis, resolve_axis
-from neuroflame.spec.search import GridSearch, SearchSpec, TpeSearch
+from neuroflame.spec.search import BoundarySearch, GridSearch, SearchSpec, TpeSearch
 from neuroflame.spec.stimuli import is_time
 
 _MOST_POINTS = 10**8
@@ -137,6 +138,8 @@ class SweepSpec(Spec):
             raise SpecError(
                 f"must be at most the duration, {self.network.duration:g} s", got=self.window, path="window"
             )
+        if isinstance(self.search, BoundarySearch):
+            check_boundary(self, self.search)
         if isinstance(self.search, TpeSearch):
             self._check_column(
                 self.search.objective, f"search.{'maximise' if self.search.maximise else 'minimise'}"
@@ -191,15 +194,20 @@ class SweepSpec(Spec):
 
     def check_columns(self, names: Iterable[str]) -> None:
         """Raise SpecError if one of the dotted names is no column of this sweep's table."""
+        known = self.number_columns
+        for name in names:
+            if "." in name and name not in known:
+                raise SpecError("is not a column of this sweep", got=name, remedy=suggestion(name, known))
+
+    @property
+    def number_columns(self) -> list[str]:
+        """The columns of numbers of this sweep's table; swept paths with ``point.`` and without."""
         swept = [axis.path for axis in self.axes]
-        known = [
+        return [
             *statistics(self.network, self.measure, self.dynamics),
             *swept,
             *(f"point.{path}" for path in swept),
         ]
-        for name in names:
-            if "." in name and name not in known:
-                raise SpecError("is not a column of this sweep", got=name, remedy=suggestion(name, known))
 
     @cached_property
     def axes(self) -> tuple[ResolvedAxis, ...]:
@@ -216,14 +224,18 @@ class SweepSpec(Spec):
 
     @property
     def trials(self) -> int:
-        """Number of assignments."""
+        """Number of assignments; of a search that may stop before, the most that there can be."""
         if isinstance(self.search, GridSearch):
             return math.prod(len(axis.levels or ()) for axis in self.axes)
+        if isinstance(self.search, BoundarySearch):
+            return self.search.points // len(self.repeat.initial_conditions)
         return self.search.trials
 
     @property
     def points(self) -> int:
         """Number of points: assignments times repetitions."""
+        if isinstance(self.search, BoundarySearch):
+            return self.trials * len(self.repeat.initial_conditions)
         return self.trials * self.repeat.count
 
     @property

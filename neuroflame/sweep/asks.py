@@ -9,7 +9,7 @@ import numpy as np
 from neuroflame.columns import Column
 from neuroflame.errors import StoreError
 from neuroflame.sweep.block import Block
-from neuroflame.sweep.points import Assignments, Points, dtype_of, point_columns, size_of
+from neuroflame.sweep.points import DRAW, Assignments, dtype_of, point_columns, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,19 +32,17 @@ def write_ask(spec: SweepSpec, store: SweepStore, number: int, assignments: Assi
     There is a row for each assignment; its ``point_id`` is that of the assignment's first point.
     """
     count = size_of(assignments)
-    points = Points(
-        np.arange(count),
-        assignments,
-        np.full(count, spec.repeat.graphs[0]),
-        np.full(count, spec.repeat.seeds[0]),
-        np.full(count, spec.repeat.initial_conditions[0], dtype=object),
-    )
+    block = Block(spec, assignments, first)
+    firsts = np.unique(block.trial_of(np.arange(len(block))), return_index=True)[1]
+    points = block.points(firsts)
     swept = [column for column in point_columns(spec.axes) if column.name.startswith("point.")]
     columns = [Column("point_id", "str"), Column("trial", "int", doc="Number of the assignment."), *swept]
+    if DRAW in assignments:
+        columns.append(Column(DRAW, "int", doc="Number of its draw of graph and seed, graphs fastest."))
     data: dict[str, Any] = {
         "point_id": points.ids(),
         "trial": np.arange(first, first + count),
-        **{f"point.{path}": column for path, column in assignments.items()},
+        **{path if path == DRAW else f"point.{path}": column for path, column in assignments.items()},
     }
     store.write_ask(ask_name(number), columns, data)
 
@@ -54,6 +52,8 @@ def assignments_from(spec: SweepSpec, data: Mapping[str, Any]) -> tuple[Assignme
     assignments = {
         axis.path: np.asarray(data[f"point.{axis.path}"], dtype=dtype_of(axis)) for axis in spec.axes
     }
+    if DRAW in data:
+        assignments[DRAW] = np.asarray(data[DRAW], dtype=np.int64)
     return assignments, int(data["trial"][0])
 
 

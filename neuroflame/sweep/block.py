@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from neuroflame.sweep.points import Array, Assignments, Points, size_of
+from neuroflame.sweep.points import DRAW, Array, Assignments, Points, size_of
 
 if TYPE_CHECKING:
     from neuroflame.spec.sweep import SweepSpec
@@ -26,6 +26,7 @@ class Block:
         The sweep.
     assignments : mapping of str to ndarray, (A,) each
         Swept path to values.
+        With a column `DRAW` each is simulated in that draw of graph and seed alone.
     first : int
         Number of the first assignment.
     """
@@ -33,18 +34,20 @@ class Block:
     def __init__(self, spec: SweepSpec, assignments: Assignments, first: int = 0) -> None:
         self.first = first
         self._repeat = spec.repeat
-        self._assignments = assignments
+        self._assignments = {path: column for path, column in assignments.items() if path != DRAW}
         self._trials = size_of(assignments)
+        self._draw = assignments.get(DRAW)
+        self._each = spec.repeat.count if self._draw is None else len(spec.repeat.initial_conditions)
         self._structural = [axis.path for axis in spec.axes if axis.structural]
         self._order, self.bounds = self._sorted()
 
     def __len__(self) -> int:
-        return self._trials * self._repeat.count
+        return self._trials * self._each
 
     @property
     def offset(self) -> int:
         """Rank in the plan of the block's first point."""
-        return self.first * self._repeat.count
+        return self.first * self._each
 
     @property
     def groups(self) -> int:
@@ -54,7 +57,7 @@ class Block:
     def points(self, ranks: Array) -> Points:
         """Return the points at some ranks within the block."""
         position = ranks if self._order is None else self._order[ranks]
-        trial, time = np.divmod(position, self._repeat.count)
+        trial, time = self._placed(position)
         graph, initial, seed = self._times
         return Points(
             np.asarray(ranks, dtype=np.int64) + self.offset,
@@ -67,7 +70,15 @@ class Block:
     def trial_of(self, ranks: Array) -> Array:
         """Return the number of each point's assignment, counted from the block's first."""
         position = ranks if self._order is None else self._order[ranks]
-        return np.asarray(position // self._repeat.count)
+        return np.asarray(position // self._each)
+
+    def _placed(self, position: Array) -> tuple[Array, Array]:
+        """Return the assignment of each position, and which of all repetitions it is."""
+        trial, inner = np.divmod(position, self._each)
+        if self._draw is None:
+            return trial, inner
+        seed, graph = np.divmod(self._draw[trial], len(self._repeat.graphs))
+        return trial, (graph * self._each + inner) * len(self._repeat.seeds) + seed
 
     @cached_property
     def _times(self) -> tuple[Array, Array, Array]:
@@ -83,7 +94,7 @@ class Block:
 
     def _sorted(self) -> tuple[Array | None, Array]:
         """Return the points' positions in the plan's order (None if unchanged), and the groups' bounds."""
-        count, total = self._repeat.count, len(self)
+        total = len(self)
         code = np.zeros(self._trials, dtype=np.int64)
         for path in self._structural:
             levels, inverse = np.unique(self._assignments[path], return_inverse=True)
@@ -91,8 +102,8 @@ class Block:
         graphs = len(self._repeat.graphs)
         if graphs == 1 and not code.any():
             return None, np.array([0, total])
-        graph = np.arange(count) // (count // graphs)
-        full = (code[:, None] * graphs + graph).ravel()
+        trial, time = self._placed(np.arange(total))
+        full = code[trial] * graphs + time // (self._repeat.count // graphs)
         order = np.argsort(full, kind="stable")
         starts = np.flatnonzero(np.diff(full[order])) + 1
         return order, np.concatenate([[0], starts, [total]])

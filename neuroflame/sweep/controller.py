@@ -15,12 +15,13 @@ from neuroflame.sweep.backend import Backend, Feed
 from neuroflame.sweep.block import Block
 from neuroflame.sweep.cost import CostModel
 from neuroflame.sweep.evaluate import failed_rows
-from neuroflame.sweep.finished import Finished, mean_by_trial
+from neuroflame.sweep.finished import Finished
 from neuroflame.sweep.planner import known_block
 from neuroflame.sweep.points import Array, Assignments, size_of
 from neuroflame.sweep.progress import Progress, Rate, Status
 from neuroflame.sweep.search import KnownSearch, make_search
 from neuroflame.sweep.signals import stopped_like_ctrl_c
+from neuroflame.sweep.telling import telling_of
 from neuroflame.sweep.tiles import Tile, TileQueue, make_tile
 from neuroflame.sweep.worker import Job, TileResult, publish
 
@@ -52,6 +53,7 @@ class Controller(Feed):
     def __init__(self, spec: SweepSpec, store: SweepStore, progress: Progress | None = None) -> None:
         self.spec, self.store, self.progress = spec, store, progress or Progress()
         self.search = make_search(spec)
+        self._telling = telling_of(spec)
         self.error: BaseException | None = None
         self._cost = CostModel(spec, actors=1)
         self._flying: dict[str, Tile] = {}
@@ -93,8 +95,8 @@ class Controller(Feed):
         self._cost.observe(result.points, result.seconds, first=result.first)
         if result.pieces > 1 and not result.failed:  # halves went through where the whole did not: memory
             self._cost.shrink(result.points)
-        if result.objective:
-            self._objective[tile.ranks] = result.objective
+        if result.told:
+            self._objective[tile.ranks] = np.array(result.told, dtype=self._objective.dtype)
         self._count(tile, result.failed, result.diverged)
 
     def lost(self, ref: str, reason: str) -> None:
@@ -223,6 +225,7 @@ class Controller(Feed):
             self._number += 1
             self._block, self._queue = self._next_block(), None
             if self._block is None:
+                self._total = self._done  # a search may end before its points are used up
                 return
             pending, self._objective = self._on_disk.look_up(self._block)
             self._left = int(pending.sum())
@@ -246,12 +249,14 @@ class Controller(Feed):
         return Block(self.spec, self._assignments, first)
 
     def _tell_search(self, block: Block) -> None:
-        if not self.search.needs_results:
+        if self._telling is None:
             return
-        told = mean_by_trial(block.trial_of(np.arange(len(block))), self._objective)
+        told = self._telling.by_trial(block.trial_of(np.arange(len(block))), self._objective)
         if self._replayed:
             self.search.replay(self._assignments, told)
         else:
             self.search.tell(told)
+        if told.dtype != float:  # labels, none of which is best
+            return
         better = np.fmax if getattr(self.spec.search, "maximise", None) else np.fmin
         self._best = float(better.reduce(np.append(told, self._best)))

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from neuroflame.sweep.evaluate import objective
+from neuroflame.sweep.telling import telling_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from neuroflame.spec.sweep import SweepSpec
     from neuroflame.store import SweepStore
     from neuroflame.sweep.block import Block
@@ -32,30 +29,30 @@ class Finished:
     def __init__(self, store: SweepStore, spec: SweepSpec) -> None:
         found = [identity for ids in store.finished().values() for identity in ids]
         self._ids = np.unique(np.array(found, dtype="S16"))
-        self._values: Mapping[str, float] = {}
+        self._told: dict[str, int] = {}
+        self._telling = telling_of(spec)
         self.failed = self.diverged = 0
         if not found:
             return
-        sought = getattr(spec.search, "objective", None)
         table = store.table()
-        frame = table.to_pandas([name for name in ("point_id", "status", sought) if name in table.columns])
+        needs = self._telling.needs if self._telling else ()
+        names = dict.fromkeys(("point_id", "status", *needs))
+        frame = table.to_pandas([name for name in names if name in table.columns])
         self.failed = int((frame["status"] == "failed").sum())
         self.diverged = int((frame["status"] == "diverged").sum())
-        if sought:
-            rows: dict[str, Any] = {"status": frame["status"].tolist()}
-            if sought in frame:
-                rows[sought] = frame[sought].tolist()
-            told = objective(rows, sought).tolist()
-            self._values = dict(zip(frame["point_id"].tolist(), told, strict=True))
+        if self._telling:
+            self._rows = self._telling.of_rows({name: frame[name].tolist() for name in frame})
+            self._told = {identity: row for row, identity in enumerate(frame["point_id"].tolist())}
 
     def look_up(self, block: Block) -> tuple[Array, Array]:
-        """Return which points of a block are pending, and the objective of the others."""
-        told = np.full(len(block), np.nan)
+        """Return which points of a block are pending, and what a search is told of the others."""
+        told = self._telling.nothing(len(block)) if self._telling else np.empty(len(block))
         if len(self._ids) == 0:
             return np.ones(len(block), dtype=bool), told
         ids = block.points(np.arange(len(block))).ids()
-        if self._values:
-            told = np.array([self._values.get(identity, math.nan) for identity in ids])
+        if self._told:
+            known = np.array([self._told.get(identity, -1) for identity in ids])
+            told[known >= 0] = self._rows[known[known >= 0]]
         return ~np.isin(np.array(ids, dtype="S16"), self._ids), told
 
 

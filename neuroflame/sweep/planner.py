@@ -103,9 +103,10 @@ def make_plan(spec: SweepSpec, *, actors: int | None = None, cuda: bool = False)
         size = min(size, int(sizes.max()))
     else:
         batch = min(spec.search.batch, spec.trials)  # type: ignore[union-attr]
-        graphs = len(spec.repeat.graphs)
-        size = min(cost.size(batch * spec.repeat.count), batch * spec.repeat.count // graphs)
-        tiles = -(-spec.trials // batch) * graphs * -(-batch * spec.repeat.count // graphs // size)
+        each = spec.points // spec.trials
+        graphs = len(spec.repeat.graphs) if each == spec.repeat.count else 1
+        size = min(cost.size(batch * each), batch * each // graphs)
+        tiles = -(-spec.trials // batch) * graphs * -(-batch * each // graphs // size)
         groups = graphs
     return Plan(
         spec=spec,

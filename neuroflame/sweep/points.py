@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 Assignments = Mapping[str, Array]
-"""Swept path to its value in each assignment; float64, int64, or names as objects."""
+"""Swept path to its value in each assignment; float64, int64, or names as objects.
+
+A search that repeats assignments on its own account adds the column `DRAW`: then an assignment is simulated in
+one draw of graph and seed, from every initial condition; else in all of them.
+"""
+DRAW = "draw"
+"""Number of the draw, graphs changing fastest."""
 
 
 def dtype_of(axis: ResolvedAxis) -> Any:

@@ -1,6 +1,6 @@
 """Searches: how the points of a sweep are chosen, all behind one interface."""
 
-from neuroflame.spec.search import GridSearch, RandomSearch, SobolSearch, TpeSearch
+from neuroflame.spec.search import BoundarySearch, GridSearch, RandomSearch, SobolSearch, TpeSearch
 from neuroflame.spec.sweep import SweepSpec
 from neuroflame.sweep.search.base import KnownSearch, Search
 
@@ -28,5 +28,21 @@ def make_search(spec: SweepSpec) -> Search:
             startup=kind.startup,
             seed=kind.seed,
             maximise=kind.maximise is not None,
+        )
+    if isinstance(kind, BoundarySearch):
+        from neuroflame.sweep.search.boundary import Boundary
+
+        repeat = spec.repeat
+        return Boundary(
+            spec.axes,
+            spec.trials,
+            tolerance=kind.tolerance,
+            batch=kind.batch,
+            start=kind.first(len(spec.axes)),
+            explore=kind.explore,
+            draws=len(repeat.graphs) * len(repeat.seeds),
+            confidence=kind.confidence,
+            initial=len(repeat.initial_conditions),
+            seed=kind.seed,
         )
     raise TypeError(f"no search for {type(kind).__name__}")

@@ -1,0 +1,26 @@
+"""Borders between labels in a parameter space: shared by the search that finds them and by who reads tables.
+
+Depends on `neuroflame.conditions`, `neuroflame.errors`, numpy and scipy alone.
+"""
+
+from neuroflame.border.find import Border, border_of_rows, find_border
+from neuroflame.border.labels import LABELLED, Labelling
+from neuroflame.border.mesh import Edges, Mesh, longest_edge
+from neuroflame.border.scales import Scale, scale_of, scales_of
+from neuroflame.border.sites import Sites, gather
+
+__all__ = [
+    "LABELLED",
+    "Border",
+    "Edges",
+    "Labelling",
+    "Mesh",
+    "Scale",
+    "Sites",
+    "border_of_rows",
+    "find_border",
+    "gather",
+    "longest_edge",
+    "scale_of",
+    "scales_of",
+]

@@ -1,0 +1,169 @@
+"""The border itself: where it crosses the edges of the triangulation, and how well that is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from neuroflame.border.labels import LABELLED, Labelling
+from neuroflame.border.mesh import Edges, Mesh, longest_edge
+from neuroflame.border.sites import Sites, gather
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from neuroflame.border.scales import Scale
+
+Array = np.ndarray[Any, Any]
+
+QUANTILE = 0.95
+"""The share of the border that must be known within the tolerance."""
+_JUMP = 4.0  # times the slope of long edges: then the margin does not pass through zero, it jumps
+
+
+@dataclass(frozen=True)
+class Border:
+    """Where labels change.
+
+    Parameters
+    ----------
+    sites : Sites
+        The places that were looked at and have a label.
+    mesh : Mesh
+        Their triangulation.
+    edges : Edges
+        The edges that cross the border.
+    at : ndarray, (E,)
+        Where along each edge the border is taken to be, from 0 at its first end to 1.
+    error : ndarray, (E,)
+        Half the extent of each edge across the border, as a fraction of the range; half its length where it
+        is longer than `longest_edge` allows.
+    """
+
+    sites: Sites
+    mesh: Mesh
+    edges: Edges
+    at: Array
+    error: Array
+
+    @property
+    def units(self) -> Array:
+        """The border's points in the unit cube, (E, d)."""
+        first, last = (self.sites.units[self.edges.ends[:, k]] for k in (0, 1))
+        return np.asarray(first + self.at[:, None] * (last - first))
+
+    @property
+    def confidence(self) -> Array:
+        """The lower confidence of both ends' labels, (E,)."""
+        return np.asarray(self.sites.confidence[self.edges.ends].min(axis=1))
+
+    def quantile(self, share: float = QUANTILE) -> float:
+        """Return the error that so large a share of the border's points keeps; NaN without a border."""
+        return float(np.quantile(self.error, share)) if len(self.error) else float("nan")
+
+    def segments(self) -> tuple[Array, Array]:
+        """Return the border in two dimensions as straight pieces, one for each triangle that it crosses.
+
+        Returns
+        -------
+        ndarray, (S, 2, 2)
+            Ends of each piece in the unit cube.
+        ndarray, (S,)
+            The larger error of both ends.
+        """
+        number = {tuple(pair): k for k, pair in enumerate(self.edges.ends.tolist())}
+        points, pieces, errors = self.units, [], []
+        for triangle in np.sort(self.mesh.simplices[self.mesh.mixed], axis=1).tolist():
+            a, b, c = triangle
+            crossed = [number[pair] for pair in ((a, b), (a, c), (b, c)) if pair in number]
+            ends = points[crossed]
+            if len(crossed) == 3:  # three labels meet: from each crossing to the middle
+                pieces += [np.stack([end, ends.mean(axis=0)]) for end in ends]
+            else:
+                pieces.append(ends)
+            errors += [float(self.error[crossed].max())] * (3 if len(crossed) == 3 else 1)
+        return np.array(pieces).reshape(-1, 2, 2), np.array(errors)
+
+
+def find_border(sites: Sites, tolerance: float, *, draws: int = 1) -> Border:
+    """Find the border between the labels of some places.
+
+    Parameters
+    ----------
+    sites : Sites
+        The places; those without a label are left out.
+    tolerance : float
+        The error that is aimed at, as a fraction of the range.
+    draws : int
+        How many draws there are; with one a label is certain.
+    """
+    good = sites.code >= 0
+    confidence = np.ones(int(good.sum())) if draws == 1 else sites.confidence[good]
+    kept = Sites(
+        sites.units[good],
+        sites.spent[good],
+        sites.labels,
+        sites.code[good],
+        confidence,
+        sites.counts[good],
+        sites.parts[good],
+        sites.margin[good],
+        sites.row[good],
+    )
+    mesh = Mesh(kept.units, kept.code)
+    edges = mesh.border()
+    error = np.where(edges.length > longest_edge(tolerance), edges.length, edges.across) / 2
+    return Border(kept, mesh, edges, _crossings(kept, edges), error)
+
+
+def border_of_rows(
+    data: Mapping[str, Any], scales: Sequence[Scale], on: str, tolerance: float, initial: Sequence[str]
+) -> Border:
+    """Find the border in the rows of a table.
+
+    Parameters
+    ----------
+    data : mapping of str to sequence
+        Columns ``point.<path>``, ``graph``, ``seed``, ``initial_condition``, ``status`` and what `on` needs.
+    scales : sequence of Scale
+        The axes.
+    on : str
+        A condition or a column of names, as a search has it.
+    tolerance : float
+        The error that is aimed at.
+    initial : sequence of str
+        The initial conditions, in order; a draw that lacks one of them is left out.
+    """
+    told = Labelling(on).label(data)
+    places = np.stack([np.asarray(data[f"point.{scale.path}"], dtype=float) for scale in scales], axis=1)
+    draws: dict[tuple[Any, ...], dict[str, int]] = {}
+    keys = zip(places.tolist(), data["graph"], data["seed"], data["initial_condition"], strict=True)
+    for row, (place, graph, seed, start) in enumerate(keys):
+        draws.setdefault((*place, graph, seed), {})[start] = row
+    whole = [[found[start] for start in initial] for found in draws.values() if set(initial) <= set(found)]
+    rows = np.array(whole, dtype=np.int64).reshape(len(whole), len(initial))
+    seen = np.asarray(told[rows], dtype=LABELLED)
+    units = np.stack([scale.place(places[rows[:, 0], k]) for k, scale in enumerate(scales)], axis=1)
+    per_site = gather(units, seen)
+    return find_border(per_site, tolerance, draws=int(per_site.spent.max(initial=1)))
+
+
+def _crossings(sites: Sites, edges: Edges) -> Array:
+    """Return where along each edge the margin is zero by linear interpolation; ½ where nothing tells.
+
+    A margin that jumps, as at a fold, tells nothing: there its change per length grows as edges get shorter.
+    """
+    first, last = edges.ends.T
+    differs = sites.parts[first] != sites.parts[last]
+    which = differs.argmax(axis=1) if differs.size else np.zeros(len(edges), dtype=np.int64)
+    a, b = sites.margin[first, which], sites.margin[last, which]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        slope = np.abs(a - b) / edges.length
+        at = a / (a - b)
+    known = np.isfinite(slope) & (a * b <= 0) & (a != b) & (differs.sum(axis=1) == 1)
+    if known.any():
+        long = known & (edges.length >= np.median(edges.length[known]))
+        known &= slope <= _JUMP * np.median(slope[long])
+    return np.where(known, at, 0.5)
