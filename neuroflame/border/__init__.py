@@ -8,6 +8,7 @@ from neuroflame.border.labels import LABELLED, Labelling
 from neuroflame.border.mesh import Edges, Mesh, longest_edge
 from neuroflame.border.scales import Scale, scale_of, scales_of
 from neuroflame.border.sites import Sites, gather
+from neuroflame.border.table import border_frame, border_of_table
 
 __all__ = [
     "LABELLED",
@@ -17,7 +18,9 @@ __all__ = [
     "Mesh",
     "Scale",
     "Sites",
+    "border_frame",
     "border_of_rows",
+    "border_of_table",
     "find_border",
     "gather",
     "longest_edge",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from neuroflame.conditions import Condition, parse_condition
     from neuroflame.report.answer import Question, Tally, objective, question, summary, tally
+    from neuroflame.report.border import border_diagram
     from neuroflame.report.choose import Chosen, choose_points, main_statistics
     from neuroflame.report.connectivity import plot_connectivity
     from neuroflame.report.diagrams import phase_diagram
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "answer": ("Question", "Tally", "objective", "question", "summary", "tally"),
+    "border": ("border_diagram",),
     "choose": ("Chosen", "choose_points", "main_statistics"),
     "neuroflame.conditions": ("Condition", "parse_condition"),
     "connectivity": ("plot_connectivity",),
@@ -43,6 +45,7 @@ __all__ = [
     "ReportPaths",
     "Tally",
     "View",
+    "border_diagram",
     "build_report",
     "choose_points",
     "main_statistics",

@@ -115,6 +115,8 @@ def summary(table: Table | View | str) -> str:
     if len(data.frame) == 0:
         return f"No point is computed yet{f' of {data.planned}' if data.planned else ''}."
     parts = []
+    if sought(data) is not None:
+        parts.append(_border(data))
     counted = tally(data)
     if counted is not None:
         parts.append(_answer(data, counted))
@@ -132,6 +134,12 @@ def objective(data: View) -> tuple[str, bool] | None:
         if isinstance(name, str) and name in data.frame:
             return name, large
     return None
+
+
+def sought(data: View) -> str | None:
+    """Return what a search located the border of: a condition or a column of names; None without one."""
+    on = mapping(mapping(data.manifest, "sweep"), "search").get("on")
+    return on if isinstance(on, str) else None
 
 
 def headline(data: View) -> str | None:
@@ -219,6 +227,16 @@ def _extremes(data: View) -> str:
         return f"best of {total}: {name} = {quantity(values[best], unit)}{at(best)}"
     low, high = int(np.nanargmin(values)), int(np.nanargmax(values))
     return f"{total}: {name} from {number(values[low])}{at(low)} to {quantity(values[high], unit)}{at(high)}"
+
+
+def _border(data: View) -> str:
+    """Return how well a border is known, where one was sought."""
+    from neuroflame.border import border_of_table
+
+    border, _ = border_of_table(data.table)
+    if not len(border.edges):
+        return f"no border of {sought(data)} found"
+    return f"95 % of the border of {sought(data)} is known within {number(100 * border.quantile())} % of the range"
 
 
 def _losses(data: View) -> list[str]:

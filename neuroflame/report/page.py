@@ -14,7 +14,8 @@ from urllib.parse import unquote, urlsplit
 from neuroflame.conditions import parse_condition
 from neuroflame.errors import StoreError
 from neuroflame.report import content
-from neuroflame.report.answer import headline, objective, summary, tally
+from neuroflame.report.answer import headline, objective, sought, summary, tally
+from neuroflame.report.border import border_diagram
 from neuroflame.report.choose import choose_points, main_statistics
 from neuroflame.report.diagrams import phase_diagram
 from neuroflame.report.history import search_history
@@ -126,6 +127,11 @@ def _pictures(data: View) -> Iterator[Picture]:
     if len(data.frame) == 0:
         return
     first, counted = headline(data), tally(data)
+    if sought(data) is not None and data.axes:
+        caption = (
+            "Places in the colours of their labels, the border between them, and in grey what brackets it."
+        )
+        yield Picture("border", "headline", caption, lambda: border_diagram(data))
     regions: dict[str, Any] = {}
     short = regions
     if counted is not None:

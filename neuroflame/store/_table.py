@@ -267,6 +267,33 @@ class Table:
         ranked = rows[np.argsort(-values[rows] if maximise else values[rows], kind="stable")]
         return frame.iloc[ranked[: max(n, 0)]].reset_index(drop=True)
 
+    def border(self, on: str | None = None, tolerance: float | None = None) -> pd.DataFrame:
+        """Return where labels change: a row for each point of the border.
+
+        Parameters
+        ----------
+        on : str, optional
+            A condition, or a column of names; by default what a boundary search sought.
+        tolerance : float, optional
+            The error that is aimed at, as a fraction of the range; by default the search's, else 0.01.
+
+        Returns
+        -------
+        DataFrame
+            ``point.<path>`` of each axis; ``error``, half the width of the bracket as a fraction of the range;
+            ``between``, the labels on both sides; ``confidence`` in them where they are noisy.
+
+        Raises
+        ------
+        StoreError
+            If no border was sought and none is named, or the axes have no order.
+        SpecError
+            If the condition is not well formed or names no column.
+        """
+        from neuroflame.border import border_frame, border_of_table
+
+        return border_frame(*border_of_table(self, on, tolerance))
+
     def _chosen(self, names: Iterable[str] | None) -> list[Column]:
         if names is None:
             return list(self._columns.values())

@@ -1,0 +1,116 @@
+"""The border in a sweep's table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from neuroflame.border.find import Border, border_of_rows
+from neuroflame.border.labels import Labelling
+from neuroflame.border.scales import Scale, scales_of
+from neuroflame.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pandas as pd
+
+_DRAW = ("graph", "seed", "initial_condition")
+_TOLERANCE = 0.01
+_MOST_AXES = 4
+
+
+class Table(Protocol):
+    """What `neuroflame.store.open_table` returns, as far as it is needed here."""
+
+    @property
+    def uri(self) -> str:
+        """Where it is."""
+
+    @property
+    def manifest(self) -> Mapping[str, Any]:
+        """What the sweep is."""
+
+    @property
+    def columns(self) -> Mapping[str, Any]:
+        """Its columns."""
+
+    def to_pandas(self, columns: Iterable[str] | None = None) -> pd.DataFrame:
+        """Return one row per point, with these columns."""
+
+
+def border_of_table(
+    table: Table, on: str | None = None, tolerance: float | None = None
+) -> tuple[Border, tuple[Scale, ...]]:
+    """Find the border in a table, and the scales of its axes.
+
+    Parameters
+    ----------
+    table : Table
+        From `neuroflame.store.open_table`; of a boundary search, or of another in one to four ordered axes.
+    on : str, optional
+        A condition, or a column of names; by default what a boundary search sought.
+    tolerance : float, optional
+        The error that is aimed at, as a fraction of the range; by default the search's, else 0.01.
+
+    Raises
+    ------
+    StoreError
+        If nothing was sought and nothing is named, or the axes have no order.
+    SpecError
+        If the condition is not well formed or names no column.
+    """
+    sweep = table.manifest.get("sweep") or {}
+    search = sweep.get("search") or {}
+    on = on or search.get("on")
+    if on is None:
+        raise StoreError(
+            "the sweep sought no border",
+            file=table.uri,
+            remedy="name a condition, such as border('bump.E.ratio > 0.1')",
+        )
+    scales = _scales(table, sweep)
+    names = ("status", *_DRAW, *(f"point.{scale.path}" for scale in scales))
+    needs = Labelling(on).needs
+    wanted = dict.fromkeys((*names, *needs, *(f"point.{name}" for name in needs)))
+    frame = table.to_pandas([name for name in wanted if name in table.columns])
+    starts = (sweep.get("repeat") or {}).get("initial_conditions") or sorted(set(frame["initial_condition"]))
+    data = {name: frame[name].tolist() for name in frame}
+    return border_of_rows(data, scales, on, tolerance or search.get("tolerance", _TOLERANCE), starts), scales
+
+
+def border_frame(border: Border, scales: tuple[Scale, ...]) -> pd.DataFrame:
+    """Return the points of a border as a data frame; units are in ``attrs["units"]``.
+
+    Columns are ``point.<path>`` of each axis; ``error``, a fraction of the range; ``between``, the labels on
+    both sides; and ``confidence``, the lower of both labels' posterior probabilities.
+    """
+    import pandas as pd
+
+    units = border.units
+    columns: dict[str, Any] = {
+        f"point.{scale.path}": scale.value(units[:, k]) for k, scale in enumerate(scales)
+    }
+    labels = np.array(border.sites.labels, dtype=object)
+    sides = np.sort(border.sites.code[border.edges.ends], axis=1)
+    columns["error"] = border.error
+    columns["between"] = [" | ".join(labels[pair]) for pair in sides]
+    columns["confidence"] = border.confidence
+    frame = pd.DataFrame(columns)
+    frame.attrs["units"] = {f"point.{scale.path}": scale.unit for scale in scales}
+    return frame
+
+
+def _scales(table: Table, sweep: Mapping[str, Any]) -> tuple[Scale, ...]:
+    entries = [entry for entry in table.manifest.get("axes") or () if isinstance(entry, Mapping)]
+    space = sweep.get("space") or {}
+    for entry in entries:
+        values = entry.get("values") or (0.0,)
+        if "choices" in (space.get(entry["path"]) or ()) or isinstance(values[0], str):
+            raise StoreError("a border needs axes of numbers in order", file=table.uri, got=entry["path"])
+    varied = [entry for entry in entries if entry.get("values") is None or len(entry["values"]) > 1]
+    if not 1 <= len(varied) <= _MOST_AXES:
+        raise StoreError(f"a border needs 1 to {_MOST_AXES} axes", file=table.uri, got=len(varied))
+    return scales_of(varied)
