@@ -20,6 +20,8 @@ Array = np.ndarray[Any, Any]
 
 QUANTILE = 0.95
 """The share of the border that must be known within the tolerance."""
+GUARD = 0.25
+"""Least part of an edge on either side of where the border is taken to be."""
 _JUMP = 4.0  # times the slope of long edges: then the margin does not pass through zero, it jumps
 
 
@@ -153,7 +155,9 @@ def border_of_rows(
 def _crossings(sites: Sites, edges: Edges) -> Array:
     """Return where along each edge the margin is zero by linear interpolation; ½ where nothing tells.
 
-    A margin that jumps, as at a fold, tells nothing: there its change per length grows as edges get shorter.
+    A margin that jumps, as at a fold, tells nothing: there its change per length grows as edges get shorter. Nor
+    does one that is far nearer to zero at one end than at the other, since few margins are straight lines: the
+    border then stays a quarter of the edge away from that end.
     """
     first, last = edges.ends.T
     differs = sites.parts[first] != sites.parts[last]
@@ -166,4 +170,4 @@ def _crossings(sites: Sites, edges: Edges) -> Array:
     if known.any():
         long = known & (edges.length >= np.median(edges.length[known]))
         known &= slope <= _JUMP * np.median(slope[long])
-    return np.where(known, at, 0.5)
+    return np.clip(np.where(known, at, 0.5), GUARD, 1 - GUARD)

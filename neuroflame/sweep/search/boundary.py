@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from neuroflame.border import LABELLED, Border, Sites, find_border, gather, scale_of
-from neuroflame.border.find import QUANTILE
+from neuroflame.border.find import GUARD, QUANTILE
 from neuroflame.border.sites import draws_wanted
 from neuroflame.sweep.points import DRAW, Array, Assignments, dtype_of
 from neuroflame.sweep.search.base import Search
@@ -23,8 +23,6 @@ _NEAREST = 0.05
 """Places closer than this times the tolerance are the same for all that the border shows."""
 _CLUSTER = 0.5
 """Edges whose proposals are nearer than this times their length wait for the next batch."""
-_GUARD = 0.25
-"""Least part of an edge on either side of a place that is proposed on it."""
 
 
 class Boundary(Search):
@@ -207,12 +205,14 @@ class Boundary(Search):
     def _cuts(self, border: Border) -> Array:
         """Return where along each edge to look next.
 
-        The middle; where a margin passes through zero, beyond the zero by most of the tolerance, away from the
-        nearer end: then two places bracket a zero that was foretold well, however long the edge.
+        The middle; where a margin passes through zero well inside, beyond the zero by most of the tolerance, away
+        from the nearer end: then two places bracket a zero that was foretold well, however long the edge. A zero
+        near one end is not believed: on a margin that is flat on one side the cuts would creep towards the border.
         """
         step = 0.8 * self.tolerance / np.maximum(border.edges.across, 1e-12)
         beyond = np.where(border.at < 0.5, border.at + step, border.at - step)
-        return np.where(border.at == 0.5, 0.5, np.clip(beyond, _GUARD, 1 - _GUARD))
+        inside = (border.at > GUARD) & (border.at < 1 - GUARD) & (border.at != 0.5)
+        return np.where(inside, np.clip(beyond, GUARD, 1 - GUARD), 0.5)
 
     def _elsewhere(
         self, border: Border, chosen: Sequence[tuple[float, ...]], room: int
