@@ -16,14 +16,14 @@ _FLAT = 1e-13  # volume of a simplex that has none but for rounding
 
 @dataclass(frozen=True)
 class Edges:
-    """The edges whose ends have different labels.
+    """Some edges of a triangulation, at a border.
 
     Parameters
     ----------
     ends : ndarray of int, (E, 2)
         Places that each connects.
     length : ndarray, (E,)
-        Length in the unit cube.
+        Length in the unit cube, or its part along the border.
     across : ndarray, (E,)
         Extent across the border, at most the length: an edge that is almost parallel to the border brackets
         it far better than its length says.
@@ -75,30 +75,56 @@ class Mesh:
         its direction and c ≤ 1 its length over the integral of the norm, an edge e extends
         |e| (1 − c (1 − |n·e|/|e|)) across the border: |n·e| where the border is flat, |e| where it turns.
         """
-        mixed = self.simplices[self.mixed]
-        sides = [mixed[:, list(pair)] for pair in combinations(range(mixed.shape[1]), 2)]
-        pairs = np.concatenate(sides) if len(mixed) else np.empty((0, 2), dtype=np.int64)
-        pairs = np.unique(np.sort(pairs, axis=1), axis=0)
+        mixed, pairs = self._pairs()
         ends = pairs[self.code[pairs[:, 0]] != self.code[pairs[:, 1]]]
-        vector = self.units[ends[:, 1]] - self.units[ends[:, 0]]
-        length = np.linalg.norm(vector, axis=1)
-        if self.units.shape[1] == 1 or len(ends) == 0:
-            return Edges(ends, length, length)
-        across = np.empty(len(ends))
+        length, across = self._lengths(ends), np.empty(len(ends))
         codes = np.sort(self.code[ends], axis=1)
         for pair in np.unique(codes, axis=0):
             mine = (codes == pair).all(axis=1)
-            flow, size = self._flow(mixed, *pair)
-            normal = flow[ends[mine]].sum(axis=1)  # (e, d)
-            norm = np.linalg.norm(normal, axis=1)
-            total = size[ends[mine]].sum(axis=1)
-            along = np.abs((normal * vector[mine]).sum(axis=1)) / np.where(norm > 0, norm, 1.0)
-            flat = np.where(total > 0, norm / np.where(total > 0, total, 1.0), 0.0)
+            along, flat = self._direction(ends[mine], *self._flow(mixed, *pair))
             across[mine] = length[mine] * (1 - flat) + flat * along
         return Edges(ends, length, np.minimum(across, length))
 
-    def _flow(self, simplices: Array, one: int, other: int) -> tuple[Array, Array]:
-        """Return, at each place, the sum of ∫∇χ over the simplices around it, and of its norm."""
+    def chords(self) -> Edges:
+        """Return the edges between equal labels beside a border, which may bulge through them unseen.
+
+        `across` is what is not known of it: |e| (1 − c), with the notation of `border`, χ being 1 at the label
+        of the edge; it is near |e| at the tip of a wedge. `length` is the extent along the border.
+        """
+        mixed, pairs = self._pairs()
+        ends = pairs[self.code[pairs[:, 0]] == self.code[pairs[:, 1]]]
+        length, tangent, unseen = self._lengths(ends), np.empty(len(ends)), np.empty(len(ends))
+        codes = self.code[ends[:, 0]]
+        for one in np.unique(codes):
+            mine = codes == one
+            along, flat = self._direction(ends[mine], *self._flow(mixed, one, None))
+            tangent[mine] = np.sqrt(np.maximum(length[mine] ** 2 - along**2, 0.0))
+            unseen[mine] = length[mine] * (1 - flat)
+        return Edges(ends, tangent, unseen)
+
+    def _pairs(self) -> tuple[Array, Array]:
+        """Return the simplices that a border crosses, and their edges, each once."""
+        mixed = self.simplices[self.mixed]
+        sides = [mixed[:, list(pair)] for pair in combinations(range(mixed.shape[1]), 2)]
+        return mixed, np.unique(np.sort(np.concatenate(sides), axis=1), axis=0)
+
+    def _lengths(self, ends: Array) -> Array:
+        return np.asarray(np.linalg.norm(self.units[ends[:, 1]] - self.units[ends[:, 0]], axis=1))
+
+    def _direction(self, ends: Array, flow: Array, size: Array) -> tuple[Array, Array]:
+        """Return |n·e| and c of some edges, in the notation of `border`."""
+        normal = flow[ends].sum(axis=1)  # (e, d)
+        norm = np.linalg.norm(normal, axis=1)
+        total = size[ends].sum(axis=1)
+        vector = self.units[ends[:, 1]] - self.units[ends[:, 0]]
+        along = np.abs((normal * vector).sum(axis=1)) / np.where(norm > 0, norm, 1.0)
+        return along, np.where(total > 0, norm / np.where(total > 0, total, 1.0), 0.0)
+
+    def _flow(self, simplices: Array, one: int, other: int | None) -> tuple[Array, Array]:
+        """Return, at each place, the sum of ∫∇χ over the simplices around it, and of its norm.
+
+        χ is 1 at one label, less 1 at the other; without another it is 0 at all others.
+        """
         corners = self.units[simplices]
         d = corners.shape[2]
         sides = corners[:, 1:] - corners[:, :1]
@@ -108,7 +134,9 @@ class Mesh:
         inner = np.linalg.inv(sides).transpose(0, 2, 1)  # gradients of barycentric coordinates 1 to d
         gradient = np.concatenate([-inner.sum(axis=1, keepdims=True), inner], axis=1)
         codes = self.code[simplices]
-        weight = (codes == one).astype(float) - (codes == other)
+        weight = (codes == one).astype(float)
+        if other is not None:
+            weight -= codes == other
         flow = (weight[:, :, None] * gradient).sum(axis=1) * np.abs(det)[:, None] / math.factorial(d)
         total, size = np.zeros((len(self.units), d)), np.zeros(len(self.units))
         for vertex in simplices.T:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from neuroflame.border import LABELLED, Border, Sites, find_border, gather, scale_of
+from neuroflame.border import LABELLED, Border, Sites, find_border, gather, longest_edge, scale_of
 from neuroflame.border.find import GUARD, QUANTILE
 from neuroflame.border.sites import draws_wanted
 from neuroflame.sweep.points import DRAW, Array, Assignments, dtype_of
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _NEAREST = 0.05
 """Places closer than this times the tolerance are the same for all that the border shows."""
+_WORST = 2.0
+"""Times the tolerance that no part of the border may exceed: the tip of a wedge is a small share of it."""
 _CLUSTER = 0.5
 """Edges whose proposals are nearer than this times their length wait for the next batch."""
 
@@ -44,7 +46,7 @@ class Boundary(Search):
     total : int
         Assignments, draws counted, at most.
     tolerance : float
-        The error to reach, as a fraction of the range, over 95 % of the border.
+        The error to reach, as a fraction of the range, over 95 % of the border; the rest is known within twice it.
     batch, start : int
         Assignments in a batch and in the first, which covers the space.
     explore : float
@@ -177,25 +179,35 @@ class Boundary(Search):
         return found
 
     def _on_border(self, border: Border, room: int) -> list[tuple[float, ...]]:
-        """Return places on the edges that bracket the border worst; none when it is known well enough."""
-        edges, error = border.edges, border.error
-        open_ = (error > self.tolerance) & (border.confidence >= self.confidence)
-        if room <= 0 or not open_.any():
+        """Return places on the edges that bracket the border worst; none when it is known well enough.
+
+        Edges between equal labels count too, where they are long or the border turns: it may bulge through them.
+        """
+        if room <= 0 or not len(border.edges):
             return []
-        starts, ends = (border.sites.units[edges.ends[:, k]] for k in (0, 1))
-        at = self._cuts(border)
+        chords = border.mesh.chords()
+        long = chords.length > longest_edge(self.tolerance)
+        error = np.concatenate([border.error, np.where(long, chords.length, chords.across)])
+        pairs = np.concatenate([border.edges.ends, chords.ends])
+        clear = border.sites.confidence[pairs].min(axis=1) >= self.confidence
+        open_ = (error > self.tolerance) & clear
+        starts, ends = (border.sites.units[pairs[:, k]] for k in (0, 1))
+        length = np.linalg.norm(ends - starts, axis=1)
+        at = np.concatenate([self._cuts(border), np.full(len(chords), 0.5)])
         places = self._snapped(starts + at[:, None] * (ends - starts))
         order = np.argsort(-error, kind="stable")
         order = order[open_[order]]
         free = self._free(places[order])
-        if free.sum() <= (1 - QUANTILE) * len(edges):  # the rest is allowed, or cannot be had
+        count = len(border.edges)
+        few = order[free].max(initial=-1) < count and free.sum() <= (1 - QUANTILE) * count
+        if not free.any() or (few and error[order[free]][0] <= _WORST * self.tolerance):
             return []
         chosen: list[tuple[float, ...]] = []
         for k in order[free].tolist():
             place = places[k]
             if chosen:
                 gap = np.linalg.norm(np.array(chosen) - place, axis=1).min()
-                if gap < _CLUSTER * edges.length[k]:
+                if gap < _CLUSTER * length[k]:
                     continue
             chosen.append(tuple(place.tolist()))
             if len(chosen) == room:

@@ -1,0 +1,118 @@
+"""Label functions whose borders are known, and what drives a search with them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from neuroflame.border import LABELLED
+from neuroflame.spec.resolved import ResolvedAxis
+from neuroflame.sweep.points import DRAW, size_of
+from neuroflame.sweep.search.boundary import Boundary
+
+
+def ball(x):
+    """Positive in a ball of radius 0.3; the distance from its border."""
+    return 0.3 - np.linalg.norm(x - 0.5, axis=1)
+
+
+def wedge(x):
+    """Positive in a wedge that is 0.12 wide at one side and ends in a point at the other."""
+    return (0.06 * x[:, 0] - np.abs(x[:, 1] - 0.45 - 0.1 * x[:, 0])) / np.sqrt(1.01)
+
+
+def islands(x):
+    """Positive in two balls, of radius 0.15 and 0.12."""
+    return np.maximum(*(r - np.linalg.norm(x - c, axis=1) for r, c in ((0.15, 0.27), (0.12, 0.74))))
+
+
+def line(x):
+    return x[:, 0] - 0.3137
+
+
+@dataclass
+class Case:
+    """What is searched: a function that is positive in one region, and how it is seen."""
+
+    of: object
+    d: int
+    tolerance: float
+    tells: bool = False  # whether the margin is told, or the label alone
+    noise: float = 0.0  # width of the zone in which labels are random
+    draws: int = 1
+
+    def see(self, x, draw=None):
+        """Return `LABELLED` of some places, (n, 1); noise depends on place and draw alone."""
+        margin = self.of(x)
+        found = np.zeros((len(x), 1), LABELLED)
+        inside = margin > 0
+        if self.noise:
+            keys = [np.random.default_rng([int(v * 2**40) for v in row] + [int(k)]) for row, k in zip(x, draw)]
+            inside = np.array([key.random() for key in keys]) < 1 / (1 + np.exp(-margin / self.noise))
+        found["label"][:, 0] = np.where(inside, "yes", "no")
+        found["margin"][:, 0] = margin if self.tells else np.nan
+        return found
+
+
+def axes(d, **changes):
+    whole = {"unit": "", "structural": False, "integer": False, "levels": None, "low": 0.0, "high": 1.0}
+    more = {"log": False, "ordered": True, "doc": ""}
+    return [ResolvedAxis(path=f"x{k}", **{**whole, **more, **changes}) for k in range(d)]
+
+
+def make(case, total=3000, **changes):
+    options = {"batch": 32, "start": 2 ** (case.d + 3), "explore": 0.1, "confidence": 0.9, "seed": 0}
+    options |= {"tolerance": case.tolerance, "draws": case.draws, "initial": 1} | changes
+    return Boundary(axes(case.d), total, **options)
+
+
+def places(assignments):
+    return np.stack([column for path, column in assignments.items() if path != DRAW], axis=1).astype(float)
+
+
+def drain(case, search):
+    """Ask and tell to the end; return what was asked and told, batch by batch."""
+    batches = []
+    while not search.done:
+        asked = search.ask(10**6)
+        assert size_of(asked)
+        told = case.see(places(asked), asked[DRAW])
+        search.tell(told)
+        batches.append((asked, told))
+    return batches
+
+
+def errors(case, border):
+    """Return how far points of the border are from the true one; all functions here are distances near it."""
+    return np.abs(case.of(border.units))
+
+
+def left_out(case, border, count=20000):
+    """Return the volume that the triangulation gives the wrong label, as a fraction of all."""
+    from scipy.interpolate import LinearNDInterpolator
+
+    x = np.random.default_rng(0).random((count, case.d))
+    inside = (np.array(border.sites.labels)[border.sites.code] == "yes").astype(float)
+    return float(((LinearNDInterpolator(border.sites.units, inside)(x) > 0.5) != (case.of(x) > 0)).mean())
+
+
+def grid_for(case, error):
+    """Return the number of points of the coarsest grid whose border is as good: 95 % within the error.
+
+    The border of a grid is where its edges between neighbours change labels: their middles, or, where the
+    margin is told, its zero.
+    """
+    for n in range(3, 400):
+        side = np.linspace(0, 1, n)
+        x = np.stack(np.meshgrid(*[side] * case.d, indexing="ij"), axis=-1)
+        margin = case.of(x.reshape(-1, case.d)).reshape((n,) * case.d)
+        found = []
+        for k in range(case.d):
+            low, high = (np.take(margin, range(s, n - 1 + s), axis=k) for s in (0, 1))
+            at = np.where((low > 0) != (high > 0), low / (low - high) if case.tells else 0.5, np.nan)
+            start = np.take(x, range(n - 1), axis=k)[~np.isnan(at)]
+            start[:, k] += at[~np.isnan(at)] * (side[1] - side[0])
+            found.append(np.abs(case.of(start)))
+        found = np.concatenate(found)
+        if len(found) and np.quantile(found, 0.95) <= error:
+            return n**case.d
+    raise AssertionError("no grid is fine enough")
