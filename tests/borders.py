@@ -46,7 +46,10 @@ class Case:
         found = np.zeros((len(x), 1), LABELLED)
         inside = margin > 0
         if self.noise:
-            keys = [np.random.default_rng([int(v * 2**40) for v in row] + [int(k)]) for row, k in zip(x, draw)]
+            keys = [
+                np.random.default_rng([int(v * 2**40) for v in row] + [int(k)])
+                for row, k in zip(x, draw, strict=True)
+            ]
             inside = np.array([key.random() for key in keys]) < 1 / (1 + np.exp(-margin / self.noise))
         found["label"][:, 0] = np.where(inside, "yes", "no")
         found["margin"][:, 0] = margin if self.tells else np.nan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -10,7 +11,7 @@ import numpy as np
 from neuroflame.border.find import Border, border_of_rows
 from neuroflame.border.labels import Labelling
 from neuroflame.border.scales import Scale, scales_of
-from neuroflame.errors import StoreError
+from neuroflame.errors import SpecError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -64,6 +65,8 @@ def border_of_table(
     """
     sweep = table.manifest.get("sweep") or {}
     search = sweep.get("search") or {}
+    if on is not None:
+        _check_names(table, Labelling(on).needs)
     on = on or search.get("on")
     if on is None:
         raise StoreError(
@@ -101,6 +104,14 @@ def border_frame(border: Border, scales: tuple[Scale, ...]) -> pd.DataFrame:
     frame = pd.DataFrame(columns)
     frame.attrs["units"] = {f"point.{scale.path}": scale.unit for scale in scales}
     return frame
+
+
+def _check_names(table: Table, names: Iterable[str]) -> None:
+    for name in names:
+        if "." in name and not {name, f"point.{name}"} & set(table.columns):
+            near = difflib.get_close_matches(name, table.columns, n=1)
+            remedy = f"did you mean {near[0]}?" if near else "see Table.columns"
+            raise SpecError("the table has no such column", got=name, remedy=remedy)
 
 
 def _scales(table: Table, sweep: Mapping[str, Any]) -> tuple[Scale, ...]:

@@ -151,7 +151,7 @@ class Boundary(Search):
         spread = qmc.Sobol(d, seed=np.random.default_rng(self.seed)).random(size)
         units = self._snapped(np.concatenate([corners, spread]))
         units = np.array(list(dict.fromkeys(map(tuple, units.tolist()))))[: self.start]
-        return self._values_at(units), np.zeros(len(units), dtype=np.int64)
+        return self._values_at(units), self._first_draws(0, len(units))
 
     def _refined(self, room: int) -> tuple[Array, Array]:
         sites = self._sites()
@@ -165,8 +165,9 @@ class Boundary(Search):
         chosen = chosen[: room - len(again) - len(elsewhere)]
         fresh = np.array([*chosen, *elsewhere]).reshape(-1, len(self.axes))
         rows = np.array([row for row, _ in again], dtype=np.int64)
-        draw = [number for _, number in again] + [0] * len(fresh)
-        return np.concatenate([self._values[rows], self._values_at(fresh)]), np.array(draw, dtype=np.int64)
+        first = self._first_draws(self.asked + len(again), len(fresh))
+        draw = np.concatenate([np.array([number for _, number in again], dtype=np.int64), first])
+        return np.concatenate([self._values[rows], self._values_at(fresh)]), draw
 
     def _undecided(self, border: Border) -> list[tuple[int, int]]:
         """Return the first assignment and the number of each draw that is to settle a label at the border."""
@@ -175,8 +176,20 @@ class Boundary(Search):
             spent = int(sites.spent[place])
             if sites.confidence[place] < self.confidence and spent < self.draws:
                 more = draws_wanted(*sites.counts[place].tolist(), self.confidence, self.draws - spent)
-                found += [(int(sites.row[place]), spent + k) for k in range(more)]
+                row = int(sites.row[place])
+                found += [(row, number) for number in self._draws_of(row)[spent : spent + more].tolist()]
         return found
+
+    def _first_draws(self, row: int, count: int) -> Array:
+        """Return the first draw of places whose first assignments have numbers from one on."""
+        return np.array([self._draws_of(row + k)[0] for k in range(count)], dtype=np.int64)
+
+    def _draws_of(self, row: int) -> Array:
+        """Return all draws in the order in which the place of an assignment takes them.
+
+        Another order at every place: were it the same, the first draws would decide the whole border.
+        """
+        return np.random.default_rng([self.seed, row]).permutation(self.draws)
 
     def _on_border(self, border: Border, room: int) -> list[tuple[float, ...]]:
         """Return places on the edges that bracket the border worst; none when it is known well enough.

@@ -1,0 +1,368 @@
+"""The search for borders: its contract, and what it finds of borders that are known."""
+
+import numpy as np
+import pytest
+
+from neuroflame.border import LABELLED, Labelling, Mesh, find_border, gather, scale_of
+from neuroflame.border.sites import draws_wanted, majority
+from neuroflame.sweep.points import DRAW, dtype_of, size_of
+from tests.borders import (
+    Case,
+    axes,
+    ball,
+    drain,
+    errors,
+    grid_for,
+    islands,
+    left_out,
+    line,
+    make,
+    places,
+    wedge,
+)
+
+CASES = {
+    "one axis": Case(line, 1, 0.001),
+    "circle": Case(ball, 2, 0.01),
+    "circle, margin told": Case(ball, 2, 0.01, tells=True),
+    "wedge": Case(wedge, 2, 0.01),
+    "two islands": Case(islands, 2, 0.01),
+    "sphere": Case(ball, 3, 0.03),
+    "two islands in three dimensions": Case(islands, 3, 0.03),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_border_is_as_near_as_is_told_for_a_fifth_of_the_grid(name):
+    """The grid is that whose spacing is twice the tolerance: it brackets a border as well."""
+    case = CASES[name]
+    search = make(case)
+    drain(case, search)
+    border = search.border()
+    assert border.quantile() <= case.tolerance
+    assert np.quantile(errors(case, border), 0.95) <= case.tolerance
+    assert errors(case, border).max() <= 2 * case.tolerance
+    assert search.asked <= (round(0.5 / case.tolerance) + 1) ** case.d / 5
+    if case.d > 1:
+        assert left_out(case, border) < case.tolerance
+
+
+def test_four_dimensions():
+    """At an error of 0.1 a grid of 6⁴ = 1296 points is coarse itself; the record has 0.05."""
+    case = Case(ball, 4, 0.1)
+    search = make(case)
+    drain(case, search)
+    assert np.quantile(errors(case, search.border()), 0.95) <= case.tolerance
+    assert left_out(case, search.border()) < 0.5 * case.tolerance
+    assert search.asked < 800
+
+
+def test_a_grid_that_is_as_good_needs_five_times_as_many_points():
+    case = CASES["circle"]
+    search = make(case)
+    drain(case, search)
+    assert grid_for(case, np.quantile(errors(case, search.border()), 0.95)) >= 5 * search.asked
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_other_first_points_find_the_same_border(seed):
+    case = CASES["circle"]
+    search = make(case, seed=seed)
+    drain(case, search)
+    assert np.quantile(errors(case, search.border()), 0.95) <= case.tolerance
+    assert search.asked < 400
+
+
+def test_a_margin_that_tells_places_the_border_better_and_one_that_jumps_does_no_harm():
+    plain = make(CASES["circle"])
+    drain(CASES["circle"], plain)
+    smooth = make(CASES["circle, margin told"])
+    drain(CASES["circle, margin told"], smooth)
+    jump = Case(ball, 2, 0.01, tells=True)
+    see = jump.see
+
+    def fold(x, draw):
+        found = see(x, draw)
+        found["margin"] = np.where(found["margin"] > 0, 5.0, -0.1)
+        return found
+
+    jump.see = fold
+    jumping = make(jump)
+    drain(jump, jumping)
+    near = np.quantile(errors(CASES["circle"], smooth.border()), 0.95)
+    assert near < 0.5 * np.quantile(errors(CASES["circle"], plain.border()), 0.95)
+    assert max(smooth.asked, jumping.asked) < 1.15 * plain.asked
+
+
+def test_noisy_labels_are_drawn_again_where_it_matters():
+    case = Case(ball, 2, 0.02, noise=0.005, draws=15)
+    search = make(case)
+    drain(case, search)
+    border = search.border()
+    assert np.quantile(errors(case, border), 0.95) <= 0.03
+    assert border.confidence.min() > 0.5
+    spent = border.sites.spent
+    distance = np.abs(case.of(border.sites.units))
+    assert spent.max() == 15
+    assert spent[distance < 0.01].mean() > 3
+    assert spent[distance > 0.15].mean() < 1.25
+    assert search.asked == spent.sum()
+
+
+def test_one_draw_of_noisy_labels_is_no_majority():
+    """What repetitions are for: without them the border is off by more than it says."""
+    single = Case(ball, 2, 0.02, noise=0.03)
+    search = make(single)
+    drain(single, search)
+    assert np.quantile(errors(single, search.border()), 0.95) > 2 * search.border().quantile()
+
+
+@pytest.mark.parametrize("name", ["circle", "wedge", "sphere"])
+def test_a_replayed_search_goes_on_like_the_lost_one(name):
+    case = CASES[name]
+    whole = drain(case, make(case, total=300))
+    for kept in (1, 3, len(whole) - 1):
+        search = make(case, total=300)
+        for asked, told in whole[:kept]:
+            search.replay(asked, told)
+        rest = drain(case, search)
+        assert len(rest) == len(whole) - kept
+        for (asked, _), (before, _) in zip(rest, whole[kept:], strict=True):
+            assert {path: column.tolist() for path, column in asked.items()} == {
+                path: column.tolist() for path, column in before.items()
+            }
+
+
+def test_replay_with_draws_on_axes_with_units():
+    """Places come from the values as the table has them, so that no rounding tells a lost search apart."""
+    case = Case(ball, 2, 0.03, noise=0.02, draws=5)
+    scaled = axes(2, low=0.3, high=700.0, log=True)
+
+    def fresh():
+        search = make(case, total=250)
+        search.axes, search.scales = tuple(scaled), tuple(scale_of(axis) for axis in scaled)
+        return search
+
+    def see(asked):
+        units = np.stack([scale_of(axis).place(asked[axis.path]) for axis in scaled], axis=1)
+        return case.see(np.round(units, 9), asked[DRAW])
+
+    def run(search):
+        found = []
+        while not search.done:
+            asked = search.ask(10**6)
+            search.tell(see(asked))
+            found.append(asked)
+        return found
+
+    whole = run(fresh())
+    assert any(asked[DRAW].any() for asked in whole)
+    search = fresh()
+    for asked in whole[:4]:
+        search.replay(asked, see(asked))
+    for asked, before in zip(run(search), whole[4:], strict=True):
+        assert all(np.array_equal(asked[path], before[path]) for path in before)
+    rows = [tuple(v) for asked in whole for v in zip(*(asked[key].tolist() for key in asked), strict=True)]
+    assert len(set(rows)) == len(rows)
+
+
+def test_nothing_is_returned_while_something_is_untold():
+    case = CASES["circle"]
+    search = make(case)
+    asked = search.ask(10)
+    assert size_of(asked) == search.asked == 10
+    assert size_of(search.ask(10)) == 0
+    assert not search.done
+    with pytest.raises(ValueError, match="10 assignments are untold"):
+        search.tell(np.zeros((3, 1), LABELLED))
+    search.tell(case.see(places(asked)))
+    assert size_of(search.ask(10)) == 10
+
+
+def test_the_points_end_the_search():
+    case = CASES["circle"]
+    search = make(case, total=50)
+    drain(case, search)
+    assert search.asked == search.total == 50
+
+
+def test_simultaneous_proposals_keep_apart():
+    case = CASES["circle"]
+    for asked, _ in drain(case, make(case)):
+        x = places(asked)
+        if len(x) > 1:
+            gaps = np.linalg.norm(x[:, None] - x[None], axis=2)[np.triu_indices(len(x), 1)]
+            assert gaps.min() > 0.2 * case.tolerance
+
+
+def test_an_island_is_found_as_often_as_is_promised():
+    """An island of 1 % of the area at random places: 1 − 0.99ⁿ of them at least are seen by n points."""
+    rng = np.random.default_rng(1)
+    radius, found, promised = np.sqrt(0.01 / np.pi), 0, 0.0
+    for centre in radius + rng.random((40, 2)) * (1 - 2 * radius):
+        case = Case(lambda x, c=centre: radius - np.linalg.norm(x - c, axis=1), 2, 0.02)
+        search = make(case, total=100)
+        batches = drain(case, search)
+        seen = [(told["label"] == "yes").any() for _, told in batches]
+        found += any(seen)
+        promised += 1 - 0.99**100
+    assert found >= 0.9 * promised
+
+
+def test_no_border_means_looking_on_elsewhere():
+    case = Case(lambda x: np.full(len(x), -1.0), 2, 0.01)
+    search = make(case, total=200)
+    batches = drain(case, search)
+    assert search.asked == 200
+    assert not len(search.border().edges)
+    x = np.concatenate([places(asked) for asked, _ in batches])
+    from scipy.spatial import cKDTree
+
+    gap, _ = cKDTree(x).query(np.random.default_rng(0).random((2000, 2)))
+    assert gap.max() < 2.5 / np.sqrt(200)
+
+
+def test_exploring_finds_what_the_first_points_missed():
+    centre, radius = np.array([0.4, 0.47]), 0.04
+
+    def both(x):
+        return np.maximum(x[:, 0] - 0.8, radius - np.linalg.norm(x - centre, axis=1))
+
+    case = Case(both, 2, 0.01)
+    quiet, curious = (make(case, explore=share, start=16, total=600) for share in (0.0, 0.4))
+    inside = []
+    for search in (quiet, curious):
+        x = np.concatenate([places(asked) for asked, _ in drain(case, search)])
+        inside.append((np.linalg.norm(x - centre, axis=1) < radius).any())
+    assert inside == [False, True]
+
+
+def test_whole_numbers_are_a_lattice():
+    K, J = axes(1, integer=True, low=10, high=20, structural=True)[0], axes(2)[1]
+    case = Case(lambda x: x[:, 1] - 0.9 / (x[:, 0] - 8), 2, 0.01)
+    search = make(case)
+    search.axes, search.scales = (K, J), (scale_of(K), scale_of(J))
+    while not search.done:
+        asked = search.ask(10**6)
+        assert asked["x0"].dtype == dtype_of(K) == np.int64
+        search.tell(case.see(places(asked)))
+    values = search._values
+    assert set(values[:, 0]) <= set(range(10, 21))
+    for k in range(10, 21):  # at every K both sides are near, or the border is steep there
+        column = values[values[:, 0] == k, 1]
+        assert np.abs(column - 0.9 / (k - 8)).min() < 0.03
+
+
+def test_a_full_lattice_ends_the_search():
+    case = Case(lambda x: x[:, 0] - 2.5, 1, 0.001)
+    (axis,) = axes(1, levels=(1.0, 2.0, 3.0, 7.0), integer=False)
+    search = make(case)
+    search.axes, search.scales = (axis,), (scale_of(axis),)
+    while not search.done:
+        search.tell(case.see(places(search.ask(100))))
+    assert search.asked == 4
+    assert float(search.scales[0].value(search.border().units[0, 0])) == pytest.approx(2.5)
+
+
+def test_failed_points_tell_nothing_and_are_not_asked_again():
+    case = CASES["circle"]
+    search = make(case, total=400)
+    while not search.done:
+        asked = search.ask(10**6)
+        told = case.see(places(asked))
+        told["label"][places(asked)[:, 0] > 0.7] = ""
+        search.tell(told)
+    x = search._units
+    assert len(np.unique(x, axis=0)) == len(x)
+    border = search.border()
+    assert (border.sites.units[:, 0] <= 0.7).all()
+    assert np.quantile(errors(case, border), 0.95) <= case.tolerance
+
+
+def test_three_labels_meet():
+    def see(x):
+        found = np.zeros((len(x), 1), LABELLED)
+        angle = np.arctan2(x[:, 1] - 0.5, x[:, 0] - 0.5)
+        third = np.minimum((angle + np.pi) / (2 * np.pi / 3), 2.5).astype(int)
+        found["label"][:, 0] = np.array(["a", "b", "c"])[third]
+        found["margin"] = np.nan
+        return found
+
+    case = Case(None, 2, 0.02)
+    search = make(case)
+    while not search.done:
+        search.tell(see(places(search.ask(10**6))))
+    border = search.border()
+    assert border.sites.labels == ("a", "b", "c")
+    assert len(np.unique(np.sort(border.sites.code[border.edges.ends], axis=1), axis=0)) == 3
+    near = np.linalg.norm(border.units - 0.5, axis=1).min()
+    assert near < 0.03
+    pieces, error = border.segments()
+    assert len(pieces) == len(error)
+
+
+def test_segments_of_a_circle_add_up_to_its_length():
+    case = CASES["circle, margin told"]
+    search = make(case)
+    drain(case, search)
+    pieces, _ = search.border().segments()
+    assert np.linalg.norm(pieces[:, 1] - pieces[:, 0], axis=1).sum() == pytest.approx(
+        2 * np.pi * 0.3, rel=0.02
+    )
+
+
+def test_initial_conditions_make_one_label():
+    told = np.zeros((3, 2), LABELLED)
+    told["label"] = [["no", "yes"], ["no", "no"], ["", "yes"]]
+    told["margin"] = [[-1, 3], [-2, -1], [0, 0]]
+    sites = gather(np.array([[0.0], [0.5], [1.0]]), told)
+    assert sites.labels == ("no / no", "no / yes")
+    assert sites.code.tolist() == [1, 0, -1]
+    border = find_border(sites, 0.01)
+    assert border.at.tolist() == [0.75]  # the zero of the second one's margin, from 3 to −1
+
+
+def test_majorities():
+    assert majority(1, 0) == pytest.approx(1 - 2 * np.arcsin(np.sqrt(0.5)) / np.pi + 1 / np.pi)
+    assert majority(3, 3) == pytest.approx(0.5)
+    assert draws_wanted(1, 0, 0.9, 9) == 1
+    assert majority(2, 0) >= 0.9 > majority(1, 0)
+    assert draws_wanted(2, 2, 0.999, 3) == 3
+
+
+@pytest.mark.parametrize(
+    ("on", "labels", "margins"),
+    [
+        ("bump.E.m1 > 5", ["yes", "no", "diverged", "", "undefined"], [2, -1, np.nan, np.nan, np.nan]),
+        ("not (bump.E.m1 > 5 and J.EE < 3)", ["no", "yes", "diverged", "", "undefined"], None),
+        ("status", ["ok", "ok", "diverged", "", "ok"], [np.nan] * 5),
+    ],
+)
+def test_labels_of_rows(on, labels, margins):
+    rows = {
+        "status": ["ok", "ok", "diverged", "failed", "ok"],
+        "bump.E.m1": [7.0, 4.0, np.nan, None, None],
+        "point.J.EE": [1.0] * 5,
+    }
+    found = Labelling(on).label(rows)
+    assert found["label"].tolist() == labels
+    if margins is not None:
+        np.testing.assert_array_equal(found["margin"], margins)
+
+
+def test_labels_where_all_points_failed():
+    found = Labelling("bump.E.m1 > 5").label({"status": ["failed", "failed"]})
+    assert found["label"].tolist() == ["", ""]
+
+
+@pytest.mark.parametrize("d", [2, 3])
+def test_across_a_flat_border_is_the_extent_along_its_normal(d):
+    rng = np.random.default_rng(d)
+    units, normal = rng.random((300, d)), np.ones(d) / np.sqrt(d)
+    code = (units @ normal > 0.5 * np.sqrt(d)).astype(int)
+    edges = Mesh(units, code).border()
+    true = np.abs((units[edges.ends[:, 1]] - units[edges.ends[:, 0]]) @ normal)
+    inner = np.linalg.norm(units[edges.ends].mean(axis=1) - 0.5, axis=1) < 0.25
+    assert (edges.across <= edges.length + 1e-15).all()
+    assert np.abs(edges.across - true)[inner].mean() < 0.35 * edges.length[inner].mean()
+    assert (edges.across >= 0.6 * true)[inner].all()
