@@ -68,11 +68,11 @@ class Labelling:
         found = np.zeros(len(status), dtype=LABELLED)
         found["margin"] = np.nan
         lost = np.where(status == "diverged", "diverged", "undefined")
-        if self.condition is None:
+        if self.column is not None:
             names = list(data[self.column]) if self.column in data else [None] * len(status)
             missing = np.array([name is None or name != name for name in names], dtype=bool)
             found["label"] = np.where(missing, lost, [str(name) for name in names])
-        else:
+        elif self.condition is not None:
             columns = {name: _numbers_or_names(data[name]) for name in data}
             columns.update({name: np.full(len(status), np.nan) for name in self._absent(columns)})
             missed = violation(self.condition, columns)

@@ -78,13 +78,33 @@ class Scale:
 class AxisLike(Protocol):
     """What `scale_of` needs of an axis; `neuroflame.spec.resolved.ResolvedAxis` is one."""
 
-    path: str
-    unit: str
-    integer: bool
-    levels: Any
-    low: float
-    high: float
-    log: bool
+    @property
+    def path(self) -> str:
+        """Dotted path."""
+
+    @property
+    def unit(self) -> str:
+        """SI unit."""
+
+    @property
+    def integer(self) -> bool:
+        """Whether its values are whole numbers."""
+
+    @property
+    def levels(self) -> Any:
+        """The values in order; None for an interval."""
+
+    @property
+    def low(self) -> float:
+        """Lower end of the interval."""
+
+    @property
+    def high(self) -> float:
+        """Upper end of the interval."""
+
+    @property
+    def log(self) -> bool:
+        """Whether the interval is logarithmic."""
 
 
 def scale_of(axis: AxisLike) -> Scale:

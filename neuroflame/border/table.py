@@ -80,7 +80,7 @@ def border_of_table(
     wanted = dict.fromkeys((*names, *needs, *(f"point.{name}" for name in needs)))
     frame = table.to_pandas([name for name in wanted if name in table.columns])
     starts = (sweep.get("repeat") or {}).get("initial_conditions") or sorted(set(frame["initial_condition"]))
-    data = {name: frame[name].tolist() for name in frame}
+    data = {str(name): frame[name].tolist() for name in frame}
     return border_of_rows(data, scales, on, tolerance or search.get("tolerance", _TOLERANCE), starts), scales
 
 

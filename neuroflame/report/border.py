@@ -115,7 +115,7 @@ def _plane(ax: Axes, border: Border, axes: tuple[Places, ...], colours: Scale) -
     places = _values(axes, border.sites.units)
     size = float(np.clip(3500 / len(places), 5, 26))
     look: dict[str, Any] = {"cmap": colours.cmap, "norm": colours.norm, "edgecolors": "white"}
-    ax.scatter(*places.T, s=size, c=border.sites.code, linewidths=0.3, zorder=3, **look)
+    ax.scatter(places[:, 0], places[:, 1], s=size, c=border.sites.code, linewidths=0.3, zorder=3, **look)
 
 
 def _row(ax: Axes, border: Border, axis: Places, colours: Scale) -> None:

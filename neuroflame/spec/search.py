@@ -109,7 +109,8 @@ class BoundarySearch(Spec):
 
     def first(self, axes: int) -> int:
         """Return how many assignments cover the space of so many axes at first: its corners at least."""
-        return 2 ** (axes + 3) if self.start == "auto" else max(self.start, 2**axes)
+        corners = 1 << axes
+        return 8 * corners if self.start == "auto" else max(self.start, corners)
 
     @property
     def column(self) -> str | None:

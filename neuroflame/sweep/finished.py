@@ -41,7 +41,7 @@ class Finished:
         self.failed = int((frame["status"] == "failed").sum())
         self.diverged = int((frame["status"] == "diverged").sum())
         if self._telling:
-            self._rows = self._telling.of_rows({name: frame[name].tolist() for name in frame})
+            self._rows = self._telling.of_rows({str(name): frame[name].tolist() for name in frame})
             self._told = {identity: row for row, identity in enumerate(frame["point_id"].tolist())}
 
     def look_up(self, block: Block) -> tuple[Array, Array]:

@@ -33,6 +33,14 @@ def plan(*sets):
 
 
 CASES = {
+    "border of no column": (
+        plan("search={kind: boundary, on: bump.E.m11 > 5, points: 100}", "space={J.EE: {low: 1, high: 2}}"),
+        "sweep.yml: search.on: is not a column of this sweep, got 'bump.E.m11' (did you mean 'bump.E.m1'?)",
+    ),
+    "border between names": (
+        plan("search={kind: boundary, on: bump.E.m1 > 5, points: 100}", "space={transfer: [relu, tanh]}"),
+        "sweep.yml: space.transfer: must be numbers in order in a boundary search",
+    ),
     "no such file": (["plan", "gone.yml"], "gone.yml: there is no such file"),
     "a directory": (["plan", "other"], "other: is a directory"),
     "not YAML": (["validate", "broken.yml"], "broken.yml: is not valid YAML at line"),

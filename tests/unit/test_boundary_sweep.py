@@ -182,3 +182,24 @@ def test_bad_input(changes, message):
         boundary(**changes)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"tolerance": 0.05},
+        {"batch": 8},
+        {"start": 16},
+        {"explore": 0.5},
+        {"confidence": 0.99},
+        {"seed": 3},
+        {"points": 64},
+        {"on": "rate.E.mean > 21"},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_every_option_changes_the_points(change, tmp_path):
+    for name, changes in (("one", {}), ("other", change)):
+        run(boundary(repeat={"graphs": 4}, **{"points": 150, **changes}), tmp_path / name)
+    ids = [set(open_table(str(tmp_path / name)).to_pandas()["point_id"]) for name in ("one", "other")]
+    assert ids[0] != ids[1]

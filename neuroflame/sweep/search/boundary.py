@@ -175,7 +175,8 @@ class Boundary(Search):
         for place in np.unique(border.edges.ends):
             spent = int(sites.spent[place])
             if sites.confidence[place] < self.confidence and spent < self.draws:
-                more = draws_wanted(*sites.counts[place].tolist(), self.confidence, self.draws - spent)
+                most, others = sites.counts[place].tolist()
+                more = draws_wanted(most, others, self.confidence, self.draws - spent)
                 row = int(sites.row[place])
                 found += [(row, number) for number in self._draws_of(row)[spent : spent + more].tolist()]
         return found
