@@ -16,10 +16,20 @@ from neuroflame.core.executors import choose
 from neuroflame.core.program import Program, build_program
 from neuroflame.core.recorder import Recording, RecordPlan, bump_amplitude
 from neuroflame.core.reference import initial_state
-from neuroflame.core.statistics import FINAL, MEASURES, View, check_measures, windows
+from neuroflame.core.statistics import (
+    FINAL,
+    MEASURES,
+    View,
+    check_measures,
+    needs_evidence,
+    samplings,
+    windows,
+)
 from neuroflame.errors import SimulationError, SpecError
+from neuroflame.regimes import LABEL_COLUMNS, Thresholds, label_end_states
 from neuroflame.spec import NetworkSpec, find_path
 from neuroflame.spec.base import suggestion
+from neuroflame.spec.measures import expanded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -160,7 +170,7 @@ def measure_points(
     initial : sequence of str, P
         Names among `STARTS`.
     measure : sequence of str
-        Names among `neuroflame.core.statistics.MEASURES`.
+        Names among `neuroflame.spec.measures.MEASURE_NAMES`.
     window : float, optional
         Length of the final window, seconds.
     traces : bool
@@ -199,22 +209,25 @@ def measure_points(
         device=place,
         stimulated=stimulated,
     )
+    wanted = expanded(measure)
     plan = RecordPlan(
         windows=windows(spec, window),
         temporal=frozenset({FINAL}),
         trace_every=max(1, -(-spec.steps // TRACE_SAMPLES)) if traces else 0,
+        samplings=samplings(spec, window, wanted),
+        evidence=needs_evidence(wanted),
     )
     chosen = choose(executor, program, plan)
     with torch.no_grad():
         recording = chosen.run(program, start_states(program, initial), spec.steps, plan)
-        columns, data = summarise(spec, recording, measure)
+        cue = np.where(stimulated.cpu().numpy(), 0.0, np.nan)
+        columns, data = summarise(View(spec, recording, program, cue), measure)
     return Measured(columns, data, chosen.name, str(place))
 
 
-def summarise(
-    spec: NetworkSpec, recording: Recording, measure: Sequence[str]
-) -> tuple[tuple[Column, ...], dict[str, np.ndarray]]:
+def summarise(view: View, measure: Sequence[str]) -> tuple[tuple[Column, ...], dict[str, np.ndarray]]:
     """Return the columns and the data of a recording."""
+    spec, recording = view.spec, view.recording
     failed = recording.fail_step.cpu().numpy()
     columns = [
         Column("status", "str", "", "ok, diverged (see t_fail) or failed (see error)."),
@@ -224,12 +237,19 @@ def summarise(
         "status": np.where(failed < 0, "ok", "diverged").astype(object),
         "t_fail": np.where(failed < 0, np.nan, failed * spec.dt),
     }
-    view = View(spec, recording)
-    found = [statistic for name in measure for statistic in MEASURES[name](view)]
-    if found:
-        columns += [column for column, _ in found]
-        rows = torch.stack([value for _, value in found]).cpu().numpy()  # one copy from the device
-        data |= {column.name: row for (column, _), row in zip(found, rows, strict=True)}
+    found = [
+        statistic for name in expanded(measure) if name in MEASURES for statistic in MEASURES[name](view)
+    ]
+    columns += [column for column, _ in found]
+    there = [(column.name, value) for column, value in found if isinstance(value, Tensor)]
+    if there:
+        rows = torch.stack([value for _, value in there]).cpu().numpy()  # one copy from the device
+        data |= {name: row for (name, _), row in zip(there, rows, strict=True)}
+    data |= {column.name: value for column, value in found if not isinstance(value, Tensor)}
+    data = {column.name: data[column.name] for column in columns}
+    if "regime" in measure:
+        columns += LABEL_COLUMNS
+        data["regime"], data["regime.confidence"] = label_end_states(data, Thresholds())
     for column, series in _series(spec, recording):
         columns.append(column)
         data[column.name] = series
@@ -237,31 +257,35 @@ def summarise(
 
 
 def _series(spec: NetworkSpec, recording: Recording) -> list[tuple[Column, np.ndarray]]:
-    if not recording.traces:
+    if not recording.traces or not recording.plan.trace_every:
         return []
     points = recording.fail_step.shape[0]
-    times = np.asarray(recording.trace_steps, dtype=np.float32) * np.float32(spec.dt)
+    every = recording.plan.trace_every
+    shown = [i for i, n in enumerate(recording.trace_steps) if n % every == 0]
+    steps = [recording.trace_steps[i] for i in shown]
+    times = np.asarray(steps, dtype=np.float32) * np.float32(spec.dt)
     found = [
         (
             Column("trace.time", "series", "s", "Times of the traces' samples."),
             _rows(np.tile(times, (points, 1))),
         )
     ]
-    for name, trace in recording.traces.items():
+    for name, samples in recording.traces.items():
+        trace = samples[:, shown]
         mean, amplitude = trace[..., 0], bump_amplitude(trace)
         for suffix, doc, series in (
             ("rate", "Mean rate of the population.", mean),
             ("m1", "Amplitude of the bump.", amplitude),
         ):
             found.append(
-                (Column(f"trace.{name}.{suffix}", "series", "Hz", doc), _rows(_cut(series, recording)))
+                (Column(f"trace.{name}.{suffix}", "series", "Hz", doc), _rows(_cut(series, steps, recording)))
             )
     return found
 
 
-def _cut(series: Tensor, recording: Recording) -> np.ndarray:
-    steps = torch.as_tensor(recording.trace_steps, device=series.device)
-    lost = (recording.fail_step[:, None] >= 0) & (steps >= recording.fail_step[:, None])
+def _cut(series: Tensor, steps: Sequence[int], recording: Recording) -> np.ndarray:
+    after = torch.as_tensor(steps, device=series.device)
+    lost = (recording.fail_step[:, None] >= 0) & (after >= recording.fail_step[:, None])
     cut: np.ndarray = torch.where(lost, torch.full_like(series, torch.nan), series).float().cpu().numpy()
     return cut
 

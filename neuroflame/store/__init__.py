@@ -33,7 +33,8 @@ renamed, after looking whether the name is taken.
 """
 
 from neuroflame.store._format import StoreWarning
+from neuroflame.store._labels import RELABEL
 from neuroflame.store._sweep import SweepStore
 from neuroflame.store._table import Table, open_table
 
-__all__ = ["StoreWarning", "SweepStore", "Table", "open_table"]
+__all__ = ["RELABEL", "StoreWarning", "SweepStore", "Table", "open_table"]

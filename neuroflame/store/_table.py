@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 from types import MappingProxyType
@@ -11,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neuroflame.errors import StoreError
+from neuroflame.regimes import Thresholds, label_points
 from neuroflame.store._files import Files, in_threads, open_files
 from neuroflame.store._format import CorruptFragment, warn
+from neuroflame.store._labels import LABELS, check_evidence, evidence, labels, recorded
 from neuroflame.store._manifest import read_manifest
 from neuroflame.store._reading import examine, fragments, load
 
@@ -92,7 +95,7 @@ def read_table(files: Files, manifest: Mapping[str, Any], *, verify: bool = True
     for path, item in zip(paths, found, strict=True):
         if isinstance(item, CorruptFragment):
             warn(f"{files.shown}: left out {path}: {item}; neuroflame-sweep resume computes it again")
-    return Table(files, manifest, intact)
+    return Table(files, manifest, intact, recorded(files))
 
 
 def _fragment_of(path: str, reader: Reader) -> Fragment:
@@ -108,13 +111,22 @@ class Table:
 
     Should two fragments hold the same point, the row is taken from the one whose name comes first, but a row
     whose ``status`` is ``failed`` gives way to one that is not.
+
+    Where the sweep was labelled anew, ``regime`` and ``regime.confidence`` are computed when they are read.
     """
 
-    def __init__(self, files: Files, manifest: Mapping[str, Any], pieces: Sequence[Fragment]) -> None:
+    def __init__(
+        self,
+        files: Files,
+        manifest: Mapping[str, Any],
+        pieces: Sequence[Fragment],
+        thresholds: Thresholds | None = None,
+    ) -> None:
         self._files = files
+        self._thresholds = thresholds
         self._manifest = dict(manifest)
         self._pieces = pieces
-        self._columns = _unified(pieces, files.shown)
+        self._columns = _unified(pieces, files.shown) | (LABELS if thresholds is not None else {})
         self._order = _order(pieces)
 
     @property
@@ -137,6 +149,45 @@ class Table:
         """Tile id to what its writer told about it: device, executor, versions."""
         return {PurePath(piece.path).stem: dict(piece.metadata) for piece in self._pieces}
 
+    @property
+    def thresholds(self) -> Thresholds:
+        """The thresholds of the labels: those that the rows were labelled with last, by default the defaults."""
+        return self._thresholds or Thresholds()
+
+    def relabel(self, **thresholds: float | None) -> Table:
+        """Return the same table with regimes labelled by other thresholds; nothing on disk changes.
+
+        Parameters
+        ----------
+        **thresholds : float
+            Fields of `neuroflame.regimes.Thresholds`; the others have their defaults.
+
+        Raises
+        ------
+        SpecError
+            If one is not a threshold.
+        StoreError
+            If the table lacks the statistics that labels are made from.
+        """
+        check_evidence(self._columns, self._files.shown)
+        return Table(self._files, self._manifest, self._pieces, Thresholds().changed(thresholds))
+
+    def regimes(self) -> pd.DataFrame:
+        """Return one row for each point: what all its initial conditions lead to.
+
+        See `neuroflame.regimes.label_points` for the columns; ``row`` holds the rows of the table.
+
+        Raises
+        ------
+        StoreError
+            If the table lacks the statistics that labels are made from.
+        """
+        import pandas as pd
+
+        check_evidence(self._columns, self._files.shown)
+        wanted = [column.name for column in self._columns.values() if column.kind != "series"]
+        return pd.DataFrame(label_points(self.to_pandas(wanted), self.thresholds))
+
     def __len__(self) -> int:
         return len(self._order)
 
@@ -151,11 +202,31 @@ class Table:
         columns : iterable of str, optional
             Only these, in this order.
         """
+        wanted = self._chosen(columns)
+        if self._thresholds is None or not any(column.name in LABELS for column in wanted):
+            return self._rows(wanted)
+        return self._labelled(wanted, self._thresholds)
+
+    def _labelled(self, wanted: Sequence[Column], thresholds: Thresholds) -> Any:
+        """Return those columns, with labels by some thresholds."""
         import pyarrow as pa
 
         from neuroflame.store._fragment import schema_of
 
-        wanted = self._chosen(columns)
+        stored = {column.name: column for column in (*wanted, *evidence(self._columns.values()))}
+        rows = self._rows([column for name, column in stored.items() if name not in LABELS])
+        made = labels(rows.select([column.name for column in evidence(stored.values())]), thresholds)
+        told = {"thresholds": json.dumps(thresholds.to_dict())}
+        schema = schema_of(wanted, self._common_metadata() | told)
+        arrays = [made[c.name] if c.name in made else rows[c.name] for c in wanted]
+        return pa.Table.from_arrays(arrays, schema=schema)
+
+    def _rows(self, wanted: Sequence[Column]) -> Any:
+        """Return those columns as the fragments hold them."""
+        import pyarrow as pa
+
+        from neuroflame.store._fragment import schema_of
+
         schema = schema_of(wanted, self._common_metadata())
         pieces = in_threads(lambda piece: self._read(piece, schema), self._pieces, self._files.workers)
         whole = pa.concat_tables(pieces) if pieces else schema.empty_table()
@@ -226,7 +297,8 @@ class Table:
         from neuroflame.store._fragment import schema_of
 
         rows = sum(len(piece.keys) for piece in self._pieces)
-        if rows != len(self) or not rows:  # some points occur twice: only the single rows may be seen
+        if rows != len(self) or not rows or self._thresholds is not None:
+            # Some points occur twice and only the single rows may be seen, or labels are to be computed.
             return ds.dataset(self.to_arrow())
         filesystem, root = self._files.arrow()
         return ds.dataset(

@@ -64,6 +64,42 @@ def describe(uri: str) -> str:
     return "\n".join(lines)
 
 
+def relabel(uri: str, thresholds: Mapping[str, Any], out: str | None = None) -> str:
+    """Label a directory's sweep anew, and return how many rows have which label as lines.
+
+    Parameters
+    ----------
+    uri : str
+        The sweep's directory.
+    thresholds : mapping of str to float
+        Fields of `neuroflame.regimes.Thresholds`; the others have their defaults.
+    out : str, optional
+        A file to write the labelled table to, ``.csv`` or ``.parquet``. By default a record is left in the sweep's
+        directory, by which the table is read from then on.
+    """
+    from neuroflame.store import RELABEL, SweepStore, open_table
+
+    before = open_table(uri)
+    after = before.relabel(**thresholds)
+    if out is None:
+        SweepStore.open(uri).append_record(RELABEL, {"thresholds": dict(thresholds)})
+    elif out.endswith(".csv"):
+        after.to_pandas().to_csv(out, index=False)
+    elif out.endswith(".parquet"):
+        after.to_pandas().to_parquet(out, index=False)
+    else:
+        raise SpecError("must end in .csv or .parquet", got=out, path="out")
+    old = before.to_pandas(["regime"])["regime"] if "regime" in before.columns else None
+    new = after.to_pandas(["regime"])["regime"]
+    counts = Counter(new.dropna().tolist())
+    lines = [f"{count:>9,}  {label}" for label, count in counts.most_common()]
+    if old is not None:
+        lines.append(
+            f"{int((old.fillna('') != new.fillna('')).sum()):,} of {len(new):,} rows have another label"
+        )
+    return "\n".join(lines)
+
+
 def best_points(uri: str, by: str | None, number: int, *, smallest: bool = False) -> str:
     """Return the best points of a directory's sweep as lines.
 
