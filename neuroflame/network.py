@@ -16,9 +16,9 @@ from neuroflame.core.executors import choose
 from neuroflame.core.labels import GROUPS, label, side_by_side
 from neuroflame.core.measure import (
     PRECISIONS,
-    STARTS,
     EngineCache,
     check_batchable,
+    cues_of,
     measure_points,
     resolve_device,
     start_states,
@@ -30,6 +30,7 @@ from neuroflame.errors import SimulationError, SpecError
 from neuroflame.spec import NetworkSpec, find_path, load_network
 from neuroflame.spec.base import suggestion
 from neuroflame.spec.legacy import import_legacy
+from neuroflame.spec.starts import turn_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -291,7 +292,12 @@ class Network(nn.Module):
         return frame
 
     def program(
-        self, values: Values, points: int, seeds: Tensor, stimulated: Tensor | None = None
+        self,
+        values: Values,
+        points: int,
+        seeds: Tensor,
+        stimulated: Tensor | None = None,
+        turned: Tensor | None = None,
     ) -> Program:
         """Return what an executor runs: the coefficients of P points on this network's connectivity."""
         check_batchable(self.spec, list(values))
@@ -304,6 +310,7 @@ class Network(nn.Module):
             dtype=PRECISIONS[self.precision],
             device=self.device,
             stimulated=stimulated,
+            turned=turned,
         )
 
     def _run(
@@ -320,8 +327,7 @@ class Network(nn.Module):
             [self.seed] * points if seeds is None else seeds, dtype=torch.int64, device=self.device
         )
         names = _each("network" if isinstance(initial, State) else initial, points)
-        stimulated = torch.as_tensor([name not in {"cold", "hot"} for name in names], device=self.device)
-        program = self.program(values, points, keys, stimulated)
+        program = self.program(values, points, keys, *cues_of(names, self.device))
         state = initial if isinstance(initial, State) else start_states(program, names)
         plan = RecordPlan(variables=self._variables(state, record), variables_every=every, final_state=True)
         chosen = choose(self.executor, program, plan)
@@ -375,10 +381,7 @@ def _points(sweep: Values, *, pairwise: bool) -> dict[str, np.ndarray]:
 def _each(initial: str | Sequence[str], points: int) -> list[str]:
     names = [initial] * points if isinstance(initial, str) else list(initial)
     for name in names:
-        if name not in STARTS:
-            raise SpecError(
-                "is not an initial condition", got=name, path="initial", remedy=suggestion(name, STARTS)
-            )
+        turn_of(name, path="initial")
     return names if len(names) == points else names * points
 
 

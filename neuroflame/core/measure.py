@@ -30,6 +30,7 @@ from neuroflame.regimes import LABEL_COLUMNS, Thresholds, label_end_states
 from neuroflame.spec import NetworkSpec, find_path
 from neuroflame.spec.base import suggestion
 from neuroflame.spec.measures import expanded
+from neuroflame.spec.starts import turn_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,13 +39,9 @@ if TYPE_CHECKING:
 
 PRECISIONS = {"exact": torch.float32, "double": torch.float64}
 COLD_RATE, HOT_RATE = 1e-3, 50.0
-STARTS = {
-    "network": "as the network file says",
-    "cold": f"all rates {COLD_RATE:g} Hz, no stimulus",
-    "hot": f"all rates {HOT_RATE:g} Hz, no stimulus",
-    "cued": f"all rates {COLD_RATE:g} Hz, then the network file's stimuli",
-}
-"""The initial conditions that ``repeat`` may name."""
+"""Rates at which ``cold``, ``cued`` and ``hot`` points start, Hz."""
+UNCUED = ("cold", "hot")
+"""The initial conditions without stimuli."""
 TRACE_SAMPLES = 200
 
 
@@ -138,6 +135,12 @@ def start_states(program: Program, names: Sequence[str]) -> State:
     return initial_state(program).where(own, preset)
 
 
+def cues_of(names: Sequence[str], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return which points receive the stimuli, and by how many degrees these are turned, (P,) each."""
+    turned = torch.tensor([turn_of(name) for name in names], dtype=torch.float64, device=device)
+    return torch.tensor([name not in UNCUED for name in names], device=device), turned
+
+
 def measure_points(
     spec: NetworkSpec,
     values: Mapping[str, np.ndarray],
@@ -168,7 +171,7 @@ def measure_points(
     seeds : ndarray, (P,), int64
         Seeds of noise and of random starts.
     initial : sequence of str, P
-        Names among `STARTS`.
+        Names among `neuroflame.spec.starts.STARTS`, or ``cued@45``: cued, the stimuli turned by 45 degrees.
     measure : sequence of str
         Names among `neuroflame.spec.measures.MEASURE_NAMES`.
     window : float, optional
@@ -191,14 +194,11 @@ def measure_points(
     """
     check_measures(measure)
     check_batchable(spec, list(values))
-    for name in initial:
-        if name not in STARTS:
-            raise SpecError("is not an initial condition", got=name, remedy=suggestion(name, STARTS))
     if precision not in PRECISIONS:
         raise SimulationError("is not a precision", got=precision, remedy=suggestion(precision, PRECISIONS))
     place = resolve_device(device)
     points = len(seeds)
-    stimulated = torch.as_tensor(~np.isin(np.asarray(initial), ("cold", "hot")), device=place)
+    stimulated, turned = cues_of(initial, place)
     program = build_program(
         spec,
         (engines or EngineCache()).operators(spec, graph, place),
@@ -208,6 +208,7 @@ def measure_points(
         dtype=PRECISIONS[precision],
         device=place,
         stimulated=stimulated,
+        turned=turned,
     )
     wanted = expanded(measure)
     plan = RecordPlan(
@@ -220,7 +221,7 @@ def measure_points(
     chosen = choose(executor, program, plan)
     with torch.no_grad():
         recording = chosen.run(program, start_states(program, initial), spec.steps, plan)
-        cue = np.where(stimulated.cpu().numpy(), 0.0, np.nan)
+        cue = torch.where(stimulated, turned, torch.nan).cpu().numpy()
         columns, data = summarise(View(spec, recording, program, cue), measure)
     return Measured(columns, data, chosen.name, str(place))
 

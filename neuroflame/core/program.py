@@ -166,6 +166,7 @@ def build_program(
     dtype: torch.dtype,
     device: torch.device,
     stimulated: Tensor | None = None,
+    turned: Tensor | None = None,
 ) -> Program:
     """Return the program of P points.
 
@@ -179,6 +180,8 @@ def build_program(
         Batchable path to its value at each point; may require gradients.
     stimulated : Tensor, (P,), optional
         1 for the points that receive the stimuli, 0 for the others.
+    turned : Tensor, (P,), degrees, optional
+        By how much each point's stimuli are turned.
     """
     known = paths(spec)
     cache: dict[str, Tensor] = {}
@@ -244,6 +247,7 @@ def build_program(
         )
 
     gate = torch.ones(1, device=device) if stimulated is None else stimulated
+    turn = torch.zeros(1, dtype=torch.float64, device=device) if turned is None else turned
     stimuli = []
     for i, stimulus in enumerate(spec.stimuli):
         base = f"stimuli.{stimulus.name or i}"
@@ -254,7 +258,7 @@ def build_program(
                 stop=round(stimulus.offset / dt),
                 targets=spec.targets(stimulus),
                 amplitude=(external * number(f"{base}.strength") * gate.to(torch.float64))[:, None],
-                phase=radians(number(f"{base}.phase"))[:, None],
+                phase=radians(number(f"{base}.phase") + turn)[:, None],
                 width=(radians(width) if isinstance(stimulus, GaussianStimulus) else width)[:, None],
                 shape=stimulus.shape,
             )

@@ -6,14 +6,13 @@ A comparison is a margin in [−1, 1]: how far evidence lies beyond a threshold,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import reduce
 from typing import Any
 
 import numpy as np
 
 Array = np.ndarray[Any, Any]
-Columns = Mapping[str, Any]
+Columns = Any  # a mapping of names to arrays; a pandas data frame is one, but not by its type
 
 
 _USED = ("rate", "bump", "osc", "sync", "residual", "noisy", "growth", "elapsed", "lyapunov", "alpha")

@@ -88,7 +88,7 @@ def label_points(columns: Columns, thresholds: Thresholds | None = None) -> dict
 
 
 def _column(cells: list[Any], kind: type) -> Array:
-    column = np.empty(len(cells), dtype=kind)
+    column: Array = np.empty(len(cells), dtype=kind)
     for i, cell in enumerate(cells):
         column[i] = cell
     return column

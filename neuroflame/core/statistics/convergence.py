@@ -10,7 +10,7 @@ import torch
 from neuroflame.columns import Column
 from neuroflame.core import reference
 from neuroflame.core.statistics.courses import blocks, crossings, drift, slope
-from neuroflame.core.statistics.view import SILENT, column
+from neuroflame.core.statistics.view import SILENT, column, truth
 from neuroflame.core.statistics.windows import FINAL
 from neuroflame.core.timescales import time_constants
 from neuroflame.core.torch_physics import mean_neurons
@@ -54,7 +54,7 @@ def convergence(view: View) -> Iterator[Statistic]:
     yield column("residual.tolerance", "", doc), np.full(points, tolerance)
     doc = "Whether residuals are below the tolerance, at the end and throughout the final window."
     worst = np.maximum(at_end, fixed)
-    still = np.where(np.isnan(worst), None, worst < tolerance)  # type: ignore[call-overload]
+    still = truth(worst < tolerance, np.isnan(worst))
     yield Column("converged", "bool", "", doc), still
     doc = "Whether there is noise: a run then comes to rest only on average."
     yield Column("noisy", "bool", "", doc), noisy(program)

@@ -8,7 +8,7 @@ import numpy as np
 
 from neuroflame.columns import Column
 from neuroflame.core.recorder import fourier_mode
-from neuroflame.core.statistics.view import SILENT, column
+from neuroflame.core.statistics.view import SILENT, column, truth
 from neuroflame.core.statistics.windows import FINAL, after_cue
 from neuroflame.spec.measures import cue_of
 
@@ -58,7 +58,7 @@ def memory(view: View) -> Iterator[Statistic]:
     yield column("memory.lifetime", "s", doc), np.where(undefined, np.nan, lasted)
     doc = "Whether that moment is the end of the run: the bump lives longer than was looked at."
     lives = held[:, -1] if rows else np.zeros(points, dtype=bool)
-    yield Column("memory.censored", "bool", "", doc), np.where(undefined, None, lives)  # type: ignore[call-overload]
+    yield Column("memory.censored", "bool", "", doc), truth(lives, undefined)
 
 
 def _away(angle: Array, cue: Array) -> Array:

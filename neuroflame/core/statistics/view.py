@@ -167,6 +167,13 @@ def audible(value: Tensor, mean: Tensor) -> Tensor:
     return torch.where(mean < SILENT, torch.full_like(value, torch.nan), value)
 
 
+def truth(value: Array, undefined: Array) -> Array:
+    """Return truth values, None where they are undefined, (P,) objects."""
+    found = value.astype(object)
+    found[undefined] = None
+    return found
+
+
 def column(name: str, unit: str, doc: str) -> Column:
     """Return a column of real numbers."""
     return Column(name, "float", unit, doc)
