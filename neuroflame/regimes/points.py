@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 REPEATS = ("graph", "seed")
 _SMALLEST = {"mean": 0.1, "ratio": 0.5, "sd_t": 1.0}
 """What differences are relative to at least, Hz or none: rounding does not make two states."""
+_LARGEST = 1e100
+"""What is not below it is not a statistic of a state."""
 
 
 _KINDS: dict[str, type] = {
@@ -30,6 +32,10 @@ _KINDS: dict[str, type] = {
     "memory.lifetime": float,
     "row": object,
 }
+
+
+UNDECIDED = -1
+"""The cluster of a run that has not ended anywhere."""
 
 
 def label_points(columns: Columns, thresholds: Thresholds | None = None) -> dict[str, Array]:
@@ -46,7 +52,8 @@ def label_points(columns: Columns, thresholds: Thresholds | None = None) -> dict
     Returns
     -------
     dict of str to ndarray, (points,)
-        ``point.*``, ``graph``, ``seed``; ``regime``; ``states``, the number of different end states;
+        ``point.*``, ``graph``, ``seed``; ``regime``; ``states``, the number of different end states, of which a run
+        that still moves has none;
         ``multistable``; ``labels``, the different labels; ``basins``, the share of initial conditions that ends in
         each state; ``initial_conditions``, how many there were; ``memory.error``, degrees, the root of its mean
         square over cues; ``memory.lifetime``, seconds, the shortest; ``row``, for each point the rows of the table.
@@ -64,7 +71,10 @@ def label_points(columns: Columns, thresholds: Thresholds | None = None) -> dict
     rows: list[dict[str, Any]] = []
     for group in groups:
         here = np.array([row for row in group if labels[row] is not None], dtype=int)
-        clusters = same_states(states[here], labels[here], limits.same)
+        ended = labels[here] != "slow"
+        clusters = np.full(len(here), UNDECIDED)
+        clusters[ended] = same_states(states[here][ended], labels[here][ended], limits.same)
+        count = len(set(clusters[ended].tolist()))
         cued = np.array([str(starts[row]).startswith("cued") for row in here], dtype=bool)
         cold = np.array([starts[row] == "cold" for row in here], dtype=bool)
         far = _root_mean_square(error[here][cued])
@@ -72,8 +82,8 @@ def label_points(columns: Columns, thresholds: Thresholds | None = None) -> dict
         rows.append(
             {
                 "regime": _regime(labels[here], clusters, cued, cold, kept=kept),
-                "states": len(set(clusters.tolist())),
-                "multistable": len(set(clusters.tolist())) > 1,
+                "states": count,
+                "multistable": count > 1,
                 "labels": ", ".join(sorted(set(labels[here]))),
                 "basins": _basins(labels[here], clusters),
                 "initial_conditions": len({str(starts[row]) for row in group}),
@@ -132,7 +142,8 @@ def _features(found: Evidence) -> Array:
             (f"bump.{a}.ratio", "ratio"),
             (f"rate.{a}.sd_t", "sd_t"),
         ):
-            parts.append(np.nan_to_num(found.number(name), nan=0.0) / _SMALLEST[kind])
+            values = found.number(name)
+            parts.append(np.where(np.abs(values) < _LARGEST, values, 0.0) / _SMALLEST[kind])
     return np.stack(parts, axis=1)
 
 
@@ -153,8 +164,10 @@ def _regime(labels: Array, clusters: Array, cued: Array, cold: Array, *, kept: b
         return "spontaneous bump"
     if held and cold.any() and kept and not set(clusters[cued]) & set(clusters[cold]):
         return "ring attractor"
-    if len(set(clusters.tolist())) > 1:
+    if len(set(clusters.tolist()) - {UNDECIDED}) > 1:
         return "multistable"
+    if (clusters == UNDECIDED).any():
+        return "slow"
     return str(Counter(labels.tolist()).most_common(1)[0][0])
 
 

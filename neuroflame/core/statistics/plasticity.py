@@ -22,8 +22,7 @@ _DOCS = {
 
 def plasticity(view: View) -> Iterator[Statistic]:
     """Yield the means of u, x and u x, by plastic pair."""
-    final = view.final
-    rows = [i for i, n in enumerate(view.recording.plastic_steps) if final.start < n <= final.stop]
+    rows = [i for i, n in enumerate(view.recording.plastic_steps) if n - 1 in view.sampling]
     for pair in view.spec.stp:
         for k, (what, doc) in enumerate(_DOCS.items()):
             if rows:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from neuroflame.core.program import Program
-    from neuroflame.core.recorder import Recording, Window
+    from neuroflame.core.recorder import Recording, Sampling, Window
     from neuroflame.spec import NetworkSpec
 
 SILENT = 1e-3
@@ -92,6 +92,12 @@ class View:
         return next(w for w in self.recording.plan.windows if w.name == FINAL)
 
     @cached_property
+    def sampling(self) -> Sampling:
+        """When the final window was sampled."""
+        ends = (self.final.start, self.final.stop)
+        return next(s for s in self.recording.plan.samplings if (s.start, s.stop) == ends)
+
+    @cached_property
     def lost(self) -> Array:
         """Which points diverged, (P,)."""
         return (self.recording.fail_step >= 0).cpu().numpy()
@@ -105,11 +111,9 @@ class View:
 
     def series(self, population: str) -> Series:
         """Return the samples of the final window; undefined where a point diverged."""
-        plan = self.recording.plan
-        sampling = next(s for s in plan.samplings if (s.start, s.stop) == (self.final.start, self.final.stop))
-        rows = [i for i, n in enumerate(self.recording.trace_steps) if n in sampling]
+        rows = [i for i, n in enumerate(self.recording.trace_steps) if n in self.sampling]
         mean, cosine, sine = self.samples(population, rows)
-        return Series(sampling.every * self.spec.dt, mean, cosine, sine)
+        return Series(self.sampling.every * self.spec.dt, mean, cosine, sine)
 
     def samples(self, population: str, rows: Sequence[int]) -> tuple[Array, Array, Array]:
         """Return some of the traces' samples, (P, samples) each, in float64; see `Series`."""
