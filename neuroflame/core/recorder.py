@@ -88,7 +88,12 @@ class RecordPlan:
 
     def samples(self, start: int, stop: int) -> list[int]:
         """Return the steps after ``start``, to and including ``stop``, at which the traces are sampled."""
-        return [n for n in range(start + 1, stop + 1) if self.is_sample(n)]
+        every = self.trace_every
+        found = set(range((start // every + 1) * every, stop + 1, every) if every else ())
+        for sampling in self.samplings:
+            first = max(sampling.start, start)
+            found.update(n for n in range(sampling.stop, first, -sampling.every) if n <= stop)
+        return sorted(found)
 
 
 @dataclass(frozen=True)
