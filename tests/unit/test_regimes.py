@@ -53,7 +53,12 @@ WAVES = MOVES | {
     "osc.E.growth.se": 0.01,
 }
 ERRATIC = WAVES | {"osc.E.q": 0.3}
-TRAVELS = BUMP | {"residual": 0.1, "residual.window": 0.2, "bump.E.velocity": 0.5, "bump.E.velocity.se": 0.001}
+TRAVELS = BUMP | {
+    "residual": 0.1,
+    "residual.window": 0.2,
+    "bump.E.velocity": 0.5,
+    "bump.E.velocity.se": 0.001,
+}
 RINGS = {
     "runaway": {"status": "diverged"},
     "slow": MOVES | BUMP,
