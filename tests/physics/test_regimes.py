@@ -24,4 +24,4 @@ def test_the_published_bump_is_a_ghost_with_exact_steps_and_an_attractor_without
     assert found["regime"].tolist() == [label]
     assert found["regime.confidence"][0] > 0.1
     if label != "slow":
-        assert (found["memory.lifetime"][0] < 12.0) is (label == "homogeneous")
+        assert bool(found["memory.lifetime"][0] < 12.0) == (label == "homogeneous")
