@@ -17,7 +17,9 @@ POINT = {"J.EE": 10.0, "J0.E": 1.58, "populations.E.size": 64, "populations.I.si
     [("exponential", 8.0, "slow"), ("exponential", 30.0, "homogeneous"), ("dt_over_tau", 30.0, "bump")],
 )
 def test_the_published_bump_is_a_ghost_with_exact_steps_and_an_attractor_without(integrator, duration, label):
-    spec = load_network(ROOT / "conf" / "ring_EI.yml", POINT | {"integrator": integrator, "duration": duration})
+    spec = load_network(
+        ROOT / "conf" / "ring_EI.yml", POINT | {"integrator": integrator, "duration": duration}
+    )
     found = measure_points(
         spec, {}, seeds=np.zeros(1, int), initial=["cued"], measure=["regime"], window=5.0
     ).data
