@@ -22,9 +22,10 @@ from neuroflame.core.statistics import (
     View,
     check_measures,
     needs_evidence,
+    program_windows,
     samplings,
-    windows,
 )
+from neuroflame.core.stimuli import drawn_onsets
 from neuroflame.errors import SimulationError, SpecError
 from neuroflame.regimes import LABEL_COLUMNS, Thresholds, label_end_states
 from neuroflame.spec import NetworkSpec, find_path
@@ -211,8 +212,15 @@ def measure_points(
         turned=turned,
     )
     wanted = expanded(measure)
+    if not program.shared_times and set(wanted) - {"rates", "bump"}:
+        raise SpecError(
+            "cannot be measured where points have times of stimuli of their own",
+            got=list(measure),
+            path="measure",
+            remedy="measure rates and bump, or do not sweep or jitter times",
+        )
     plan = RecordPlan(
-        windows=windows(spec, window),
+        windows=program_windows(program, window),
         temporal=frozenset({FINAL}),
         trace_every=max(1, -(-spec.steps // TRACE_SAMPLES)) if traces else 0,
         samplings=samplings(spec, window, wanted),
@@ -223,6 +231,11 @@ def measure_points(
         recording = chosen.run(program, start_states(program, initial), spec.steps, plan)
         cue = torch.where(stimulated, turned, torch.nan).cpu().numpy()
         columns, data = summarise(View(spec, recording, program, cue), measure)
+    for name, onset in drawn_onsets(spec, program.stimuli, points).items():
+        columns += (
+            Column(f"stimulus.{name}.onset", "float", "s", "Onset of the stimulus, its jitter included."),
+        )
+        data[f"stimulus.{name}.onset"] = onset.numpy()
     return Measured(columns, data, chosen.name, str(place))
 
 

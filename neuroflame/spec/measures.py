@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, get_args
 
+from neuroflame.spec.stimuli import span
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from neuroflame.spec.network import NetworkSpec
-    from neuroflame.spec.parts import Stimulus
+    from neuroflame.spec.stimuli import Stimulus
 
 MeasureName = Literal["rates", "bump", "oscillation", "memory", "convergence", "stp", "regime"]
 MEASURE_NAMES: tuple[str, ...] = get_args(MeasureName)
@@ -50,13 +52,16 @@ def expanded(measure: Iterable[str]) -> tuple[str, ...]:
 
 
 def cue_of(network: NetworkSpec) -> tuple[str, Stimulus] | None:
-    """Return the dotted path and the stimulus of the last cue that ends before the run does; None without one."""
+    """Return the dotted path and the stimulus of the last cue that ends before the run does; None without one.
+
+    A cue has a phase: it is a cosine or a Gaussian.
+    """
     ended = [
         (f"stimuli.{stimulus.name or i}", stimulus)
         for i, stimulus in enumerate(network.stimuli)
-        if stimulus.offset < network.duration
+        if stimulus.shape in ("cosine", "gaussian") and span(stimulus, network.dt).end < network.duration
     ]
-    return max(ended, key=lambda found: found[1].offset, default=None)
+    return max(ended, key=lambda found: span(found[1], network.dt).end, default=None)
 
 
 def statistics(network: NetworkSpec, measure: Iterable[str]) -> list[str]:
@@ -83,4 +88,5 @@ def statistics(network: NetworkSpec, measure: Iterable[str]) -> list[str]:
             names.extend(f"stp.{pair}.{what}" for pair in network.stp for what in ("u", "x", "ux"))
         if kind == "regime":
             names.append("regime.confidence")
-    return names
+    jittered = [(i, s.name) for i, s in enumerate(network.stimuli) if s.jitter is not None]
+    return names + [f"stimulus.{name or i}.onset" for i, name in jittered]

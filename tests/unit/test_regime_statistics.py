@@ -15,6 +15,7 @@ from neuroflame.core.statistics.oscillation import growth as amplitude_growth
 from neuroflame.core.statistics.oscillation import rhythm
 from neuroflame.core.statistics.view import Series
 from neuroflame.core.statistics.windows import samplings
+from neuroflame.errors import SpecError
 from neuroflame.spec import NetworkSpec
 from neuroflame.spec.measures import statistics
 from tests.unit.test_trajectory import CASES, RING
@@ -369,3 +370,12 @@ def test_evidence_is_that_of_the_reference(case):
             torch.testing.assert_close(mine[name], values, rtol=1e-9, atol=1e-10)
     for name, value in expected.final.named().items():
         torch.testing.assert_close(ours.final.named()[name], value, rtol=1e-9, atol=1e-10)
+
+
+def test_what_cannot_be_measured_is_refused():
+    spec = NetworkSpec.parse(RING)
+    with pytest.raises(SpecError, match="cannot be measured where points have times"):
+        measured(spec, {"stimuli.cue.onset": np.array([0.04, 0.05])})
+    burst = {"shape": "pattern", "onset": 0.05, "offset": 0.1, "strength": 1.0}
+    with pytest.raises(SpecError, match=r"stimuli.0: has no phase that a cue could be turned by"):
+        measured(spec.with_values({"stimuli": [burst]}), initial=["cued@90"])

@@ -16,7 +16,7 @@ from neuroflame.core.statistics.oscillation import oscillation
 from neuroflame.core.statistics.plasticity import plasticity
 from neuroflame.core.statistics.rates import rates
 from neuroflame.core.statistics.view import View
-from neuroflame.core.statistics.windows import FINAL, final_window, samplings, windows
+from neuroflame.core.statistics.windows import FINAL, final_window, program_windows, samplings, windows
 from neuroflame.errors import SpecError
 from neuroflame.spec.base import suggestion
 from neuroflame.spec.measures import MEASURE_NAMES
@@ -33,6 +33,7 @@ __all__ = [
     "check_measures",
     "final_window",
     "needs_evidence",
+    "program_windows",
     "samplings",
     "windows",
 ]

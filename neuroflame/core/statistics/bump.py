@@ -24,8 +24,8 @@ def bump(view: View) -> Iterator[Statistic]:
         halves = [
             bump_amplitude(fourier_mode(view.profile(name, half))) for half in (FIRST_HALF, SECOND_HALF)
         ]
-        final = next(w for w in view.recording.plan.windows if w.name == FINAL)
-        seconds, mean = 0.5 * final.steps * view.spec.dt, mean_neurons(view.profile(name, FINAL))
+        seconds = 0.5 * view.steps(FINAL) * view.spec.dt
+        mean = mean_neurons(view.profile(name, FINAL))
         doc = "Growth of the bump's amplitude over the final window, over the amplitude; negative: it dissolves."
         yield (
             column(f"bump.{name}.trend", "1/s", doc),

@@ -9,6 +9,8 @@ import torch
 
 from neuroflame.columns import Column
 from neuroflame.core import reference
+from neuroflame.core.external import External
+from neuroflame.core.feedforward import step_feedforward
 from neuroflame.core.statistics.courses import blocks, crossings, drift, slope
 from neuroflame.core.statistics.view import SILENT, column, truth
 from neuroflame.core.statistics.windows import FINAL
@@ -107,7 +109,7 @@ def residual(program: Program, state: State) -> Tensor:
     network's slowest for a variable without one.
     """
     spec, dt = program.spec, program.spec.dt
-    after = reference.step(program, state, program.external(state.step - 1)).named()
+    after = reference.step(program, state, External(program).at(state.step - 1)).named()
     constants = time_constants(spec)
     worst = torch.zeros(program.points, dtype=torch.float64, device=program.device)
     for name, value in state.named().items():
@@ -124,7 +126,8 @@ def residual(program: Program, state: State) -> Tensor:
 
 def active(program: Program, state: State, name: str) -> Tensor:
     """Return the share of a population's neurons whose input without noise exceeds threshold, (P,)."""
-    total = program.external(state.step - 1)[name] + state.currents[name]
+    received, _ = step_feedforward(program, state.feedforward, External(program).at(state.step - 1))
+    total = received[name] + state.currents[name]
     if name in state.slow:
         total = total + state.slow[name]
     threshold = state.thresholds.get(name, program.populations[name].threshold)

@@ -11,6 +11,7 @@ from neuroflame.core.recorder import fourier_mode
 from neuroflame.core.statistics.view import SILENT, column, truth
 from neuroflame.core.statistics.windows import FINAL, after_cue
 from neuroflame.spec.measures import cue_of
+from neuroflame.spec.stimuli import span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +42,7 @@ def memory(view: View) -> Iterator[Statistic]:
     doc = f"Angle from the last cue to the bump of {name} in the final window, in (−180, 180]."
     yield column("memory.error", "degrees", doc), error
 
-    offset = round(cue.offset / view.spec.dt)
+    offset = round(span(cue, view.spec.dt).end / view.spec.dt)
     steps, wanted = view.recording.trace_steps, after_cue(view.spec)
     rows = [i for i, n in enumerate(steps) if any(n in sampling for sampling in wanted)]
     mean, cosine, sine = view.samples(name, rows)

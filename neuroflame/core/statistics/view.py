@@ -26,6 +26,8 @@ SILENT = 1e-3
 
 Array = np.ndarray
 Statistic = tuple[Column, Tensor | Array]
+Part = tuple[int | Tensor, Tensor, Tensor | None]
+"""Of a segment: number of states, mean, and squared deviations from it; (P, 1) or (P,), float64, if not an int."""
 
 
 @dataclass(frozen=True)
@@ -74,16 +76,21 @@ class View:
         """Whether the run has this window."""
         return any(w.name == window for w in self.recording.plan.windows)
 
+    def steps(self, window: str) -> int | Tensor:
+        """Return the number of states in a window; float64, (P,), where points have windows of their own."""
+        steps = self._window(window).steps
+        return steps.double() if isinstance(steps, Tensor) else steps
+
     def profile(self, population: str, window: str) -> Tensor:
         """Return each neuron's mean rate over a window, (P, N), Hz."""
-        found, parts = self._parts(population, window)
+        found, parts = self._window(window), self._parts(population, window)
         total = sum((steps * mean for steps, mean, _ in parts), torch.zeros_like(parts[0][1]))
-        return self._masked(total / found.steps, found)
+        return self._masked(total / _rows(self.steps(window), total), found)
 
     def temporal_sd(self, population: str, window: str) -> tuple[Tensor, Tensor]:
         """Return temporal standard deviations over a window, Hz: of the mean (P,), of each neuron (P, N)."""
-        found, parts = self._parts(population, window)
-        _, means = self._parts(population, window, of_mean=True)
+        found, parts = self._window(window), self._parts(population, window)
+        means = self._parts(population, window, of_mean=True)
         return self._masked(_pooled_sd(means), found), self._masked(_pooled_sd(parts), found)
 
     @cached_property
@@ -125,28 +132,39 @@ class View:
         mean, cosine, sine = (np.ascontiguousarray(kept[..., i]) for i in range(3))
         return mean, cosine, sine
 
-    def _parts(
-        self, population: str, window: str, *, of_mean: bool = False
-    ) -> tuple[Window, list[tuple[int, Tensor, Tensor | None]]]:
-        found = next(w for w in self.recording.plan.windows if w.name == window)
-        parts = []
+    def _window(self, name: str) -> Window:
+        return next(w for w in self.recording.plan.windows if w.name == name)
+
+    def _parts(self, population: str, window: str, *, of_mean: bool = False) -> list[Part]:
+        """Return steps, mean and squared deviations of the segments that make up a window.
+
+        Where points have windows of their own, a segment that is not of a point's window has no steps there.
+        """
+        found = self._window(window)
+        parts: list[Part] = []
         for segment, by_population in zip(self.recording.segments, self.recording.sums, strict=False):
-            if found.start <= segment.start and segment.stop <= found.stop:
-                sums = by_population[population]
-                first, total, squares = (
-                    (sums.mean_first, sums.mean_total, sums.mean_squares)
-                    if of_mean
-                    else (sums.first, sums.total, sums.squares)
-                )
-                assert first is not None and total is not None  # noqa: PT018
-                moved = total.double()
-                spread = None if squares is None else squares.double() - moved * moved / sums.steps
-                parts.append((sums.steps, first.double() + moved / sums.steps, spread))
+            inside = (found.start <= segment.start) & (segment.stop <= found.stop)
+            if not torch.as_tensor(inside).any():
+                continue
+            sums = by_population[population]
+            first, total, squares = (
+                (sums.mean_first, sums.mean_total, sums.mean_squares)
+                if of_mean
+                else (sums.first, sums.total, sums.squares)
+            )
+            assert first is not None and total is not None  # noqa: PT018
+            steps, moved = sums.steps, total.double()
+            if isinstance(steps, Tensor):
+                steps = _rows(torch.where(torch.as_tensor(inside), steps, 0).double(), moved)
+            there = steps if isinstance(steps, int) else steps.clamp(min=1.0)
+            spread = None if squares is None else squares.double() - moved * moved / there
+            parts.append((steps, first.double() + moved / there, spread))
         if not parts:  # all lanes diverged before it began
             size = () if of_mean else (self.spec.populations[population].size,)
             shape = (self.recording.fail_step.shape[0], *size)
-            parts = [(found.steps, torch.full(shape, torch.nan, dtype=torch.float64), None)]
-        return found, parts
+            nothing = torch.full(shape, torch.nan, dtype=torch.float64)
+            parts = [(_rows(self.steps(window), nothing), nothing, None)]
+        return parts
 
     def _masked(self, value: Tensor, window: Window) -> Tensor:
         failed = self.recording.fail_step
@@ -156,13 +174,20 @@ class View:
         return torch.where(lost.to(value.device), torch.full_like(value, torch.nan), value)
 
 
-def _pooled_sd(parts: Sequence[tuple[int, Tensor, Tensor | None]]) -> Tensor:
-    steps = sum(n for n, _, _ in parts)
-    mean = sum((n * m for n, m, _ in parts), torch.zeros_like(parts[0][1])) / steps
-    spread = torch.zeros_like(mean)
+def _rows(steps: int | Tensor, like: Tensor) -> int | Tensor:
+    """Return numbers of steps, (P,), so that they go with values, (P,) or (P, N)."""
+    return steps[:, None] if isinstance(steps, Tensor) and like.dim() == 2 else steps
+
+
+def _pooled_sd(parts: Sequence[Part]) -> Tensor:
+    like = torch.zeros_like(parts[0][1])
+    steps = sum((n for n, _, _ in parts), 0)
+    mean = sum((n * m for n, m, _ in parts), like) / steps
+    spread = like
     for n, part_mean, part_spread in parts:
         inside = torch.full_like(mean, torch.nan) if part_spread is None else part_spread
-        spread = spread + inside + n * (part_mean - mean) ** 2
+        wider = spread + inside + n * (part_mean - mean) ** 2
+        spread = wider if isinstance(n, int) else torch.where(n > 0, wider, spread)
     return torch.sqrt(torch.clamp(spread / steps, min=0.0))
 
 

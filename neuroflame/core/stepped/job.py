@@ -114,7 +114,9 @@ class SteppedJob(Job):
                 else:
                     deep = padded(size, tiling.depth) * self.layout.terms * tiling.points
                     shape = (2, self.blocks, deep)
-                    pool[f"terms_{kind}{i}"] = torch.zeros(shape, dtype=torch.float16, device=device)
+                    terms = torch.zeros(shape, dtype=torch.float16, device=device)
+                    whole = torch.int32 if self.layout.terms == 2 else torch.float16
+                    pool |= {f"terms_{kind}{i}": terms, f"to_{kind}{i}": terms.view(whole)}
         for i, pair in enumerate(self.program.pairs):
             if isinstance(pair.operator, SparseOperator) and self.layout.gathered[i]:
                 pool[f"off{i}"], pool[f"idx{i}"] = pair.operator.offsets, pair.operator.indices
@@ -123,7 +125,7 @@ class SteppedJob(Job):
         tiles = source.first_tile(len(self.layout.sizes))
         pool["sums"] = torch.zeros(2, len(source.slots), tiles, self.width, dtype=dtype, device=device)
         pool["counters"] = torch.zeros(self.blocks * LINE, dtype=torch.int32, device=device)
-        return pool | {"blocks": self.blocks, "end": self.program.spec.steps}
+        return pool | {"blocks": self.blocks, "width": self.width, "end": self.program.spec.steps}
 
     def _launches(self) -> Iterator[tuple[int, int, np.ndarray, bool]]:
         """Yield start, stop and intervals of each launch, and whether whole variables are kept after it."""

@@ -35,7 +35,10 @@ class SteppedKernel(Kernel):
         """Put the kernel on the device's queue and return what Triton compiled."""
         tiling = self.source.layout.tiling
         run: Any = self.run
-        return run[(programs,)](*arguments, num_warps=tiling.warps, launch_cooperative_grid=True)
+        options = {} if tiling.registers is None else {"maxnreg": tiling.registers}
+        return run[(programs,)](
+            *arguments, num_warps=tiling.warps, launch_cooperative_grid=True, **options
+        )
 
 
 @lru_cache(maxsize=64)

@@ -26,10 +26,11 @@ if TYPE_CHECKING:
 
     from neuroflame.core.trajectory.structure import PopulationShape, Shape
 
+NOINLINE = "(noinline=True)"
 STATE = ("r", "h", "g", "q", "eta", "u", "x")
 SUMMED_AT_ONCE = 64
 LOCALS = (
-    "tile block point width bound step old new going row segment kind sample sampled watched".split()
+    "tile block step old new going row segment kind sample sampled watched".split()
 )
 """What a tile is told beside the kernel's arguments."""
 
@@ -119,9 +120,10 @@ class SteppedSource(GpuSource):
             *(f"at_{name}" for name in self.state),
             *(f"at_{kind}{a}" for kind in kept for a in count),
             *(f"at_{name}" for name in self.patterns),
-            *(f"{'plain' if plain else 'terms'}_{kind}{i}" for (kind, i), ways in self.sent.items() for plain in ways),
+            *(f"plain_{kind}{i}" for (kind, i), ways in self.sent.items() if True in ways),
+            *(f"{way}_{kind}{i}" for (kind, i), ways in self.sent.items() if False in ways for way in ("terms", "to")),
             *topology,
-            *("sums", "counters", "blocks", "intervals", "start", "stop", "end", "begin_block", "members"),
+            *("sums", "counters", "blocks", "width", "intervals", "start", "stop", "end", "begin_block", "members"),
         ]
 
     # --- the text -----------------------------------------------------------------------------------------------
@@ -134,18 +136,19 @@ class SteppedSource(GpuSource):
         self.patterns = [f"pat{a}" for a, p in enumerate(self.shape.populations) if p.patterned]
         names = self.arguments()
         given = ", ".join([*names, *LOCALS])
+        records = [self._record(a) for a in range(len(self.sizes))]
+        parts = [("update", updates, ""), ("opening", openings, NOINLINE), ("record", records, NOINLINE)]
         functions = [
-            f"@triton.jit\ndef {kind}{a}({given}):\n" + "\n".join(f"    {line}" for line in lines)
-            for kind, parts in (("update", updates), ("opening", openings))
-            for a, lines in enumerate(parts)
+            f"@triton.jit{how}\ndef {kind}{a}({given}):\n" + "\n".join(f"    {line}" for line in lines)
+            for kind, part, how in parts
+            for a, lines in enumerate(part)
         ]
-        functions.append(f"@triton.jit\ndef together({given}):\n" + "\n".join(f"    {line}" for line in self._together()))
+        functions.append(f"@triton.jit{NOINLINE}\ndef together({given}):\n" + "\n".join(f"    {line}" for line in self._together()))
         return "\n\n\n".join([*functions, self._kernel(names, given)]) + "\n"
 
     def _kernel(self, names: list[str], given: str) -> str:
         self._lines, self._depth = [], 0
         numbers = ", ".join(f'"{name}"' for name in names[names.index("blocks") :])
-        points = self.layout.tiling.points
         self._put(
             "# What the numbers of points and steps are must not change a rounding: one compilation for all.",
             f"@triton.jit(do_not_specialize=[{numbers}])",
@@ -155,9 +158,6 @@ class SteppedSource(GpuSource):
         self._put(
             "block = begin_block + tl.program_id(0) // members",
             "member = tl.program_id(0) % members",
-            f"point = block * {points} + tl.arange(0, {points})",
-            f"width = blocks * {points}",
-            "bound = tl.load(limit + point)[None, :]",
             "step = start",
             "old, new, going = step % 2, step % 2, tl.where(start == stop, 0.0, 1.0)",
             "row, segment, kind, sample, sampled, watched = 0, 0, 0, 0, start < 0, start < 0",
@@ -186,17 +186,25 @@ class SteppedSource(GpuSource):
         for a in range(len(self.sizes)):
             begin = f"(member + {total} * members - {self.first_tile(a)}) % members"
             self._put(f"for tile in range({begin}, {self.tiles(a)}, members):", f"    {function}{a}({given})")
+            if function == "update":
+                self._put("    if watched | (kind > 0) | (step % 10 == 0) | (step == end):", f"        record{a}({given})")
 
     def _place(self, a: int) -> list[str]:
         """Return the lines that say which neurons and points the tile has."""
         neurons = self.layout.tiling.neurons
         return [
+            self._which_points(),
+            "bound = tl.load(limit + point)[None, :]",
             f"n = tile * {neurons} + tl.arange(0, {neurons})",
             f"inside = (n < {self.sizes[a]})[:, None]",
             "at = n[:, None] * width + point[None, :]",
             "zero = bound * 0.0",
             f"of_segment = tl.cast(segment, tl.int64) * {self.sizes[a]} * width",
         ]
+
+    def _which_points(self) -> str:
+        points = self.layout.tiling.points
+        return f"point = block * {points} + tl.arange(0, {points})"
 
     def _opening(self, a: int) -> list[str]:
         """Return the lines of what a tile sends to the first step, by the rates that the launch starts with."""
@@ -240,14 +248,13 @@ class SteppedSource(GpuSource):
         body = self._written(lambda: self._advance_tile(a, population))
         mine = [name for name in self.arrays if name not in before and name.rstrip("0123456789") in STATE]
         sums = self._written(lambda: self._tile_sums(a))
-        record = self._written(lambda: self._record_tile(a))
         outside = self._written(lambda: self._load_external(a, population))
         loads = self._written(lambda: self._load_state(mine))
         stores = self._written(lambda: self._store_state(mine))
         noise = ["key_low, key_high = tl.load(keys + point), tl.load(keys + width + point)"] if self.shape.noise else []
         loaded = [*self._loaded_parameters(), *outside, *loads, *noise]
-        bases = self._bases(a, [*body, *sums, *record])
-        return [*self._place(a), *products, *loaded, *bases, *body, *sums, *record, *stores]
+        bases = self._bases(a, [*body, *sums])
+        return [*self._place(a), *products, *loaded, *bases, *body, *sums, *stores]
 
     def _bases(self, a: int, lines: list[str]) -> list[str]:
         """Return the lines that load the cosines and sines that others use."""
@@ -363,7 +370,7 @@ class SteppedSource(GpuSource):
                 else:
                     tiling, terms = self.layout.tiling, self.layout.terms
                     deep = padded(self.sizes[a], tiling.depth) * terms * tiling.points
-                    place = f"terms_{kind}{i} + (new * blocks + block).to(tl.int64) * {deep}"
+                    place = f"to_{kind}{i} + (new * blocks + block).to(tl.int64) * {deep // terms}"
                     scaled = f"{value} * {self._parameter('scale')}"
                     self._put(f"send({place}, {scaled}, n, inside, {tiling.points}, {terms})")
 
@@ -397,6 +404,12 @@ class SteppedSource(GpuSource):
 
     # --- recording, divergence ----------------------------------------------------------------------------------
 
+    def _record(self, a: int) -> list[str]:
+        """Return the lines that look at a tile's new rates."""
+        lines = self._written(lambda: self._record_tile(a))
+        load = f"r = tl.load(at_r{a} + at, mask=inside, other=0.0)"
+        return ["tl.debug_barrier()", *self._place(a), load, *self._bases(a, lines), *lines]
+
     def _record_tile(self, a: int) -> None:
         own = self.shape.sources().get(("r", a))
         left = [m for m in ("m", "c0", "s0") if own is None or m not in self._modes(own)]
@@ -428,7 +441,7 @@ class SteppedSource(GpuSource):
 
     def _together(self) -> list[str]:
         """Return the lines of what one program of a block does with the sums that all tiles left."""
-        count, lines = len(self.sizes), []
+        count, lines = len(self.sizes), [self._which_points()]
         if self.shape.temporal:
             for a in range(count):
                 lines.append(f"whole{a} = {self._summed('r', a, 'm', 'new')}")

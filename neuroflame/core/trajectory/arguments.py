@@ -15,9 +15,10 @@ from neuroflame.core.connectivity import RingOperator, SparseOperator
 from neuroflame.core.connectivity.base import angles
 
 if TYPE_CHECKING:
-    from neuroflame.core.program import Program, StimulusProgram
+    from neuroflame.core.program import Program
     from neuroflame.core.recorder import RecordPlan, Segment
     from neuroflame.core.state import State
+    from neuroflame.core.stimuli import StimulusProgram
     from neuroflame.core.trajectory.structure import Shape
 
 Array = np.ndarray
@@ -70,14 +71,14 @@ def timetable(
     stops = [start, *(n for n in range(start + 1, stop) if kept_every and n % kept_every == 0), stop]
     samples = plan.samples(start, stop)
     places = {n: i for i, n in enumerate(samples)}
-    edges = {*stops, *changes, *samples, *(e for s in segments for e in (s.start, s.stop))}
+    edges = {*stops, *changes, *samples, *(int(e) for s in segments for e in (s.start, s.stop))}
     cuts = sorted(e for e in edges if start <= e <= stop)
     inputs = sorted({max(c for c in changes if c <= cut) for cut in cuts[:-1]})
     rows: dict[int, tuple[int, ...]] = {}
     for a, b in itertools.pairwise(cuts):
         segment = next((i for i, s in enumerate(segments) if s.start <= a and b <= s.stop), -1)
         squared = int(segment >= 0 and segments[segment].temporal)
-        first = max(segments[segment].start, start) + 1 if segment >= 0 else -1
+        first = max(int(segments[segment].start), start) + 1 if segment >= 0 else -1
         sample = places.get(b, -1)
         rows[a] = (b - a, inputs.index(max(c for c in changes if c <= a)), segment, squared, sample, first)
     stretches = [
@@ -229,7 +230,7 @@ class Arguments:
         return found
 
     def _active(self, step: int, name: str) -> list[StimulusProgram]:
-        return [s for s in self.program.stimuli if s.start <= step < s.stop and name in s.targets]
+        return [s for s in self.program.stimuli if s.on(step) and name in s.targets]
 
     def _external(self, step: int) -> list[Tensor]:
         """Return mean, first cosine and first sine of the external input, population by population."""
@@ -251,7 +252,7 @@ class Arguments:
         total = torch.zeros(self.program.points, size, dtype=torch.float64)
         for s in self._active(step, name):
             if s.shape != "cosine":
-                total = total + s.pattern(size)
+                total = total + s.pattern(name, size)
         return total.detach()
 
     @cached_property
