@@ -376,6 +376,6 @@ def test_what_cannot_be_measured_is_refused():
     spec = NetworkSpec.parse(RING)
     with pytest.raises(SpecError, match="cannot be measured where points have times"):
         measured(spec, {"stimuli.cue.onset": np.array([0.04, 0.05])})
-    burst = {"shape": "pattern", "onset": 0.05, "offset": 0.1, "strength": 1.0}
+    burst = {"shape": "pattern", "number": 1, "onset": 0.05, "offset": 0.1, "strength": 1.0}
     with pytest.raises(SpecError, match=r"stimuli.0: has no phase that a cue could be turned by"):
         measured(spec.with_values({"stimuli": [burst]}), initial=["cued@90"])
