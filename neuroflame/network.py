@@ -30,8 +30,10 @@ from neuroflame.core.recorder import Recording, RecordPlan
 from neuroflame.core.starts import given_state
 from neuroflame.core.state import State
 from neuroflame.errors import SimulationError, SpecError
+from neuroflame.network_dynamics import DynamicsTools
 from neuroflame.spec import NetworkSpec, find_path, load_network
 from neuroflame.spec.base import suggestion
+from neuroflame.spec.dynamics import DynamicsOptions
 from neuroflame.spec.legacy import import_legacy
 from neuroflame.spec.starts import turn_of
 
@@ -49,7 +51,7 @@ Initial = str | Sequence[str] | State | Mapping[str, Any]
 SAMPLES_MAX = 1000
 
 
-class Network(nn.Module):
+class Network(DynamicsTools, nn.Module):
     """A recurrent network, ready to run.
 
     Parameters
@@ -255,7 +257,7 @@ class Network(nn.Module):
         SimulationError
             If a variable to record does not exist.
         """
-        values = _points(sweep or {}, pairwise=pairwise)
+        values = assignments(sweep or {}, pairwise=pairwise)
         steps = self.spec.steps if duration is None else round(duration / self.spec.dt)
         every = every or max(1, -(-steps // SAMPLES_MAX))
         with torch.no_grad():
@@ -269,6 +271,7 @@ class Network(nn.Module):
         sweep: Values | None = None,
         *,
         measure: Sequence[str] = ("rates", "bump"),
+        dynamics: Mapping[str, Any] | DynamicsOptions | None = None,
         window: float | None = None,
         initial: str | Sequence[str] = "network",
         seeds: Sequence[int] | None = None,
@@ -276,12 +279,13 @@ class Network(nn.Module):
     ) -> pd.DataFrame:
         """Simulate points and return one row of statistics for each; units in ``attrs["units"]``.
 
-        Parameters are those of `simulate` and of `neuroflame.core.measure.measure_points`.
+        Parameters are those of `simulate` and of `neuroflame.core.measure.measure_points`; ``dynamics`` may be
+        plain data, ``{"lyapunov": {"k": 2}}``.
         """
         import pandas as pd
 
-        values = _points(sweep or {}, pairwise=pairwise)
-        points = self._count(values, {}, initial, seeds)
+        values = assignments(sweep or {}, pairwise=pairwise)
+        points = self.count(values, {}, initial, seeds)
         engines = EngineCache()
         engines.put(self.spec, self.graph, self.device, dict(self.operators.items()))  # type: ignore[arg-type]
         measured = measure_points(
@@ -291,6 +295,9 @@ class Network(nn.Module):
             seeds=np.full(points, self.seed) if seeds is None else np.asarray(seeds),
             initial=_each(initial, points),
             measure=measure,
+            dynamics=dynamics
+            if isinstance(dynamics, DynamicsOptions)
+            else DynamicsOptions.parse(dynamics or {}),
             window=window,
             device=str(self.device),
             precision=self.precision,
@@ -334,7 +341,7 @@ class Network(nn.Module):
         every: int,
         steps: int | None,
     ) -> Recording:
-        points = self._count(values, inputs, initial, seeds)
+        points = self.count(values, inputs, initial, seeds)
         keys = torch.as_tensor(
             [self.seed] * points if seeds is None else seeds, dtype=torch.int64, device=self.device
         )
@@ -361,7 +368,8 @@ class Network(nn.Module):
         plan = RecordPlan(variables=self._variables(state, record), variables_every=every, final_state=True)
         return choose(self.executor, program, plan, state).run(program, state, steps, plan)
 
-    def _count(self, values: Values, inputs: Arrays, initial: Any, seeds: Any) -> int:
+    def count(self, values: Values, inputs: Arrays, initial: Any, seeds: Any) -> int:
+        """Return for how many points values, starts and seeds are given; SpecError if they differ."""
         lengths = {path: np.size(v) if not isinstance(v, Tensor) else v.numel() for path, v in values.items()}
         if isinstance(initial, State):
             lengths["initial"] = next(iter(initial.rates.values())).shape[0]
@@ -398,7 +406,8 @@ class Network(nn.Module):
         return ", ".join(f"{name}: {p.size}" for name, p in self.spec.populations.items())
 
 
-def _points(sweep: Values, *, pairwise: bool) -> dict[str, np.ndarray]:
+def assignments(sweep: Values, *, pairwise: bool) -> dict[str, np.ndarray]:
+    """Return the value of each path at each point: the grid of the vectors, or the vectors side by side."""
     vectors = {path: np.atleast_1d(np.asarray(v, dtype=np.float64)) for path, v in sweep.items()}
     for path, vector in vectors.items():
         if vector.ndim != 1 or not vector.size:

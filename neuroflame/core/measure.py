@@ -12,6 +12,7 @@ from torch import Tensor
 
 from neuroflame.columns import Column
 from neuroflame.core.connectivity import Operator, make_operator
+from neuroflame.core.dynamics import Ensemble, measure_dynamics
 from neuroflame.core.executors import choose
 from neuroflame.core.program import Program, build_program
 from neuroflame.core.recorder import Recording, RecordPlan, bump_amplitude
@@ -30,13 +31,15 @@ from neuroflame.errors import SimulationError, SpecError
 from neuroflame.regimes import LABEL_COLUMNS, Thresholds, label_end_states
 from neuroflame.spec import NetworkSpec, find_path
 from neuroflame.spec.base import suggestion
-from neuroflame.spec.measures import expanded
+from neuroflame.spec.measures import DEFAULTS, DYNAMIC, expanded, samples_course
 from neuroflame.spec.starts import turn_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from neuroflame.core.state import State
+    from neuroflame.core.statistics.view import Statistic
+    from neuroflame.spec.dynamics import DynamicsOptions
 
 PRECISIONS = {"exact": torch.float32, "double": torch.float64}
 COLD_RATE, HOT_RATE = 1e-3, 50.0
@@ -150,6 +153,7 @@ def measure_points(
     seeds: np.ndarray,
     initial: Sequence[str],
     measure: Sequence[str],
+    dynamics: DynamicsOptions = DEFAULTS,
     window: float | None = None,
     traces: bool = False,
     device: str = "cpu",
@@ -175,6 +179,8 @@ def measure_points(
         Names among `neuroflame.spec.starts.STARTS`, or ``cued@45``: cued, the stimuli turned by 45 degrees.
     measure : sequence of str
         Names among `neuroflame.spec.measures.MEASURE_NAMES`.
+    dynamics : DynamicsOptions
+        Options of those that need the network's equations.
     window : float, optional
         Length of the final window, seconds.
     traces : bool
@@ -200,37 +206,48 @@ def measure_points(
     place = resolve_device(device)
     points = len(seeds)
     stimulated, turned = cues_of(initial, place)
+    operators = (engines or EngineCache()).operators(spec, graph, place)
+    numbers = {
+        path: torch.as_tensor(np.asarray(v, dtype=np.float64), device=place) for path, v in values.items()
+    }
+    keys = torch.as_tensor(np.asarray(seeds, dtype=np.int64), device=place)
     program = build_program(
         spec,
-        (engines or EngineCache()).operators(spec, graph, place),
-        {path: torch.as_tensor(np.asarray(v, dtype=np.float64), device=place) for path, v in values.items()},
+        operators,
+        numbers,
         points=points,
-        seeds=torch.as_tensor(np.asarray(seeds, dtype=np.int64), device=place),
+        seeds=keys,
         dtype=PRECISIONS[precision],
         device=place,
         stimulated=stimulated,
         turned=turned,
     )
     wanted = expanded(measure)
-    if not program.shared_times and set(wanted) - {"rates", "bump"}:
+    if not program.shared_times and samples_course(wanted):
         raise SpecError(
             "cannot be measured where points have times of stimuli of their own",
             got=list(measure),
             path="measure",
-            remedy="measure rates and bump, or do not sweep or jitter times",
+            remedy="measure rates, bump and dynamics alone, or do not sweep or jitter times",
         )
     plan = RecordPlan(
         windows=program_windows(program, window),
         temporal=frozenset({FINAL}),
         trace_every=max(1, -(-spec.steps // TRACE_SAMPLES)) if traces else 0,
         samplings=samplings(spec, window, wanted),
+        final_state=any(name in DYNAMIC for name in wanted),
         evidence=needs_evidence(wanted),
     )
     chosen = choose(executor, program, plan)
     with torch.no_grad():
         recording = chosen.run(program, start_states(program, initial), spec.steps, plan)
+        found: Sequence[Statistic] = ()
+        if plan.final_state:
+            ensemble = Ensemble(spec, operators, numbers, keys, stimulated, place, turned)
+            assert recording.final is not None
+            found = measure_dynamics(ensemble, recording.final, wanted, dynamics)
         cue = torch.where(stimulated, turned, torch.nan).cpu().numpy()
-        columns, data = summarise(View(spec, recording, program, cue), measure)
+        columns, data = summarise(View(spec, recording, program, cue), measure, found)
     for name, onset in drawn_onsets(spec, program.stimuli, points).items():
         columns += (
             Column(f"stimulus.{name}.onset", "float", "s", "Onset of the stimulus, its jitter included."),
@@ -239,8 +256,10 @@ def measure_points(
     return Measured(columns, data, chosen.name, str(place))
 
 
-def summarise(view: View, measure: Sequence[str]) -> tuple[tuple[Column, ...], dict[str, np.ndarray]]:
-    """Return the columns and the data of a recording."""
+def summarise(
+    view: View, measure: Sequence[str], dynamics: Sequence[Statistic] = ()
+) -> tuple[tuple[Column, ...], dict[str, np.ndarray]]:
+    """Return the columns and the data of a recording; labels come last, from all of the row, dynamics included."""
     spec, recording = view.spec, view.recording
     failed = recording.fail_step.cpu().numpy()
     columns = [
@@ -254,6 +273,7 @@ def summarise(view: View, measure: Sequence[str]) -> tuple[tuple[Column, ...], d
     found = [
         statistic for name in expanded(measure) if name in MEASURES for statistic in MEASURES[name](view)
     ]
+    found += dynamics
     columns += [column for column, _ in found]
     there = [(column.name, value) for column, value in found if isinstance(value, Tensor)]
     if there:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from neuroflame.core.connectivity import RingOperator
+from neuroflame.core.dual import linear
 from neuroflame.core.external import External
 from neuroflame.core.feedforward import start_feedforward, step_feedforward
 from neuroflame.core.random import NOISE, START, normals, uniforms
@@ -201,11 +202,11 @@ def _synaptic(program: Program, sources: dict[str, Tensor]) -> tuple[dict[str, T
 def _product(pair: PairProgram, sources: dict[str, Tensor], moments: dict[tuple[str, int], Tensor]) -> Tensor:
     source = f"{pair.name}.stp" if pair.stp is not None else pair.pre
     if not isinstance(pair.operator, RingOperator):
-        return pair.operator.apply(sources[source])
+        return linear(pair.operator.apply, sources[source])
     key = (source, pair.operator.series.modes)
     if key not in moments:
-        moments[key] = pair.operator.moments(sources[source])
-    return pair.operator.expand(moments[key])
+        moments[key] = linear(pair.operator.moments, sources[source])
+    return linear(pair.operator.expand, moments[key])
 
 
 Kicks = dict[str, dict[str, list[Tensor]]]

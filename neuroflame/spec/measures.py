@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, get_args
 
+from neuroflame.spec.dynamics import DynamicsOptions
 from neuroflame.spec.stimuli import span
 
 if TYPE_CHECKING:
@@ -12,10 +13,26 @@ if TYPE_CHECKING:
     from neuroflame.spec.network import NetworkSpec
     from neuroflame.spec.stimuli import Stimulus
 
-MeasureName = Literal["rates", "bump", "oscillation", "memory", "convergence", "stp", "regime"]
+MeasureName = Literal[
+    "rates",
+    "bump",
+    "oscillation",
+    "memory",
+    "convergence",
+    "stp",
+    "lyapunov",
+    "spectrum",
+    "fixed_points",
+    "regime",
+]
 MEASURE_NAMES: tuple[str, ...] = get_args(MeasureName)
-"""What ``measure:`` may name; ``regime`` stands for all of them, and the label that follows from them."""
+"""What ``measure:`` may name; ``regime`` stands for all that is recorded, and the label that follows from the row."""
+DYNAMIC = ("lyapunov", "spectrum", "fixed_points")
+"""Those that need the network's equations, not what was recorded."""
+_SUMMED = ("rates", "bump")
+"""Those that need no more of a recording than its sums over windows."""
 
+DEFAULTS = DynamicsOptions()
 _BY_POPULATION: dict[str, tuple[str, ...]] = {
     "rates": ("rate.{}.mean", "rate.{}.cv", "rate.{}.sd_t", "rate.{}.sd_i", "rate.{}.max"),
     "bump": ("bump.{}.m0", "bump.{}.m1", "bump.{}.ratio", "bump.{}.phase", "bump.{}.trend"),
@@ -43,12 +60,30 @@ _OF_THE_RUN: dict[str, tuple[str, ...]] = {
     "memory": ("memory.error", "memory.lifetime", "memory.censored"),
 }
 _IN_EPOCHS = ("before", "during", "after")
+_OF_DYNAMICS: dict[str, tuple[str, ...]] = {
+    "spectrum": (
+        "alpha",
+        "alpha.error",
+        "alpha.goldstone",
+        "spectrum.frequency",
+        "spectrum.unstable",
+        "spectrum.distance",
+    ),
+    "fixed_points": ("fixed_points.count", "fixed_points.stable"),
+}
 
 
 def expanded(measure: Iterable[str]) -> tuple[str, ...]:
-    """Return the measures that are computed: ``regime`` needs all others."""
+    """Return the measures that are computed: ``regime`` needs all but those of dynamics, which it uses if asked for."""
     names = tuple(measure)
-    return MEASURE_NAMES if "regime" in names else names
+    if "regime" not in names:
+        return names
+    return tuple(name for name in MEASURE_NAMES if name not in DYNAMIC or name in names)
+
+
+def samples_course(measure: Iterable[str]) -> bool:
+    """Whether measures need samples of a run's course, or its end, beside sums over windows."""
+    return not set(expanded(measure)) <= {*_SUMMED, *DYNAMIC}
 
 
 def cue_of(network: NetworkSpec) -> tuple[str, Stimulus] | None:
@@ -64,7 +99,9 @@ def cue_of(network: NetworkSpec) -> tuple[str, Stimulus] | None:
     return max(ended, key=lambda found: span(found[1], network.dt).end, default=None)
 
 
-def statistics(network: NetworkSpec, measure: Iterable[str]) -> list[str]:
+def statistics(
+    network: NetworkSpec, measure: Iterable[str], dynamics: DynamicsOptions = DEFAULTS
+) -> list[str]:
     """Return the numeric columns that a sweep of the network can have, besides the point's own.
 
     Parameters
@@ -73,9 +110,14 @@ def statistics(network: NetworkSpec, measure: Iterable[str]) -> list[str]:
         The network.
     measure : iterable of str
         Names of measures.
+    dynamics : DynamicsOptions
+        Options of those among `DYNAMIC`.
     """
     names = ["t_fail"]
     for kind in expanded(measure):
+        if kind in DYNAMIC:
+            names.extend(dynamic_statistics(kind, dynamics))
+            continue
         for pattern in _BY_POPULATION.get(kind, ()):
             for population in network.populations:
                 name = pattern.format(population)
@@ -90,3 +132,11 @@ def statistics(network: NetworkSpec, measure: Iterable[str]) -> list[str]:
             names.append("regime.confidence")
     jittered = [(i, s.name) for i, s in enumerate(network.stimuli) if s.jitter is not None]
     return names + [f"stimulus.{name or i}.onset" for i, name in jittered]
+
+
+def dynamic_statistics(kind: str, dynamics: DynamicsOptions) -> tuple[str, ...]:
+    """Return the columns of a measure among `DYNAMIC`."""
+    if kind == "lyapunov":
+        exponents = (f"lyapunov.{i + 1}" for i in range(dynamics.lyapunov.k))
+        return tuple(name for exponent in exponents for name in (exponent, f"{exponent}.se"))
+    return _OF_DYNAMICS[kind]

@@ -240,12 +240,16 @@ class NetworkSpec(Spec):
 
     def slowest(self) -> float:
         """Return τ_max in seconds, the slowest time constant in use."""
+        return max(self.time_constants())
+
+    def time_constants(self) -> list[float]:
+        """Return the time constants in use, seconds; 0 for what is instantaneous."""
         taus = [t for p in self.populations.values() for t in (p.tau, p.tau_syn)]
         taus += [p.adaptation.tau for p in self.populations.values() if p.adaptation]
         taus += [t for s in self.stp.values() for t in (s.tau_fac, s.tau_rec)]
         if self.nmda is not None:
             taus += self.nmda.tau.values() if isinstance(self.nmda.tau, dict) else [self.nmda.tau]
-        return max([*taus, self.feedforward.slowest() if self.feedforward else 0.0])
+        return [*taus, self.feedforward.slowest() if self.feedforward else 0.0]
 
     def digest(self) -> str:
         """Return 16 hexadecimal digits that identify the content, that of files included."""

@@ -10,7 +10,7 @@ from neuroflame.regimes import LABEL_COLUMNS, Thresholds, is_evidence, label_end
 from neuroflame.store._format import warn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from neuroflame.columns import Column
     from neuroflame.store._files import Files
@@ -46,14 +46,36 @@ def evidence(columns: Iterable[Column]) -> list[Column]:
     return [column for column in columns if is_evidence(column.name) and column.kind != "series"]
 
 
-def labels(rows: Any, thresholds: Thresholds) -> dict[str, Any]:
-    """Return the label columns, by name, of the rows of a pyarrow Table that holds the evidence."""
+def labelled(rows: Any, wanted: Sequence[Column], thresholds: Thresholds) -> Any:
+    """Return the wanted columns of some rows, the labels among them by some thresholds.
+
+    Parameters
+    ----------
+    rows : pyarrow.Table
+        The wanted columns but for the labels, what labels may depend on (`evidence`), and columns that say where rows
+        came from, which are kept.
+    wanted : sequence of Column
+    thresholds : Thresholds
+    """
     import pyarrow as pa
 
-    data = {name: rows[name].to_numpy(zero_copy_only=False) for name in rows.column_names}
+    from neuroflame.store._provenance import is_provenance
+    from neuroflame.store._schema import schema_of
+
+    data = {
+        name: rows[name].to_numpy(zero_copy_only=False) for name in rows.column_names if is_evidence(name)
+    }
     names, confidence = label_end_states(data, thresholds)
     texts, sure = LABEL_COLUMNS
-    return {
+    made = {
         texts.name: pa.array(names.tolist(), pa.string()),
         sure.name: pa.array(confidence, pa.float64()),
     }
+    told = {**(rows.schema.metadata or {}), b"thresholds": json.dumps(thresholds.to_dict()).encode()}
+    table = pa.Table.from_arrays(
+        [made[column.name] if column.name in made else rows[column.name] for column in wanted],
+        schema=schema_of(wanted, {}).with_metadata(told),
+    )
+    for field in filter(is_provenance, rows.schema):
+        table = table.append_column(field, rows[field.name])
+    return table

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from neuroflame.spec.measures import samples_course
 from neuroflame.sweep.tiles import GRAIN, whole_grains
 
 if TYPE_CHECKING:
@@ -37,24 +38,32 @@ def guessed_seconds(network: NetworkSpec, *, cuda: bool) -> float:
 
     Neurons are counted at each step, and with sparse connectivity the synapses.
     """
+    return network.steps * step_seconds(network, cuda=cuda)
+
+
+def step_seconds(network: NetworkSpec, *, cuda: bool) -> float:
+    """Return the seconds of a step of a point among many, by the fastest executor."""
     gathered = sum(
         network.populations[pair.post].size * pair.K for pair in network.pairs if pair.K is not None
     )
     per_neuron, per_synapse = _CUDA_S if cuda else _CORE_S
-    return network.steps * (network.size * per_neuron + gathered * per_synapse)
+    return network.size * per_neuron + gathered * per_synapse
+
+
+def dynamics_seconds(spec: SweepSpec, *, cuda: bool) -> float:
+    """Return the seconds that the measures of dynamics add to a point; the reference executor takes them."""
+    steps = sum(spec.dynamics.extra_steps(spec.network, spec.measure).values())
+    return _REFERENCE * steps * step_seconds(spec.network, cuda=cuda)
 
 
 def point_bytes(spec: SweepSpec) -> int:
     """Return the memory of a point in a running tile: proportional to neurons, not to steps."""
     network = spec.network
     series = 2 * _SAMPLES * len(network.populations) * 4 if spec.keeps_traces else 0
-    if set(spec.measure) - {
-        "rates",
-        "bump",
-    }:  # the final window is sampled, and looked at in double precision
+    if samples_course(spec.measure):  # of the final window, looked at in double precision
         window = min(network.duration, spec.window or max(10.0 * network.slowest(), 2.0))
         series += int(window / _SAMPLED_S) * (len(network.populations) + len(network.stp)) * _SAMPLE_BYTES
-    return network.size * _CELL_BYTES + series
+    return network.size * (_CELL_BYTES + 8 * spec.dynamics.vectors(spec.measure)) + series
 
 
 def free_bytes() -> int:
@@ -88,7 +97,7 @@ class CostModel:
         self.actors = max(1, actors)
         self._fixed = None if spec.compute.tile == "auto" else int(spec.compute.tile)
         slower = _REFERENCE if spec.compute.executor == "reference" else 1.0
-        self._guess = slower * guessed_seconds(spec.network, cuda=cuda)
+        self._guess = slower * guessed_seconds(spec.network, cuda=cuda) + dynamics_seconds(spec, cuda=cuda)
         self._seen: deque[tuple[int, float]] = deque(maxlen=8)
         self._rough = True
         self.point_bytes = point_bytes(spec)

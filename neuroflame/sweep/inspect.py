@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neuroflame.errors import NeuroflameError, SpecError
@@ -64,7 +65,7 @@ def describe(uri: str) -> str:
     return "\n".join(lines)
 
 
-def relabel(uri: str, thresholds: Mapping[str, Any], out: str | None = None) -> str:
+def relabel(uri: str, thresholds: Mapping[str, Any], out: str | None = None, *, force: bool = False) -> str:
     """Label a directory's sweep anew, and return how many rows have which label as lines.
 
     Parameters
@@ -74,21 +75,30 @@ def relabel(uri: str, thresholds: Mapping[str, Any], out: str | None = None) -> 
     thresholds : mapping of str to float
         Fields of `neuroflame.regimes.Thresholds`; the others have their defaults.
     out : str, optional
-        A file to write the labelled table to, ``.csv`` or ``.parquet``. By default a record is left in the sweep's
-        directory, by which the table is read from then on.
-    """
-    from neuroflame.store import RELABEL, SweepStore, open_table
+        What to write the labelled table to, as `neuroflame.sweep.export.export` does; its ending says what it is. By
+        default a record is left in the sweep's directory, by which the table is read from then on.
+    force : bool
+        Replace `out` if it is there.
 
+    Raises
+    ------
+    SpecError
+        If there is no such threshold or ending.
+    StoreError
+        If the table lacks the statistics that labels are made from, or `out` is taken.
+    """
+    from neuroflame.store import FILES, RELABEL, SweepStore, open_table
+    from neuroflame.sweep.export import write_table
+
+    kinds = {ending: kind for kind, (ending, _) in FILES.items()}
+    if out is not None and Path(out).suffix not in kinds:
+        raise SpecError(f"must end in one of {', '.join(kinds)}", got=out, path="out")
     before = open_table(uri)
     after = before.relabel(**thresholds)
     if out is None:
         SweepStore.open(uri).append_record(RELABEL, {"thresholds": dict(thresholds)})
-    elif out.endswith(".csv"):
-        after.to_pandas().to_csv(out, index=False)
-    elif out.endswith(".parquet"):
-        after.to_pandas().to_parquet(out, index=False)
     else:
-        raise SpecError("must end in .csv or .parquet", got=out, path="out")
+        write_table(after, kinds[Path(out).suffix], Path(out), force=force)
     old = before.to_pandas(["regime"])["regime"] if "regime" in before.columns else None
     new = after.to_pandas(["regime"])["regime"]
     counts = Counter(new.dropna().tolist())

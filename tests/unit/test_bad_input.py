@@ -99,7 +99,23 @@ CASES = {
         plan("search={kind: sobol, trials: 4, batch: 2}"),
         "search.batch: is not a known key",
     ),
-    "unknown measure": (plan("measure=[rate]"), "measure.0: must be one of 'rates', 'bump', 'oscillation', "),
+    "unknown measure": (
+        plan("measure=[rate]"),
+        "measure.0: must be one of 'rates', 'bump', 'oscillation', 'memory', 'convergence', 'stp', 'lyapunov', "
+        "'spectrum', 'fixed_points' or 'regime', got 'rate'",
+    ),
+    "options of what is not measured": (
+        plan("dynamics.spectrum.k=3"),
+        "dynamics.spectrum: has no effect: it is not measured (add spectrum to measure)",
+    ),
+    "options of what a label does not need": (
+        plan("measure=[regime]", "dynamics.lyapunov.k=2"),
+        "dynamics.lyapunov: has no effect: it is not measured (add lyapunov to measure)",
+    ),
+    "no exponent": (
+        plan("measure=[lyapunov]", "dynamics.lyapunov.k=0"),
+        "dynamics.lyapunov.k: must be at least 1, got 0",
+    ),
     "unknown start": (
         plan("repeat.initial_conditions=[warm]"),
         "repeat.initial_conditions.0: is not an initial condition, got 'warm'",

@@ -14,6 +14,8 @@ from neuroflame.regimes import label_end_states
 from neuroflame.report import build_report, summary, view
 from neuroflame.report.plan import make_plan, subtitle
 from neuroflame.store import SweepStore, open_table
+from neuroflame.sweep.export import export
+from neuroflame.sweep.repro import reproduce
 
 SWEEP = """
 name: rings
@@ -103,6 +105,30 @@ def test_a_relabelled_table_can_go_to_a_file(directory, tmp_path, suffix):
     expected = regimes(open_table(directory).relabel(ratio=1.99))[0]
     assert frame["regime"].tolist() == expected
     assert SweepStore.open(directory).read_records("relabel") == []
+    before = out.read_bytes()
+    assert main(["relabel", str(directory), "-o", str(out)]) == 2
+    assert out.read_bytes() == before
+    assert main(["relabel", str(directory), "-o", str(out), "--force"]) == 0
+    assert out.read_bytes() != before
+
+
+def test_every_way_to_read_a_relabelled_table_follows_and_its_files_hold_the_labels_of_the_run(directory):
+    plain = regimes(open_table(directory))[0]
+    main(["relabel", str(directory), "--set", "ratio=1.99"])
+    expected = regimes(open_table(directory))[0]
+    other = [i for i, pair in enumerate(zip(plain, expected, strict=True)) if pair[0] != pair[1]]
+    SweepStore.open(directory).compact()
+    table = open_table(directory)
+    assert (regimes(table)[0], regimes(table.as_written())[0]) == (expected, plain)
+    told = table.to_pandas(["regime", "point_id"], provenance=True)
+    assert told["regime"].tolist() == expected
+    assert set(told["provenance.executor"]) == {"reference"}
+    point = told["point_id"][other[0]]
+    assert table.row(point)["regime"] == expected[other[0]]
+    assert table.row(point)["provenance.executor"] == "reference"
+    (csv, _) = export(str(directory), "csv")
+    assert pd.read_csv(csv)["regime"].tolist() == expected
+    assert reproduce(str(directory), point).differences == ()
 
 
 def test_a_damaged_record_is_left_out_with_a_warning(directory):
@@ -117,7 +143,7 @@ def test_bad_input(directory, tmp_path, capsys):
     with pytest.raises(SpecError, match="did you mean 'ratio'"):
         table.relabel(ratoi=1.0)
     assert main(["relabel", str(directory), "-o", "table.txt"]) == 2
-    assert "must end in .csv or .parquet" in capsys.readouterr().err
+    assert "must end in one of .csv, .parquet, .nc, .zarr, got 'table.txt'" in capsys.readouterr().err
     (tmp_path / "sweep.yml").write_text(SWEEP.replace("MEASURE", "rates"))
     out = str(tmp_path / "bare")
     assert main(["run", str(tmp_path / "sweep.yml"), "--out", out, "--quiet", "--no-report"]) == 0
@@ -165,3 +191,36 @@ def test_the_report_shows_regimes_of_runs_and_of_points(finished, tmp_path):
     plan = make_plan(data, None, None, None, None, (None, None), None, None, None, whole=True)
     assert set(plan.scale.names) == set(found["regime"])
     assert "most frequent" not in subtitle(plan)
+
+
+CHAOS = """
+network:
+  dt: 0.001
+  duration: 1.0
+  populations: {I: {size: 120, tau: 0.01, tau_syn: 0.0}}
+  connectivity: {kind: sparse, K: 30}
+  J: {II: -1.0}
+  J0: {I: 1.0}
+space: {J.II: [-1.0, -10.0]}
+repeat: {initial_conditions: [hot]}
+measure: [regime, lyapunov]
+dynamics: {lyapunov: {transient: 0.0, duration: 2.5, blocks: 5}}
+window: 0.6
+compute: {backend: inline, executor: reference}
+"""
+
+
+def test_the_label_of_the_run_knows_the_exponents_that_its_row_holds(tmp_path):
+    (tmp_path / "sweep.yml").write_text(CHAOS)
+    out = str(tmp_path / "out")
+    assert main(["run", str(tmp_path / "sweep.yml"), "--out", out, "--quiet", "--no-report"]) == 0
+    table = open_table(out)
+    found, sure = regimes(table)
+    assert found == ["heterogeneous", "chaotic"]
+    again, as_sure = regimes(table.relabel())
+    assert again == found
+    np.testing.assert_array_equal(as_sure, sure)
+    exponent = table.to_pandas()["lyapunov.1"][1]
+    assert regimes(table.relabel(lyapunov=2 * exponent))[0][1] != "chaotic"
+    names = list(table.columns)
+    assert names.index("lyapunov.1.se") < names.index("regime")

@@ -251,6 +251,7 @@ def means_of_sums(out: Results, sizes: Sequence[int], plastic: Sequence[int] = (
 
 
 def current(device: torch.device) -> AbstractContextManager[Any]:
+    """Return a context in which a device is the current one; on a CPU, for tests, one that does nothing."""
     return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
 
 
