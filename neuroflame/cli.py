@@ -122,6 +122,14 @@ def best(arguments: argparse.Namespace) -> int:
     return DONE
 
 
+def relabel(arguments: argparse.Namespace) -> int:
+    """Label the regimes of a sweep anew, with other thresholds; nothing is simulated."""
+    from neuroflame.sweep.inspect import relabel as label_anew
+
+    print(label_anew(arguments.directory, _assignments(arguments), arguments.out, force=arguments.force))
+    return DONE
+
+
 def report(arguments: argparse.Namespace) -> int:
     """Draw the figures of a sweep and write its page."""
     _report(arguments.directory, arguments.out)
@@ -362,6 +370,22 @@ def make_parser() -> argparse.ArgumentParser:
     made.add_argument(
         "-n", "--number", type=_positive, default=10, metavar="N", help="how many (default %(default)s)"
     )
+
+    made = command("relabel", relabel, "directory")
+    made.add_argument(
+        "--set",
+        metavar="THRESHOLD=VALUE",
+        action="append",
+        help="change a threshold (see docs/regimes.md); may be repeated; those not named have their defaults",
+    )
+    made.add_argument(
+        "-o",
+        "--out",
+        metavar="FILE",
+        help="write the labelled table there (.csv, .parquet, .nc or .zarr) and leave the sweep as it is; by default "
+        "the thresholds are kept in DIR and its labels follow them from now on",
+    )
+    made.add_argument("--force", action="store_true", help="replace FILE if it is there")
 
     made = command("report", report, "directory")
     made.add_argument("--out", metavar="FOLDER", help="where figures and page go; default DIR/report")

@@ -8,8 +8,7 @@ from pydantic import field_validator
 
 from neuroflame.errors import SpecError
 from neuroflame.spec.base import Real, Spec, Whole, is_number, quantity
-
-InitialCondition = Literal["network", "cold", "hot", "cued"]
+from neuroflame.spec.starts import starts_of, turn_of
 
 
 class Repeat(Spec):
@@ -19,9 +18,10 @@ class Repeat(Spec):
         "Draws of the connectivity: a count, or a list of their numbers.", default=(0,), structural=True
     )
     seeds: tuple[Whole, ...] = quantity("Draws of the noise: a count, or a list of seeds.", default=(0,))
-    initial_conditions: tuple[InitialCondition, ...] = quantity(
+    initial_conditions: tuple[str, ...] = quantity(
         "Starts: `network` as its file says, `cold` and `hot` at low and high rates without stimuli, "
-        "`cued` cold with the stimuli.",
+        "`cued` cold with the stimuli; `{cued: 8}` is cued at 8 phases, the stimuli turned by 0, 45, … degrees: "
+        "`cued`, `cued@45`, ….",
         default=("network",),
     )
 
@@ -32,6 +32,20 @@ class Repeat(Spec):
             if value < 1:
                 raise SpecError("must be at least 1", got=value)
             return tuple(range(value))
+        return value
+
+    @field_validator("initial_conditions", mode="before")
+    @classmethod
+    def _phases(cls, value: object) -> object:
+        if not isinstance(value, list | tuple):
+            return value
+        return tuple(name for entry in value for name in starts_of(entry))
+
+    @field_validator("initial_conditions")
+    @classmethod
+    def _starts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for i, name in enumerate(value):
+            turn_of(name, path=str(i))
         return value
 
     @field_validator("graphs", "seeds", "initial_conditions")

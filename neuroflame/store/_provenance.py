@@ -48,6 +48,11 @@ def with_provenance(table: Any, runs: Sequence[Run]) -> Any:
     return table
 
 
+def is_provenance(field: Any) -> bool:
+    """Whether a field of an Arrow schema says where rows came from."""
+    return bool(field.name.startswith(_PREFIX))
+
+
 def _columns(runs: Sequence[Run]) -> list[Column]:
     """Return the columns of all that the writers told; what is not known here is text."""
     told = {f"{_PREFIX}{key}" for run in runs for key in run.about}

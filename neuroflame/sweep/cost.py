@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from neuroflame.spec.measures import samples_course
 from neuroflame.sweep.tiles import GRAIN, whole_grains
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ _CUDA_S = (1e-11, 1e-12)
 _REFERENCE = 30.0  # how much longer the reference executor takes
 _CELL_BYTES = 8 * 24  # states, inputs, window sums of two epochs and the final window, in double precision
 _SAMPLES = 1000
+_SAMPLED_S = 0.002  # seconds between two samples of the final window, or a little more
+_SAMPLE_BYTES = 3 * 8 * 3  # a mean and a mode, in double precision, and copies of them
 _CUDA_BYTES = 8 * 2**30
 _SHARE = 0.4
 
@@ -61,6 +64,9 @@ def point_bytes(spec: SweepSpec) -> int:
     """Return the memory of a point in a running tile: proportional to neurons, not to steps."""
     network = spec.network
     series = 2 * _SAMPLES * len(network.populations) * 4 if spec.keeps_traces else 0
+    if samples_course(spec.measure):  # of the final window, looked at in double precision
+        window = min(network.duration, spec.window or max(10.0 * network.slowest(), 2.0))
+        series += int(window / _SAMPLED_S) * (len(network.populations) + len(network.stp)) * _SAMPLE_BYTES
     return network.size * (_CELL_BYTES + 8 * spec.dynamics.vectors(spec.measure)) + series
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neuroflame.errors import NeuroflameError, SpecError
@@ -61,6 +62,51 @@ def describe(uri: str) -> str:
     ]
     if done < spec.points:
         lines.append(f"go on     neuroflame-sweep resume {uri}")
+    return "\n".join(lines)
+
+
+def relabel(uri: str, thresholds: Mapping[str, Any], out: str | None = None, *, force: bool = False) -> str:
+    """Label a directory's sweep anew, and return how many rows have which label as lines.
+
+    Parameters
+    ----------
+    uri : str
+        The sweep's directory.
+    thresholds : mapping of str to float
+        Fields of `neuroflame.regimes.Thresholds`; the others have their defaults.
+    out : str, optional
+        What to write the labelled table to, as `neuroflame.sweep.export.export` does; its ending says what it is. By
+        default a record is left in the sweep's directory, by which the table is read from then on.
+    force : bool
+        Replace `out` if it is there.
+
+    Raises
+    ------
+    SpecError
+        If there is no such threshold or ending.
+    StoreError
+        If the table lacks the statistics that labels are made from, or `out` is taken.
+    """
+    from neuroflame.store import FILES, RELABEL, SweepStore, open_table
+    from neuroflame.sweep.export import write_table
+
+    kinds = {ending: kind for kind, (ending, _) in FILES.items()}
+    if out is not None and Path(out).suffix not in kinds:
+        raise SpecError(f"must end in one of {', '.join(kinds)}", got=out, path="out")
+    before = open_table(uri)
+    after = before.relabel(**thresholds)
+    if out is None:
+        SweepStore.open(uri).append_record(RELABEL, {"thresholds": dict(thresholds)})
+    else:
+        write_table(after, kinds[Path(out).suffix], Path(out), force=force)
+    old = before.to_pandas(["regime"])["regime"] if "regime" in before.columns else None
+    new = after.to_pandas(["regime"])["regime"]
+    counts = Counter(new.dropna().tolist())
+    lines = [f"{count:>9,}  {label}" for label, count in counts.most_common()]
+    if old is not None:
+        lines.append(
+            f"{int((old.fillna('') != new.fillna('')).sum()):,} of {len(new):,} rows have another label"
+        )
     return "\n".join(lines)
 
 
