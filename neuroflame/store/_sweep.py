@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from neuroflame.errors import StoreError
 from neuroflame.store._files import Files, in_threads, open_files
 from neuroflame.store._format import FORMAT, CorruptFragment, warn
+from neuroflame.store._hold import Hold, Holder, read_holder
 from neuroflame.store._manifest import MANIFEST, now, read_manifest, to_json
 from neuroflame.store._reading import examine, fragments, load
 
@@ -230,6 +231,18 @@ class SweepStore:
             except (ValueError, TypeError):
                 self._warn(f"left out the record {name}: it is damaged")
         return sorted(records, key=lambda record: str(record.get("time", "")))
+
+    def hold(self, *, force: bool = False, tell: Callable[[str], None] = lambda _: None) -> Hold:
+        """Claim the directory for a run: one process at a time; see `neuroflame.store._hold.Hold.take`.
+
+        Fragments stay single and whole without it; what it prevents is work done twice, and two searches that
+        ask different things in one place.
+        """
+        return Hold.take(self._files, force=force, tell=tell)
+
+    def holder(self) -> Holder | None:
+        """Return who runs the sweep, or ran it last; None if nobody is known."""
+        return read_holder(self._files)
 
     def table(self) -> Table:
         """Return the table of what is finished; see `open_table`."""

@@ -106,8 +106,9 @@ class Table:
 
     Get one from `open_table`. Statistics are read when they are asked for.
 
-    Should two fragments hold the same point, the row is taken from the one whose name comes first, but a row
-    whose ``status`` is ``failed`` gives way to one that is not.
+    Should two fragments hold the same point, a row whose ``status`` is ``failed`` gives way to one that is
+    not; then the higher ``attempt`` in the fragments' metadata wins, 0 where there is none; then the fragment
+    whose name comes first.
     """
 
     def __init__(self, files: Files, manifest: Mapping[str, Any], pieces: Sequence[Fragment]) -> None:
@@ -136,6 +137,11 @@ class Table:
     def metadata(self) -> dict[str, dict[str, str]]:
         """Tile id to what its writer told about it: device, executor, versions."""
         return {PurePath(piece.path).stem: dict(piece.metadata) for piece in self._pieces}
+
+    @property
+    def attempt(self) -> int:
+        """The highest ``attempt`` in the fragments' metadata: how often failed points were tried again."""
+        return max((_attempt(piece) for piece in self._pieces), default=0)
 
     def __len__(self) -> int:
         return len(self._order)
@@ -312,6 +318,11 @@ class Table:
         return dict(sorted(common))
 
 
+def _attempt(piece: Fragment) -> int:
+    text = piece.metadata.get("attempt", "0")
+    return int(text) if text.isdigit() else 0
+
+
 def _unified(pieces: Sequence[Fragment], shown: str) -> dict[str, Column]:
     """Return all columns of all fragments; whole numbers give way to real ones."""
     columns: dict[str, Column] = {}
@@ -337,10 +348,11 @@ def _order(pieces: Sequence[Fragment]) -> np.ndarray[Any, Any]:
         return np.empty(0, dtype=np.int64)
     keys = pa.concat_tables([piece.keys for piece in pieces], promote_options="permissive")
     codes = keys["point_id"].combine_chunks().dictionary_encode().indices.to_numpy()
-    rows = np.arange(len(keys))
+    attempts = np.repeat([_attempt(piece) for piece in pieces], [len(piece.keys) for piece in pieces])
+    failed = np.zeros(len(keys), dtype=bool)
     if "status" in keys.column_names:
         failed = np.asarray(keys["status"].to_numpy() == "failed")
-        rows = np.concatenate([rows[~failed], rows[failed]])
+    rows = np.lexsort((-attempts, failed))  # stable: the best row of a point first
     first = np.unique(codes[rows], return_index=True)[1]
     kept = np.sort(rows[first])
     by = [(name, "ascending") for name in ("point_index", "point_id") if name in keys.column_names]

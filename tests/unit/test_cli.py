@@ -10,7 +10,8 @@ import yaml
 import neuroflame
 from neuroflame import cli
 from neuroflame.store import open_table
-from neuroflame.sweep.progress import LiveProgress, PlainProgress, Progress, Rate, Status
+from neuroflame.sweep.progress import LiveProgress, PlainProgress, Progress, Status
+from neuroflame.sweep.tally import Rate
 from tests.unit.test_sweep_spec import NETWORK
 
 SWEEP = {"network": "net.yml", "space": {"J.EE": [0.5, 1.0], "J0.E": [1, 2]}, "window": 0.01}
