@@ -7,6 +7,7 @@ import os
 import sys
 import traceback
 import warnings
+from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from neuroflame.errors import NeuroflameError, SpecError
@@ -64,14 +65,16 @@ def run(arguments: argparse.Namespace) -> int:
 
     spec = _sweep(arguments)
     out = arguments.out or default_directory(spec)
-    outcome = start(
-        spec,
-        out,
-        backend=arguments.backend,
-        address=arguments.address,
-        progress=_progress(arguments),
-        takeover=arguments.takeover,
-    )
+    progress = _progress(arguments)
+    with redirect_stdout(sys.stderr):  # of machines that went down, Ray tells on standard output
+        outcome = start(
+            spec,
+            out,
+            backend=arguments.backend,
+            address=arguments.address,
+            progress=progress,
+            takeover=arguments.takeover,
+        )
     return _tell(outcome, arguments)
 
 
@@ -79,15 +82,17 @@ def resume(arguments: argparse.Namespace) -> int:
     """Go on with a sweep that was stopped."""
     from neuroflame.sweep.running import resume as go_on
 
-    outcome = go_on(
-        arguments.directory,
-        overrides=_compute(arguments),
-        backend=arguments.backend,
-        address=arguments.address,
-        progress=_progress(arguments),
-        takeover=arguments.takeover,
-        retry_failed=arguments.retry_failed,
-    )
+    progress = _progress(arguments)
+    with redirect_stdout(sys.stderr):
+        outcome = go_on(
+            arguments.directory,
+            overrides=_compute(arguments),
+            backend=arguments.backend,
+            address=arguments.address,
+            progress=progress,
+            takeover=arguments.takeover,
+            retry_failed=arguments.retry_failed,
+        )
     return _tell(outcome, arguments)
 
 

@@ -156,7 +156,7 @@ class Hold:
         other = read_holder(files)
         if other is not None and other.token != own.token and not other.ended:
             here = other.machine == _machine()
-            if here and release is None and other.alive or not here and _heard_of(files, other, tell):
+            if (here and release is None and other.alive) or (not here and _heard_of(files, other, tell)):
                 if not force:
                     raise _held(files, other)
                 _oust(files, own, other)
@@ -211,7 +211,9 @@ class Hold:
 
 def _locked(files: Files, own: Holder, *, force: bool) -> Callable[[], None] | None:
     """Return what lets go of the lock, None where there are no locks."""
-    until = time.monotonic() + (_LET_GO if force else 1.0)  # a process that was killed may take a moment to end
+    until = time.monotonic() + (
+        _LET_GO if force else 1.0
+    )  # a process that was killed may take a moment to end
     while True:
         try:
             return files.lock(LOCK)

@@ -1,4 +1,4 @@
-"""Ask, plan, run, tell: what drives a sweep from its store to completion, whoever runs the tiles."""
+"""What drives a sweep from its store to completion, whoever runs the tiles."""
 
 from __future__ import annotations
 
@@ -8,23 +8,16 @@ from collections import deque
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from neuroflame.errors import BackendError, StoreError
-from neuroflame.sweep.asks import ask_name, assignments_from, write_ask
+from neuroflame.sweep.agenda import Agenda
 from neuroflame.sweep.backend import Backend, Feed, Resources
-from neuroflame.sweep.block import Block
 from neuroflame.sweep.cost import CostModel, GroupCost
 from neuroflame.sweep.evaluate import failed_rows
-from neuroflame.sweep.finished import Finished, mean_by_trial
 from neuroflame.sweep.flights import Flights
-from neuroflame.sweep.planner import known_block
-from neuroflame.sweep.points import Array, Assignments, size_of
 from neuroflame.sweep.progress import Progress, Status
-from neuroflame.sweep.search import KnownSearch, make_search
 from neuroflame.sweep.signals import stopped_like_ctrl_c
 from neuroflame.sweep.tally import Tally
-from neuroflame.sweep.tiles import Tile, TileQueue
+from neuroflame.sweep.tiles import Tile
 from neuroflame.sweep.worker import Job, TileResult, publish
 
 if TYPE_CHECKING:
@@ -38,9 +31,6 @@ _TELL_EVERY_S = 0.5
 
 class Controller(Feed):
     """Hands out the tiles of what is planned and not yet on disk.
-
-    A sweep whose points are known is one block of points. A search that learns gives a block for each batch:
-    it is written into the store, run, told, and only then is the next asked for.
 
     Parameters
     ----------
@@ -66,7 +56,6 @@ class Controller(Feed):
         retry_failed: bool = False,
     ) -> None:
         self.spec, self.store, self.progress = spec, store, progress or Progress()
-        self.search = make_search(spec)
         self.error: BaseException | None = None
         self._hold = hold
         self._cost = CostModel(spec, actors=1)
@@ -76,24 +65,24 @@ class Controller(Feed):
         self._tally = Tally(spec.points, maximise=bool(getattr(spec.search, "maximise", None)))
         self._told = time.monotonic()
         self._resources = Resources(actors=1, cuda=False, about="")
-        self._restore(retry_failed)
+        self._agenda = Agenda(spec, store, self._tally, retry_failed=retry_failed)
 
     # What a backend sees
 
     @property
     def done(self) -> bool:
         """Whether no tile will be handed out any more and none is running."""
-        return self.error is not None or (self._block is None and not self._flights)
+        return self.error is not None or (self._agenda.done and not self._flights)
 
     def next(self) -> str | None:
         """Return the reference of a tile to run; None if there is none now."""
-        if self.error is not None or self._queue is None or self._block is None:
+        if self.error is not None:
             return None
         if self._again:
             tile = self._again.popleft()
-        elif len(self._queue):
-            group = self._cost.group_of(self._block.points(self._queue.first))
-            tile = self._queue.next(self._cost.size(len(self._queue), group))
+        elif self._agenda.waiting:
+            group = self._cost.group_of(self._agenda.first_waiting)
+            tile = self._agenda.next(self._cost.size(self._agenda.waiting, group))
         else:
             return None
         self._flights.depart(tile, self._cost.deadline(len(tile), self._group(tile)))
@@ -117,15 +106,13 @@ class Controller(Feed):
         self._cost.observe(result.points, result.seconds, group=group, first=result.first)
         if result.too_many:
             self._cost.shrink(result.too_many, group)
-        if result.objective:
-            self._objective[tile.ranks] = result.objective
         self._count(tile, result)
 
     def lost(self, ref: str, reason: str) -> None:
         """Take note of a tile whose worker died: it is tried again, then its halves; a point alone has failed."""
-        if self._block is None:
+        if self._agenda.done:
             return
-        crash = self._flights.crash(_identity(ref), reason, self._block)
+        crash = self._flights.crash(_identity(ref), reason, self._agenda.block)
         if crash is None:
             return
         tile, again, why = crash
@@ -141,8 +128,7 @@ class Controller(Feed):
             self._give_up(tile, why)
 
     def _give_up(self, tile: Tile, why: str) -> None:
-        assert self._block is not None
-        rows = failed_rows(self.spec, self._block.points(tile.ranks), why)
+        rows = failed_rows(self.spec, self._agenda.points(tile), why)
         if publish(self.store, tile, rows, math.nan):
             self._count(tile, TileResult(tile.id, len(tile), len(tile), 0, 0.0, causes=((why, len(tile)),)))
         else:  # it was as good as done when its worker was ended
@@ -246,8 +232,8 @@ class Controller(Feed):
             self._hold.tell({**status.to_dict(), "dashboard": self._resources.dashboard})
         return status
 
-    def _group(self, tile: Tile) -> GroupCost | None:
-        return None if self._block is None else self._cost.group_of(self._block.points(tile.ranks[:1]))
+    def _group(self, tile: Tile) -> GroupCost:
+        return self._cost.group_of(self._agenda.block.points(tile.ranks[:1]))
 
     def _count(self, tile: Tile, result: TileResult) -> None:
         self._tally.add(len(tile), failed=result.failed, diverged=result.diverged, gpu=result.gpu)
@@ -257,67 +243,9 @@ class Controller(Feed):
         self.progress.event("tile", {"tile": tile.id, **about, "done": self._tally.done})
         for cause, points in result.causes:
             new = self._tally.add_cause(cause, points)
-            self.progress.event(
-                "failure", {"tile": tile.id, "cause": cause, "points": points, "new": new}
-            )
-        self._left -= len(tile)
-        if self._left == 0:
-            self._advance()
+            self.progress.event("failure", {"tile": tile.id, "cause": cause, "points": points, "new": new})
+        self._agenda.complete(tile, result.objective)
         self._tell()
-
-    # Blocks: from the store, from the asks in it, from the search
-
-    def _restore(self, retry_failed: bool) -> None:
-        self._on_disk = Finished(self.store, self.spec, retry_failed=retry_failed)
-        self._tally.restore(self._on_disk)
-        self._asks = {} if isinstance(self.search, KnownSearch) else self.store.read_asks()
-        self._number = -1
-        self._block: Block | None = None
-        self._queue: TileQueue | None = None
-        self._objective: Array = np.empty(0)
-        self._assignments: Assignments = {}
-        self._replayed = False
-        self._left = 0
-        self._advance()
-
-    def _advance(self) -> None:
-        """Tell the search of the block that is complete, and go to the next that is not."""
-        while self._left == 0:
-            if self._block is not None:
-                self._tell_search(self._block)
-            self._number += 1
-            self._block, self._queue = self._next_block(), None
-            if self._block is None:
-                return
-            pending, self._objective = self._on_disk.look_up(self._block)
-            self._left = int(pending.sum())
-            self._tally.restore_points(len(self._block) - self._left)
-            self._queue = TileQueue(self._block, self._number, pending, self._on_disk.attempt)
-
-    def _next_block(self) -> Block | None:
-        if isinstance(self.search, KnownSearch):
-            return known_block(self.spec, self.search) if self._number == 0 else None
-        data = self._asks.get(ask_name(self._number))
-        self._replayed = data is not None
-        if data is not None:
-            self._assignments, first = assignments_from(self.spec, data)
-            return Block(self.spec, self._assignments, first)
-        first = self.search.asked
-        self._assignments = self.search.ask(self.spec.points)
-        if size_of(self._assignments) == 0:
-            return None
-        write_ask(self.spec, self.store, self._number, self._assignments, first)
-        return Block(self.spec, self._assignments, first)
-
-    def _tell_search(self, block: Block) -> None:
-        if not self.search.needs_results:
-            return
-        told = mean_by_trial(block.trial_of(np.arange(len(block))), self._objective)
-        if self._replayed:
-            self.search.replay(self._assignments, told)
-        else:
-            self.search.tell(told)
-        self._tally.told(told)
 
 
 def _identity(ref: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -106,10 +107,9 @@ class GroupCosts:
 
     def _cost(self, values: dict[str, object]) -> GroupCost:
         network = self._spec.network
-        try:
-            network = network.with_values(values) if values else network
-        except SpecError:  # these points will fail, at no cost
-            pass
+        if values:
+            with suppress(SpecError):  # these points will fail, at no cost
+                network = network.with_values(values)
         weight = guessed_seconds(network, cuda=self._cuda) / self._own
         return GroupCost(weight, point_bytes(self._spec, network))
 

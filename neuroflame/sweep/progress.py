@@ -82,7 +82,6 @@ class Status:
             parts.append(self.gpu)
         return ", ".join(parts)
 
-
     def failures(self) -> list[str]:
         """Return a line for each cause of failure."""
         return [f"{count:,} failed: {text}" for text, count in self.causes]
@@ -148,6 +147,7 @@ class PlainProgress(WordyProgress):
             self._tell(self._latest)
         for line in self._latest.failures() if self._latest is not None else ():
             self.note(line)
+        self._latest = None
 
     def _tell(self, status: Status) -> None:
         self._last, self._shown = time.monotonic(), status
@@ -213,3 +213,4 @@ class LiveProgress(WordyProgress):
             self._bar = None
         for line in self._latest.failures() if self._latest is not None else ():
             self.note(line)
+        self._latest = None

@@ -68,6 +68,7 @@ class RayBackend(Backend):
         session = secrets.token_hex(16)
         self._set_environment({**_QUIET, **({VARIABLE: session, **_own_token()} if local else {})})
         logging.getLogger("ray").setLevel(logging.ERROR)
+        logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # trials that fail are tried again, or told
         self._scratch = tempfile.mkdtemp(prefix="nf-")
         if local:
             self._watchdog = Watchdog(session, self._scratch)

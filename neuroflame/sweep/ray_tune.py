@@ -195,8 +195,9 @@ class TileCallback(Callback):
         run.recount()
         for ref in feed.overdue():
             for trial in trials:
-                if trial.config["tile"] == ref and trial.status == trial.RUNNING:
-                    ray.kill(trial.temporary_state.ray_actor)
+                actor = trial.temporary_state.ray_actor
+                if actor is not None and trial.config["tile"] == ref:
+                    ray.kill(actor)
         error = getattr(feed, "error", None)
         if error is not None:
             raise error

@@ -88,9 +88,7 @@ class TileQueue:
         That of the tiles.
     """
 
-    def __init__(
-        self, block: Block, number: int = 0, pending: Array | None = None, attempt: int = 0
-    ) -> None:
+    def __init__(self, block: Block, number: int = 0, pending: Array | None = None, attempt: int = 0) -> None:
         self.block, self.number, self.attempt = block, number, attempt
         self._ranks = np.arange(len(block)) if pending is None else np.flatnonzero(pending)
         self._ends = np.searchsorted(self._ranks, block.bounds[1:])

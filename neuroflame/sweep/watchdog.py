@@ -2,7 +2,9 @@
 
 Ray's own processes notice that the driver is gone, but their agents only after a minute or more, and nobody
 removes the folder. So a small process waits for the driver's end. It is started by its path, imports nothing
-but the X"""
+but the standard library, and finds the processes by what only they have: a variable in their environment, or
+files of the folder that they write (processes that set their title overwrite what they were started with).
+"""
 
 from __future__ import annotations
 

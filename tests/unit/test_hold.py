@@ -62,7 +62,13 @@ def holder(store):
 @pytest.fixture
 def quick(monkeypatch):
     """Shorten every wait."""
-    for name, value in {"BEAT": 0.05, "REMOTE_BEAT": 0.1, "PATIENCE": 1.0, "_LET_GO": 5.0, "_SETTLE": 0.3}.items():
+    for name, value in {
+        "BEAT": 0.05,
+        "REMOTE_BEAT": 0.1,
+        "PATIENCE": 1.0,
+        "_LET_GO": 5.0,
+        "_SETTLE": 0.3,
+    }.items():
         monkeypatch.setattr(_hold, name, value)
 
 

@@ -315,7 +315,9 @@ def test_failed_points_are_tried_again_when_asked(tile, tmp_path):
     before = sorted(path.name for path in (tmp_path / "out" / "parts").iterdir())
     assert resume(str(tmp_path / "out"), backend="inline", measure=MENDED).status.failed == 2
     told = Told()
-    outcome = resume(str(tmp_path / "out"), backend="inline", measure=MENDED, retry_failed=True, progress=told)
+    outcome = resume(
+        str(tmp_path / "out"), backend="inline", measure=MENDED, retry_failed=True, progress=told
+    )
     assert outcome.status.failed == 0
     assert outcome.status.restored == 3
     assert outcome.status.done == 5
@@ -346,7 +348,9 @@ def test_failed_points_of_a_search_that_learns_are_tried_again(tmp_path):
     outcome = resume(str(tmp_path / "out"), backend="inline", measure=MENDED, retry_failed=True)
     assert outcome.status.failed == 0
     assert outcome.status.done == 40
-    assert open_table(str(tmp_path / "out")).to_pandas(["point_id", "point.J.EE"]).to_numpy().tolist() == before
+    assert (
+        open_table(str(tmp_path / "out")).to_pandas(["point_id", "point.J.EE"]).to_numpy().tolist() == before
+    )
 
 
 # --- what machines are told
