@@ -153,19 +153,12 @@ class Hold:
         """
         own = _own_record()
         release = _locked(files, own, force=force)
-        other = read_holder(files)
-        if other is not None and other.token != own.token and not other.ended:
-            here = other.machine == _machine()
-            if (here and release is None and other.alive) or (not here and _heard_of(files, other, tell)):
-                if not force:
-                    raise _held(files, other)
-                _oust(files, own, other)
-        files.replace(RECORD, _json(own))
-        if release is None:
-            time.sleep(_SETTLE)
-            found = read_holder(files)
-            if found is not None and found.token != own.token:
-                raise _held(files, found)
+        try:
+            _claim(files, own, locked=release is not None, force=force, tell=tell)
+        except BaseException:
+            if release is not None:
+                release()
+            raise
         return cls(files, release, own)
 
     def tell(self, status: Mapping[str, Any]) -> None:
@@ -231,6 +224,26 @@ def _locked(files: Files, own: Holder, *, force: bool) -> Callable[[], None] | N
             if force:
                 files.replace(RECORD, _json(own))
         time.sleep(0.2)
+
+
+def _claim(files: Files, own: Holder, *, locked: bool, force: bool, tell: Callable[[str], None]) -> None:
+    """Put our name into the record, unless another holder lives that the lock does not tell of."""
+    other = read_holder(files)
+    if other is not None and other.token != own.token and not other.ended:
+        if other.machine == _machine():
+            lives = not locked and other.alive
+        else:
+            lives = _heard_of(files, other, tell)
+        if lives and not force:
+            raise _held(files, other)
+        if lives:
+            _oust(files, own, other)
+    files.replace(RECORD, _json(own))
+    if not locked:
+        time.sleep(_SETTLE)
+        found = read_holder(files)
+        if found is not None and found.token != own.token:
+            raise _held(files, found)
 
 
 def _heard_of(files: Files, other: Holder, tell: Callable[[str], None]) -> bool:

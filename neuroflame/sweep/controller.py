@@ -17,12 +17,12 @@ from neuroflame.sweep.flights import Flights
 from neuroflame.sweep.progress import Progress, Status
 from neuroflame.sweep.signals import stopped_like_ctrl_c
 from neuroflame.sweep.tally import Tally
-from neuroflame.sweep.tiles import Tile
 from neuroflame.sweep.worker import Job, TileResult, publish
 
 if TYPE_CHECKING:
     from neuroflame.spec.sweep import SweepSpec
     from neuroflame.store import Hold, SweepStore
+    from neuroflame.sweep.tiles import Tile
 
 _LOST_IN_A_ROW = 12
 _IDLE_ROUNDS = 3

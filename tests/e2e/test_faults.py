@@ -32,10 +32,11 @@ def assert_equal_and_single(out, whole):
 
 
 class At(Progress):
-    """Does something, once, in a thread, when so many points are done."""
+    """Does something, once, in a thread, when so many actors have run a tile and so many points are done."""
 
-    def __init__(self, points, action):
-        self.points, self.action, self.thread, self.notes, self.lost = points, action, None, [], []
+    def __init__(self, actors, points, action):
+        self.actors, self.points, self.action = actors, points, action
+        self.thread, self.notes, self.lost = None, [], []
 
     def note(self, text):
         self.notes.append(text)
@@ -43,9 +44,10 @@ class At(Progress):
     def event(self, kind, data):
         if kind == "lost":
             self.lost.append(data)
+        self.actors -= kind == "tile" and data["first"]
 
     def update(self, status):
-        if self.thread is None and status.done >= self.points:
+        if self.thread is None and self.actors <= 0 and status.done >= self.points:
             self.thread = threading.Thread(target=self.action)
             self.thread.start()
 
@@ -57,7 +59,7 @@ class At(Progress):
 @pytest.mark.parametrize("fault", ["raylet killed", "node removed"])
 def test_a_machine_that_goes(fault, moment, tmp_path):
     """Its tiles are run by the others; one that comes in its stead is used."""
-    changes = {**GRID, "repeat": {"graphs": 2, "seeds": 3}}
+    changes = {**GRID, "repeat": {"graphs": 2, "seeds": 12}}
     spec = sweep(**changes, compute={"tile": 3})
     run_sweep(spec, tmp_path / "whole", backend="inline", measure=CHEAP)
     with machines("a", "b") as cluster:
@@ -69,7 +71,7 @@ def test_a_machine_that_goes(fault, moment, tmp_path):
                 cluster.remove("a")
             cluster.add("c")
 
-        watch = At(random.Random(moment).randint(6, 24), go)
+        watch = At(2, random.Random(moment).randint(6, 60), go)
         outcome = start(spec, str(tmp_path / "out"), address=cluster.address, measure=SLOW, progress=watch)
         watch.thread.join()
     assert outcome.status.failed == 0
@@ -79,10 +81,10 @@ def test_a_machine_that_goes(fault, moment, tmp_path):
 
 
 def test_a_machine_that_comes_is_used(tmp_path):
-    spec = sweep(**{**GRID, "repeat": {"graphs": 2, "seeds": 4}}, compute={"tile": 4})
+    spec = sweep(**{**GRID, "repeat": {"graphs": 2, "seeds": 12}}, compute={"tile": 4})
     run_sweep(spec, tmp_path / "whole", backend="inline", measure=CHEAP)
     with machines("a") as cluster:
-        watch = At(4, lambda: cluster.add("b"))
+        watch = At(1, 4, lambda: cluster.add("b"))
         start(spec, str(tmp_path / "out"), address=cluster.address, measure=SLOW, progress=watch)
         watch.thread.join()
     assert "2 actors now" in watch.notes

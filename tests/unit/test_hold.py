@@ -236,6 +236,15 @@ def test_a_damaged_record_holds_nobody_up(store, quick):
     assert json.loads(store._files.read(_hold.RECORD))["process"] == os.getpid()
 
 
+def test_a_claim_that_fails_leaves_no_lock_behind(store, quick, monkeypatch):
+    record = replace(far(store), time="1999-01-01T00:00:00+00:00")
+    write(store, record)
+    with pytest.raises(HeldElsewhere):
+        store.hold(tell=lambda _: write(store, replace(record, beat=1)))
+    write(store, replace(record, ended=True))
+    store.hold().release()
+
+
 def test_what_is_complete_needs_no_claim(tmp_path, monkeypatch):
     """A directory that may only be read can be asked whether anything is left."""
     run(sweep(**GRID), tmp_path / "out")
