@@ -230,10 +230,8 @@ def _claim(files: Files, own: Holder, *, locked: bool, force: bool, tell: Callab
     """Put our name into the record, unless another holder lives that the lock does not tell of."""
     other = read_holder(files)
     if other is not None and other.token != own.token and not other.ended:
-        if other.machine == _machine():
-            lives = not locked and other.alive
-        else:
-            lives = _heard_of(files, other, tell)
+        here = other.machine == _machine()
+        lives = (not locked and other.alive) if here else _heard_of(files, other, tell)
         if lives and not force:
             raise _held(files, other)
         if lives:

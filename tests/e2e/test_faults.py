@@ -75,7 +75,10 @@ def test_a_machine_that_goes(fault, moment, tmp_path):
         outcome = start(spec, str(tmp_path / "out"), address=cluster.address, measure=SLOW, progress=watch)
         watch.thread.join()
     assert outcome.status.failed == 0
-    assert watch.lost
+    if (
+        fault == "node removed"
+    ):  # workers of a raylet that was killed may finish their tile before they notice
+        assert watch.lost
     assert all(lost["tried_again"] for lost in watch.lost)
     assert_equal_and_single(tmp_path / "out", tmp_path / "whole")
 

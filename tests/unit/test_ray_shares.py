@@ -4,8 +4,8 @@ import pytest
 
 pytest.importorskip("ray")
 
-from neuroflame.spec.compute import Compute  # noqa: E402
-from neuroflame.sweep.ray_backend import RayBackend  # noqa: E402
+from neuroflame.spec.compute import Compute
+from neuroflame.sweep.ray_backend import RayBackend
 
 
 def count(monkeypatch, machines, bundle, **compute):
