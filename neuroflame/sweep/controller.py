@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ from neuroflame.sweep.tally import Tally
 from neuroflame.sweep.worker import Job, TileResult, publish
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from neuroflame.spec.sweep import SweepSpec
     from neuroflame.store import Hold, SweepStore
     from neuroflame.sweep.tiles import Tile
@@ -106,7 +109,8 @@ class Controller(Feed):
         self._cost.observe(result.points, result.seconds, group=group, first=result.first)
         if result.too_many:
             self._cost.shrink(result.too_many, group)
-        self._count(tile, result)
+        with self._aborting():
+            self._count(tile, result)
 
     def lost(self, ref: str, reason: str) -> None:
         """Take note of a tile whose worker died: it is tried again, then its halves; a point alone has failed."""
@@ -125,7 +129,16 @@ class Controller(Feed):
         elif again:
             self._again.extend(again)
         else:
-            self._give_up(tile, why)
+            with self._aborting():
+                self._give_up(tile, why)
+
+    @contextmanager
+    def _aborting(self) -> Iterator[None]:
+        """End the sweep at an error: raised into Tune, it would count as one of the trial's."""
+        try:
+            yield
+        except Exception as error:
+            self.abort(error)
 
     def _give_up(self, tile: Tile, why: str) -> None:
         rows = failed_rows(self.spec, self._agenda.points(tile), why)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import neuroflame
-from neuroflame.errors import Interrupted, NeuroflameError, StoreError
+from neuroflame.errors import Interrupted, StoreError
 from neuroflame.spec.overrides import load_sweep, override
 from neuroflame.spec.sweep import SweepSpec
 from neuroflame.store import HeldElsewhere, Hold, SweepStore, Table, open_table
@@ -194,8 +194,8 @@ def _run(controller: Controller, machine: Backend, job: Job, out: str) -> Status
             f"stopped with {status.done:,} of {status.total:,} points done",
             remedy=f"go on with: neuroflame-sweep resume {out}",
         ) from None
-    except NeuroflameError as error:
-        _end(controller, "error", text=str(error))
+    except Exception as error:
+        _end(controller, "error", text=str(error) or type(error).__name__)
         raise
     _end(controller, "finished")
     return status

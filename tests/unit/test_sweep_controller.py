@@ -1,5 +1,6 @@
 """Running and resuming, within one process and with a stand-in for the simulator."""
 
+import contextlib
 import math
 import pickle
 
@@ -292,6 +293,33 @@ def test_a_point_that_hangs_is_found_and_the_rest_proceeds(tmp_path):
     assert found["rate.E.mean"][~bad].tolist() == whole["rate.E.mean"][~bad].tolist()
     assert len(told.of("lost")) == 3 + 3  # the whole thrice, then one half a level
     assert outcome.status.causes == (("no result within 0.02 s (compute.deadline)", 1),)
+
+
+class Deaf(Losing):
+    """Takes errors of the feed for those of tiles, as Tune does."""
+
+    def run(self, job, feed):
+        worker = Worker(job)
+        while not feed.done:
+            with contextlib.suppress(Exception):
+                feed.finished(worker.run(feed.next()))
+
+
+def test_a_disk_that_fills_up_between_two_batches_ends_the_sweep(tmp_path, monkeypatch):
+    write_ask = SweepStore.write_ask
+
+    def full(self, name, *rest):
+        if not name.endswith("0"):
+            raise StoreError("disk is full: cannot write it")
+        return write_ask(self, name, *rest)
+
+    monkeypatch.setattr(SweepStore, "write_ask", full)
+    with pytest.raises(StoreError, match="disk is full"):
+        start(sweep(**TPE), str(tmp_path / "out"), backend=Deaf(set()), measure=CHEAP)
+    monkeypatch.undo()
+    assert resume(str(tmp_path / "out"), backend="inline", measure=CHEAP).status.restored == 12
+    run(sweep(**TPE), tmp_path / "whole")
+    assert rows(tmp_path / "out") == rows(tmp_path / "whole")
 
 
 @pytest.mark.parametrize(("retries", "tries"), [(0, 1), (1, 2), (3, 4)])
