@@ -31,6 +31,8 @@ class State:
         Utilisation and resources, of the pairs with short-term plasticity.
     noise : mapping of Tensor, (P, N_A)
         Ornstein–Uhlenbeck variables, by source and population (``0.E``).
+    feedforward : mapping of Tensor, (P, N_A)
+        Variables of the external input's own dynamics, by population and variable (``E.filtered``).
     """
 
     step: int
@@ -41,6 +43,7 @@ class State:
     u: dict[str, Tensor] = field(default_factory=dict)
     x: dict[str, Tensor] = field(default_factory=dict)
     noise: dict[str, Tensor] = field(default_factory=dict)
+    feedforward: dict[str, Tensor] = field(default_factory=dict)
 
     def map(self, function: Callable[[Tensor], Tensor]) -> State:
         """Return the state with a function applied to every tensor."""

@@ -42,17 +42,33 @@ def guessed_seconds(network: NetworkSpec, *, cuda: bool) -> float:
 
     Neurons are counted at each step, and with sparse connectivity the synapses.
     """
+    return network.steps * step_seconds(network, cuda=cuda)
+
+
+def step_seconds(network: NetworkSpec, *, cuda: bool) -> float:
+    """Return the seconds of a step of a point among many, by the fastest executor."""
     gathered = sum(
         network.populations[pair.post].size * pair.K for pair in network.pairs if pair.K is not None
     )
     per_neuron, per_synapse = _CUDA_S if cuda else _CORE_S
-    return network.steps * (network.size * per_neuron + gathered * per_synapse)
+    return network.size * per_neuron + gathered * per_synapse
+
+
+def guessed_seconds_of(spec: SweepSpec, network: NetworkSpec, *, cuda: bool) -> float:
+    """Return the seconds of a point of a sweep before anything is measured.
+
+    The reference executor, if it is asked for, takes longer; it also takes the measures of dynamics.
+    """
+    slower = _REFERENCE if spec.compute.executor == "reference" else 1.0
+    steps = sum(spec.dynamics.extra_steps(network, spec.measure).values())
+    dynamics = _REFERENCE * steps * step_seconds(network, cuda=cuda)
+    return slower * guessed_seconds(network, cuda=cuda) + dynamics
 
 
 def point_bytes(spec: SweepSpec, network: NetworkSpec) -> int:
     """Return the memory of a point in a running tile: proportional to neurons, not to steps."""
     series = 2 * _SAMPLES * len(network.populations) * 4 if spec.keeps_traces else 0
-    return network.size * _CELL_BYTES + series
+    return network.size * (_CELL_BYTES + 8 * spec.dynamics.vectors(spec.measure)) + series
 
 
 def free_bytes() -> int:
@@ -95,7 +111,7 @@ class GroupCosts:
     def __init__(self, spec: SweepSpec, *, cuda: bool = False) -> None:
         self._spec, self._cuda = spec, cuda
         self._paths = [axis.path for axis in spec.axes if axis.structural]
-        self._own = guessed_seconds(spec.network, cuda=cuda)
+        self._own = guessed_seconds_of(spec, spec.network, cuda=cuda)
         self._known: dict[tuple[object, ...], GroupCost] = {}
 
     def of(self, points: Points) -> GroupCost:
@@ -110,7 +126,7 @@ class GroupCosts:
         if values:
             with suppress(SpecError):  # these points will fail, at no cost
                 network = network.with_values(values)
-        weight = guessed_seconds(network, cuda=self._cuda) / self._own
+        weight = guessed_seconds_of(self._spec, network, cuda=self._cuda) / self._own
         return GroupCost(weight, point_bytes(self._spec, network))
 
 
@@ -134,8 +150,7 @@ class CostModel:
     def __init__(self, spec: SweepSpec, actors: int, *, cuda: bool = False) -> None:
         self.actors = max(1, actors)
         self._fixed = None if spec.compute.tile == "auto" else int(spec.compute.tile)
-        slower = _REFERENCE if spec.compute.executor == "reference" else 1.0
-        self._guess = slower * guessed_seconds(spec.network, cuda=cuda)
+        self._guess = guessed_seconds_of(spec, spec.network, cuda=cuda)
         self._deadline = None if spec.compute.deadline == "auto" else float(spec.compute.deadline)
         self._groups = GroupCosts(spec, cuda=cuda)
         self._own = GroupCost(1.0, point_bytes(spec, spec.network))

@@ -95,6 +95,18 @@ def test_the_deadline_is_generous_and_follows_the_slowest_tile():
     assert cost.deadline(100) == pytest.approx(120 + 20 * 100.0)
 
 
+def test_measures_of_dynamics_take_their_time():
+    """They run long before any tile was seen; those of larger networks in proportion."""
+    lyapunov = {"measure": ["lyapunov"], "dynamics": {"lyapunov": {"transient": 1.0, "duration": 9.0}}}
+    space = {"populations.E.size": [20, 2000], "J.EE": [1.0, 2.0]}
+    plain, dear = (CostModel(sweep(space=space, **more), actors=1) for more in ({}, lyapunov))
+    assert dear.deadline(100) - 120 > 100 * (plain.deadline(100) - 120)
+    block = Block(sweep(space=space), {"populations.E.size": np.array([2000]), "J.EE": np.array([1.0])})
+    large = dear.group_of(block.points(np.array([0])))
+    assert 20 < large.weight < 200
+    assert dear.deadline(1, large) - 120 == pytest.approx(large.weight * (dear.deadline(1) - 120))
+
+
 def test_larger_networks_have_smaller_tiles_and_longer_deadlines():
     """Points of one structural axis differ by orders of magnitude: what was measured of the small ones tells."""
     spec = sweep(space={"populations.E.size": [20, 2000], "J.EE": [1.0, 2.0]})

@@ -7,15 +7,18 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
 
+from neuroflame.cli import main
 from neuroflame.errors import StoreError
 from neuroflame.store import HeldElsewhere, SweepStore, _hold, _local
 from neuroflame.sweep.inspect import describe
 from neuroflame.sweep.manifest import make_manifest
 from neuroflame.sweep.progress import Progress
+from neuroflame.sweep.repro import reproduce
 from neuroflame.sweep.running import start
 from tests.unit.test_sweep_controller import CHEAP, GRID, rows, run
 from tests.unit.test_sweep_spec import sweep
@@ -43,9 +46,9 @@ def store(tmp_path):
     return SweepStore.create(tmp_path / "out", make_manifest(sweep(**GRID)))
 
 
-@pytest.fixture
-def holder(store):
-    """Return another process that holds the directory and answers, for each line, whether it still does."""
+@contextmanager
+def held(store):
+    """Give another process that holds the directory and answers, for each line, whether it still does."""
     process = subprocess.Popen(
         [sys.executable, "-c", HOLDER, store.uri],
         stdin=subprocess.PIPE,
@@ -54,9 +57,17 @@ def holder(store):
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert process.stdout.readline() == "held\n"
-    yield process
-    process.kill()
-    process.communicate()
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def holder(store):
+    with held(store) as process:
+        yield process
 
 
 @pytest.fixture
@@ -83,6 +94,25 @@ def far(store):
 
 def write(store, record):
     store._files.replace(_hold.RECORD, _hold._json(record))
+
+
+def test_compacting_exporting_and_reproducing_need_no_claim_and_disturb_none(store, capsys):
+    run(sweep(**GRID, compute={"tile": 3}), store.uri)
+    before = rows(store.uri)
+    with held(store) as holder:
+        record = store.holder()
+        assert main(["compact", store.uri]) == 0
+        assert [name[:7] for name in os.listdir(os.path.join(store.uri, "parts"))] == ["packed-"]
+        assert main(["export", store.uri, "--to", "csv"]) == 0
+        point = before[7][0]
+        assert reproduce(store.uri, point, measure=CHEAP).equal
+        assert main(["status", store.uri]) == 0
+        told = capsys.readouterr().out
+        assert f"running   process {holder.pid}" in told
+        assert "40 of 40 done" in told
+        assert store.holder().token == record.token
+        assert holder.communicate("?\n", timeout=60)[0] == "mine\n"
+    assert rows(store.uri) == before
 
 
 def test_the_second_is_refused_by_one_line_that_names_the_first(store, holder, quick):
