@@ -157,7 +157,7 @@ def connectivity(arguments: argparse.Namespace) -> int:
     if not spec.pairs:
         raise SpecError("connects nothing", path="J", file=arguments.network)
     model = Network(spec, device="cpu", graph=arguments.graph)
-    found = model.spectrum(min(arguments.eigenvalues, spec.size - 1)) if spec.size > 1 else None
+    found = model.weight_spectrum(min(arguments.eigenvalues, spec.size - 1)) if spec.size > 1 else None
     figure = plot_connectivity(
         {name: population.size for name, population in spec.populations.items()},
         {pair.name: (pair.post, pair.pre) for pair in spec.pairs},

@@ -63,7 +63,7 @@ class Diagnostics:
         """
         return self.effective_weights(values).dense()
 
-    def spectrum(self, k: int = 6, values: Mapping[str, Any] | None = None) -> Spectrum:
+    def weight_spectrum(self, k: int = 6, values: Mapping[str, Any] | None = None) -> Spectrum:
         """Return the k leading eigenvalues of the effective weights, and what the circular law expects.
 
         The matrix is never made. In the bulk of a large random matrix Arnoldi's method needs many products.

@@ -52,11 +52,7 @@ Initial = str | Sequence[str] | State | Mapping[str, Any]
 SAMPLES_MAX = 1000
 
 
-<<<<<<< HEAD
-class Network(DynamicsTools, nn.Module):
-=======
-class Network(Diagnostics, nn.Module):
->>>>>>> connectivity
+class Network(DynamicsTools, Diagnostics, nn.Module):
     """A recurrent network, ready to run.
 
     Parameters

@@ -207,20 +207,15 @@ def measure_points(
     place = resolve_device(device)
     points = len(seeds)
     stimulated = torch.as_tensor(~np.isin(np.asarray(initial), ("cold", "hot")), device=place)
-    operators = (engines or EngineCache()).operators(spec, graph, place)
+    operators = (engines or EngineCache()).operators(spec, graph, place, PRECISIONS[precision])
     numbers = {
         path: torch.as_tensor(np.asarray(v, dtype=np.float64), device=place) for path, v in values.items()
     }
     keys = torch.as_tensor(np.asarray(seeds, dtype=np.int64), device=place)
     program = build_program(
         spec,
-<<<<<<< HEAD
         operators,
         numbers,
-=======
-        (engines or EngineCache()).operators(spec, graph, place, PRECISIONS[precision]),
-        {path: torch.as_tensor(np.asarray(v, dtype=np.float64), device=place) for path, v in values.items()},
->>>>>>> connectivity
         points=points,
         seeds=keys,
         dtype=PRECISIONS[precision],

@@ -30,7 +30,7 @@ def test_eigenvalues_of_gaussian_weights_fill_the_disc_of_the_circular_law():
     radii = np.abs(eigenvalues(model)) / 1.7
     assert radii.max() == pytest.approx(1.0, abs=0.08)
     assert np.mean(radii < np.sqrt(0.5)) == pytest.approx(0.5, abs=0.02)
-    assert model.spectrum(1).bulk == pytest.approx(1.7, rel=0.01)
+    assert model.weight_spectrum(1).bulk == pytest.approx(1.7, rel=0.01)
 
 
 def test_the_bulk_of_two_populations_is_that_of_their_variances():
@@ -43,7 +43,7 @@ def test_the_bulk_of_two_populations_is_that_of_their_variances():
         },
     )
     expected = np.sqrt(np.linalg.eigvals(np.array([[1.0, 4.0], [0.25, 0.09]])).max())
-    assert model.spectrum(1).bulk == pytest.approx(expected, rel=0.02)
+    assert model.weight_spectrum(1).bulk == pytest.approx(expected, rel=0.02)
     assert np.abs(eigenvalues(model)).max() == pytest.approx(expected, rel=0.07)
 
 
@@ -52,7 +52,7 @@ def test_a_sparse_network_has_one_outlier_at_its_mean_and_the_bulk_of_its_varian
     N, K, J = 1000, 50, -1.2
     connectivity = {"kind": "sparse", "K": K, "profile": {"kind": "uniform"}}
     model = build(RANDOM | {"connectivity": connectivity}, **{"populations.E.size": N, "J.EE": J})
-    found = model.spectrum(4)
+    found = model.weight_spectrum(4)
     assert found.bulk == pytest.approx(abs(J) * np.sqrt(1 - K / N), rel=0.01)
     assert len(found.outliers) == 1
     assert found.outliers[0].real == pytest.approx(J * np.sqrt(K), rel=0.02)
@@ -73,7 +73,7 @@ def test_the_overlap_of_low_rank_vectors_is_the_outlier():
     model = build(
         RANDOM | {"connectivity": {"profile": profile}}, **{"populations.E.size": 4000, "J.EE": 1.1}
     )
-    found = model.spectrum(2)
+    found = model.weight_spectrum(2)
     own = 1.5 * 1.1 * np.linalg.eigvals(model.overlaps("EE"))
     np.testing.assert_allclose(np.sort(found.eigenvalues.real), np.sort(own.real), rtol=1e-6)
     np.testing.assert_allclose(np.sort(own.real), 1.65 * np.array([-0.6, 1.2]), atol=0.2)

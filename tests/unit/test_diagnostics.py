@@ -56,19 +56,19 @@ def test_degrees_and_products_are_those_of_the_matrix():
 @pytest.mark.parametrize("k", [1, 5, 128])
 def test_spectrum_is_that_of_the_matrix(k):
     model = network()
-    found = model.spectrum(k).eigenvalues
+    found = model.weight_spectrum(k).eigenvalues
     every = np.linalg.eigvals(model.weights().numpy())
     every = every[np.argsort(-np.abs(every))]
     np.testing.assert_allclose(np.abs(found), np.abs(every[:k]), rtol=1e-8, atol=1e-8)
-    assert model.spectrum(k).radius == np.abs(found[0])
+    assert model.weight_spectrum(k).radius == np.abs(found[0])
 
 
 def test_spectrum_of_a_small_network_and_of_a_float32_one():
     tiny = network(**{"populations.E.size": 30, "populations.I.size": 21})
     every = np.linalg.eigvals(tiny.weights().numpy())
-    assert tiny.spectrum(3).radius == pytest.approx(np.abs(every).max())
+    assert tiny.weight_spectrum(3).radius == pytest.approx(np.abs(every).max())
     spec = NetworkSpec.parse(MIXED)
-    single, double = (Network(spec, device="cpu", precision=p).spectrum(2) for p in ("exact", "double"))
+    single, double = (Network(spec, device="cpu", precision=p).weight_spectrum(2) for p in ("exact", "double"))
     np.testing.assert_allclose(np.abs(single.eigenvalues), np.abs(double.eigenvalues), rtol=1e-4)
 
 
@@ -91,7 +91,7 @@ def test_what_cannot_be_looked_at_is_refused(monkeypatch):
     with pytest.raises(SpecError, match="is structural"):
         model.weights({"connectivity.K": 10.0})
     with pytest.raises(SimulationError, match="below the number of neurons, 130, got 130"):
-        model.spectrum(130)
+        model.weight_spectrum(130)
     with pytest.raises(SimulationError, match="is not an all_to_all pair of low rank, square, got 'EI'"):
         model.overlaps("EI")
     monkeypatch.setattr("neuroflame.core.weights.LARGEST_DENSE", 100)
@@ -130,7 +130,7 @@ def test_the_command_draws_and_tells(tmp_path, monkeypatch, capsys):
     (tmp_path / "net.yml").write_text(yaml.safe_dump(MIXED))
     assert cli.main(["connectivity", "net.yml", "--set", "J.EE=4", "--bins", "20"]) == 0
     out = capsys.readouterr().out
-    radius = network(**{"J.EE": 4.0}).spectrum(6).radius
+    radius = network(**{"J.EE": 4.0}).weight_spectrum(6).radius
     assert f"spectral radius  {radius:.4g}" in out
     assert (tmp_path / "net.connectivity.png").read_bytes().startswith(b"\x89PNG")
     for arguments, rule in (
