@@ -143,7 +143,10 @@ CASES = {
     ),
     "fewer tries than one": (plan("compute.retries=-1"), "compute.retries: must be "),
     "half a try": (plan("compute.retries=0.5"), "compute.retries: "),
-    "retrying what was not": (["run", "sweep.yml", "--retry-failed"], "unrecognized arguments: --retry-failed"),
+    "retrying what was not": (
+        ["run", "sweep.yml", "--retry-failed"],
+        "unrecognized arguments: --retry-failed",
+    ),
     "unknown command": (["plna", "sweep.yml"], "invalid choice: 'plna'"),
     "no command": ([], "arguments are required: COMMAND"),
     "unknown option": (["plan", "sweep.yml", "--fast"], "unrecognized arguments: --fast"),
