@@ -75,9 +75,9 @@ class Table:
 
     Get one from `open_table`. Statistics are read when they are asked for.
 
-    Should two tiles hold the same point, the row is taken from the one whose name comes first, but a row whose
-    ``status`` is ``failed`` gives way to one that is not. A table that is open stays readable while the sweep's
-    directory is compacted.
+    Should two tiles hold the same point, a row whose ``status`` is ``failed`` gives way to one that is not; then
+    the higher ``attempt`` in what the tiles' writers told wins, 0 where there is none; then the tile whose name
+    comes first. A table that is open stays readable while the sweep's directory is compacted.
 
     Where the sweep was labelled anew, ``regime`` and ``regime.confidence`` are computed when they are read.
     """
@@ -161,6 +161,11 @@ class Table:
         check_evidence(self._columns, self._files.shown)
         wanted = [column.name for column in self._columns.values() if column.kind != "series"]
         return pd.DataFrame(label_points(self.to_pandas(wanted), self.thresholds))
+
+    @property
+    def attempt(self) -> int:
+        """The highest ``attempt`` that a tile's writer told: how often failed points were tried again."""
+        return max((run.attempt for run in self._runs()), default=0)
 
     def __len__(self) -> int:
         return len(self._order)

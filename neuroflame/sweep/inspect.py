@@ -12,10 +12,12 @@ from neuroflame.spec.loading import read_yaml
 from neuroflame.spec.network import NetworkSpec, load_network
 from neuroflame.spec.overrides import load_sweep
 from neuroflame.spec.sweep import SweepSpec
+from neuroflame.sweep.planner import duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_CAUSES = 5
 _SWEEP_KEYS = {"network", "space", "search", "repeat", "measure", "answer", "compute"}
 
 
@@ -45,23 +47,47 @@ def _listed(spec: SweepSpec) -> str:
 
 
 def describe(uri: str) -> str:
-    """Return how far the sweep of a directory is."""
-    from neuroflame.store import open_table
+    """Return how far the sweep of a directory is, and who runs it."""
+    from neuroflame.store import SweepStore
+    from neuroflame.sweep.causes import Causes
     from neuroflame.sweep.manifest import spec_of
+    from neuroflame.sweep.progress import Status
 
-    table = open_table(uri)
+    store = SweepStore.open(uri)
+    table, holder = store.table(), store.holder()
     spec = spec_of(table.manifest, file=uri)
-    counts = Counter(table.to_pandas(["status"])["status"].tolist() if len(table) else ())
+    frame = table.to_pandas(["status", "error"]) if len(table) else None
+    counts = Counter(frame["status"].tolist() if frame is not None else ())
+    causes = Causes()
+    if frame is not None:
+        causes.update((text, 1) for text in frame["error"].dropna().tolist())
     done = counts.total()
     lines = [
         f"sweep     {spec.name}: {spec.search.kind} over {_listed(spec)}",
         f"points    {done:,} of {spec.points:,} done ({100 * done / max(1, spec.points):.0f} %)",
         f"          {counts['diverged']:,} diverged, {counts['failed']:,} failed",
+        *(f"          {count:,} failed: {text}" for text, count in causes.top(_CAUSES)),
+    ]
+    running = holder is not None and holder.alive
+    if holder is not None:
+        now = Status.from_dict(holder.status) if holder.status else None
+        if running:
+            lines.append(f"running   {holder}, heard of {duration(holder.silence)} ago")
+            lines += [f"now       {now}"] if now is not None else []
+            if holder.status.get("dashboard"):
+                lines.append(f"dashboard {holder.status['dashboard']}")
+        else:
+            ended = "ended" if holder.ended else "did not say goodbye: killed, or its machine went down"
+            lines.append(f"last run  {holder}; {ended}")
+            lines += [f"best      {now.best:.4g}"] if now is not None and now.best is not None else []
+    lines += [
         f"table     {table.uri}",
         f"created   {table.manifest.get('created', '?')} by version {table.manifest.get('version', '?')}",
     ]
-    if done < spec.points:
+    if not running and done < spec.points:
         lines.append(f"go on     neuroflame-sweep resume {uri}")
+    if not running and counts["failed"]:
+        lines.append(f"try again neuroflame-sweep resume {uri} --retry-failed")
     return "\n".join(lines)
 
 

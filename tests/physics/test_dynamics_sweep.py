@@ -135,7 +135,7 @@ def test_the_plan_tells_what_they_cost():
     assert "dynamics    about lyapunov 20,000 extra steps a point" in str(make_plan(dear, actors=1))
     assert "dynamics" not in str(make_plan(cheap, actors=1))
     assert make_plan(dear, actors=1).seconds > 100 * make_plan(cheap, actors=1).seconds
-    assert CostModel(dear, 1).point_bytes > CostModel(cheap, 1).point_bytes
+    assert CostModel(dear, 1).bytes(1) > CostModel(cheap, 1).bytes(1)
     slow = sweep(dynamics={"lyapunov": {"k": 3, "transient": 1.0, "duration": 9.0}})
     assert "lyapunov 60,000 extra" in str(make_plan(slow, actors=1))
 

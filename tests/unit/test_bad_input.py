@@ -145,6 +145,20 @@ CASES = {
         "compute.device: must be one of 'auto', 'cpu'",
     ),
     "tile of none": (["plan", "sweep.yml", "--tile", "0"], "argument --tile: must be a whole number above 0"),
+    "deadline of nothing": (
+        plan("compute.deadline=0"),
+        "compute.deadline: must be auto or a positive number, got 0",
+    ),
+    "deadline in words": (
+        plan("compute.deadline=soon"),
+        "compute.deadline: must be auto or a positive number, got 'soon'",
+    ),
+    "fewer tries than one": (plan("compute.retries=-1"), "compute.retries: must be "),
+    "half a try": (plan("compute.retries=0.5"), "compute.retries: "),
+    "retrying what was not": (
+        ["run", "sweep.yml", "--retry-failed"],
+        "unrecognized arguments: --retry-failed",
+    ),
     "unknown command": (["plna", "sweep.yml"], "invalid choice: 'plna'"),
     "no command": ([], "arguments are required: COMMAND"),
     "unknown option": (["plan", "sweep.yml", "--fast"], "unrecognized arguments: --fast"),
