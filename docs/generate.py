@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from neuroflame.cli import make_parser
+from neuroflame.spec.base import VARIANT_TAGS
 from neuroflame.spec.network import NetworkSpec
 from neuroflame.spec.sweep import SweepSpec
 
@@ -120,7 +121,7 @@ def models_in(annotation: Any) -> Iterator[tuple[type[BaseModel], str]]:
 
 def discriminator(model: type[BaseModel]) -> str | None:
     """Return the field that picks this model among its union's, None if it is in no union."""
-    for name in ("kind", "shape"):
+    for name in VARIANT_TAGS:
         if name in model.model_fields and len(get_args(model.model_fields[name].annotation)) == 1:
             return name
     return None

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from neuroflame.core.connectivity import make_operator
+from neuroflame.core.connectivity.edges import edges_of
 from neuroflame.core.executors import choose
 from neuroflame.core.labels import GROUPS, label, side_by_side
 from neuroflame.core.measure import (
@@ -216,7 +217,7 @@ class Network(nn.Module):
             with ``pairwise`` go together.
         record : sequence of str
             ``rates``, ``currents`` (recurrent input), ``slow`` (NMDA), or one variable such as ``rates.E`` or
-            ``stp.EE.u``.
+            ``stp.EE.u`` or ``weights.EE`` (one value a connection: take few samples).
         every : int, optional
             Steps between two samples; by default at most 1,000 samples are kept.
         initial, seeds
@@ -249,7 +250,8 @@ class Network(nn.Module):
         with torch.no_grad():
             recording = self._run(values, initial, seeds, record, every, steps)
         assert recording.final is not None
-        found = label(self.spec, recording, record, values)
+        edges = {name: edges_of(self.operators[name], self.device) for name in self.spec.hebbian}  # type: ignore[arg-type]
+        found = label(self.spec, recording, record, values, edges)
         return (found, recording.final) if return_state else found
 
     def measure(

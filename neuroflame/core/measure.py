@@ -179,7 +179,7 @@ def measure_points(
     SpecError, SimulationError
         If a name is unknown, a path is structural, or the device is not there.
     """
-    check_measures(measure)
+    check_measures(spec, measure)
     check_batchable(spec, list(values))
     for name in initial:
         if name not in STARTS:
@@ -203,18 +203,18 @@ def measure_points(
         windows=windows(spec, window),
         temporal=frozenset({FINAL}),
         trace_every=max(1, -(-spec.steps // TRACE_SAMPLES)) if traces else 0,
+        final_state="weights" in measure,
     )
     chosen = choose(executor, program, plan)
     with torch.no_grad():
         recording = chosen.run(program, start_states(program, initial), spec.steps, plan)
-        columns, data = summarise(spec, recording, measure)
+        columns, data = summarise(View(spec, recording, program.edges), measure)
     return Measured(columns, data, chosen.name, str(place))
 
 
-def summarise(
-    spec: NetworkSpec, recording: Recording, measure: Sequence[str]
-) -> tuple[tuple[Column, ...], dict[str, np.ndarray]]:
+def summarise(view: View, measure: Sequence[str]) -> tuple[tuple[Column, ...], dict[str, np.ndarray]]:
     """Return the columns and the data of a recording."""
+    spec, recording = view.spec, view.recording
     failed = recording.fail_step.cpu().numpy()
     columns = [
         Column("status", "str", "", "ok, diverged (see t_fail) or failed (see error)."),
@@ -224,7 +224,6 @@ def summarise(
         "status": np.where(failed < 0, "ok", "diverged").astype(object),
         "t_fail": np.where(failed < 0, np.nan, failed * spec.dt),
     }
-    view = View(spec, recording)
     found = [statistic for name in measure for statistic in MEASURES[name](view)]
     if found:
         columns += [column for column, _ in found]

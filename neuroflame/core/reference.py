@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from neuroflame.core.connectivity import RingOperator
+from neuroflame.core.hebbian import start_hebbian, step_hebbian
 from neuroflame.core.random import NOISE, START, normals, uniforms
 from neuroflame.core.state import State
 from neuroflame.core.torch_physics import physics
@@ -86,14 +87,24 @@ def initial_state(program: Program, rates: dict[str, Tensor] | None = None) -> S
         if noise.decay is not None
         for name, amplitude in noise.amplitude.items()
     }
-    return replace(state, slow=slow, thresholds=thresholds, u=u, x=x, noise=correlated)
+    weights, averages = start_hebbian(program, first)
+    return replace(
+        state,
+        slow=slow,
+        thresholds=thresholds,
+        u=u,
+        x=x,
+        noise=correlated,
+        weights=weights,
+        averages=averages,
+    )
 
 
 def step(program: Program, state: State, external: dict[str, Tensor]) -> State:
     """Return the state one step later.
 
-    Order, part of the model: STP from the rates, synapses from what is transmitted, rates from the new
-    currents, thresholds from the new rates.
+    Order, part of the model: weights that learn and STP from the rates, synapses from what is transmitted, rates
+    from the new currents, thresholds from the new rates.
 
     Parameters
     ----------
@@ -101,7 +112,8 @@ def step(program: Program, state: State, external: dict[str, Tensor]) -> State:
         External input of each population during the step, without noise.
     """
     sources, u, x = _transmit(program, state)
-    fast, excitatory = _synaptic(program, sources)
+    weights, averages = step_hebbian(program, state.step, state.rates, state.weights, state.averages)
+    fast, excitatory = _synaptic(program, sources, weights)
     noise, on_input, on_target, on_rates = _draw(program, state)
 
     rates, currents, slow, thresholds = {}, {}, {}, {}
@@ -124,7 +136,7 @@ def step(program: Program, state: State, external: dict[str, Tensor]) -> State:
         if population.adapt_decay is not None:
             raised = population.adapt_rest + population.adapt_strength * rates[name]
             thresholds[name] = physics.relax(state.thresholds[name], raised, population.adapt_decay)
-    return State(state.step + 1, rates, currents, slow, thresholds, u, x, noise)
+    return State(state.step + 1, rates, currents, slow, thresholds, u, x, noise, weights, averages)
 
 
 def run(program: Program, state: State, steps: int, recorder: Recorder) -> State:
@@ -176,21 +188,30 @@ def _transmit(
     return sources, u, x
 
 
-def _synaptic(program: Program, sources: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+def _synaptic(
+    program: Program, sources: dict[str, Tensor], weights: dict[str, Tensor]
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Return Σ_B J_AB C_AB s_B by postsynaptic population, of all and of NMDA's sources."""
     fast: dict[str, Tensor] = {}
     excitatory: dict[str, Tensor] = {}
     moments: dict[tuple[str, int], Tensor] = {}
     for pair in program.pairs:
-        current = pair.weight * _product(pair, sources, moments)
+        current = pair.weight * _product(pair, sources, weights, moments)
         fast[pair.post] = fast[pair.post] + current if pair.post in fast else current
         if program.nmda is not None and pair.pre in program.nmda.sources:
             excitatory[pair.post] = excitatory[pair.post] + current if pair.post in excitatory else current
     return fast, excitatory
 
 
-def _product(pair: PairProgram, sources: dict[str, Tensor], moments: dict[tuple[str, int], Tensor]) -> Tensor:
+def _product(
+    pair: PairProgram,
+    sources: dict[str, Tensor],
+    weights: dict[str, Tensor],
+    moments: dict[tuple[str, int], Tensor],
+) -> Tensor:
     source = f"{pair.name}.stp" if pair.stp is not None else pair.pre
+    if pair.hebbian is not None:
+        return pair.hebbian.edges.receive(weights[pair.name], sources[source])
     if not isinstance(pair.operator, RingOperator):
         return pair.operator.apply(sources[source])
     key = (source, pair.operator.series.modes)

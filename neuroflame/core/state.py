@@ -31,6 +31,11 @@ class State:
         Utilisation and resources, of the pairs with short-term plasticity.
     noise : mapping of Tensor, (P, N_A)
         Ornstein–Uhlenbeck variables, by source and population (``0.E``).
+    weights : mapping of Tensor, (P, connections)
+        Weights in units of J, of the pairs with Hebbian plasticity; connections as in
+        `neuroflame.core.connectivity.edges`.
+    averages : mapping of Tensor, (P, N_A) or (P, connections)
+        Running means of those pairs, by pair and quantity (``EE.post_mean``).
     """
 
     step: int
@@ -41,6 +46,8 @@ class State:
     u: dict[str, Tensor] = field(default_factory=dict)
     x: dict[str, Tensor] = field(default_factory=dict)
     noise: dict[str, Tensor] = field(default_factory=dict)
+    weights: dict[str, Tensor] = field(default_factory=dict)
+    averages: dict[str, Tensor] = field(default_factory=dict)
 
     def map(self, function: Callable[[Tensor], Tensor]) -> State:
         """Return the state with a function applied to every tensor."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,12 +11,15 @@ from torch import Tensor
 from neuroflame.columns import Column
 from neuroflame.core.recorder import Recording, Window, bump_amplitude, fourier_mode
 from neuroflame.core.torch_physics import mean_neurons
+from neuroflame.core.weight_statistics import weights
 from neuroflame.errors import SpecError
 from neuroflame.spec.base import suggestion
+from neuroflame.spec.measures import check_applicable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from neuroflame.core.connectivity.edges import Edges
     from neuroflame.spec import NetworkSpec
 
 FINAL, FIRST_HALF, SECOND_HALF = "final", "final.1", "final.2"
@@ -40,10 +43,13 @@ class View:
     ----------
     spec : NetworkSpec
     recording : Recording
+    edges : mapping of Edges
+        Connections by pair whose weights learn.
     """
 
     spec: NetworkSpec
     recording: Recording
+    edges: Mapping[str, Edges] = field(default_factory=dict)
 
     def has(self, window: str) -> bool:
         """Whether the run has this window."""
@@ -178,15 +184,20 @@ def _column(name: str, unit: str, doc: str) -> Column:
     return Column(name, "float", unit, doc)
 
 
-MEASURES: dict[str, Callable[[View], Iterator[Statistic]]] = {"rates": rates, "bump": bump}
+MEASURES: dict[str, Callable[[View], Iterator[Statistic]]] = {
+    "rates": rates,
+    "bump": bump,
+    "weights": weights,
+}
 """What ``measure:`` may name."""
 
 
-def check_measures(names: Sequence[str]) -> None:
-    """Raise `SpecError` if a name is not a measure."""
+def check_measures(spec: NetworkSpec, names: Sequence[str]) -> None:
+    """Raise `SpecError` if a name is not a measure, or measures what the network has not."""
     for name in names:
         if name not in MEASURES:
             raise SpecError("is not a measure", got=name, path="measure", remedy=suggestion(name, MEASURES))
+    check_applicable(spec, names)
 
 
 def final_window(spec: NetworkSpec, asked: float | None) -> float:

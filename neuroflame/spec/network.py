@@ -11,6 +11,7 @@ from pydantic import Discriminator, Tag, field_validator, model_validator
 
 from neuroflame.errors import SpecError
 from neuroflame.spec.base import Real, Spec, is_number, merge, quantity, suggestion
+from neuroflame.spec.hebbian import HebbianRule, check_hebbian
 from neuroflame.spec.loading import read_yaml
 from neuroflame.spec.parts import (
     NMDA,
@@ -67,6 +68,9 @@ class NetworkSpec(Spec):
     J0: dict[str, Real] = quantity("External coupling by population; 0 where absent.", default={})
     M0: Real = quantity("Rate of the external population.", default=1.0, unit="Hz")
     stp: dict[str, Plasticity] = quantity("Short-term plasticity by pair.", default={}, structural=True)
+    hebbian: dict[str, HebbianRule] = quantity(
+        "Hebbian plasticity by pair, from one weight a connection.", default={}, structural=True
+    )
     nmda: NMDA | None = quantity("Slow recurrent currents.", default=None, structural=True)
     stimuli: tuple[Stimulus, ...] = quantity("Stimulus epochs.", default=(), structural=True)
     noise: tuple[Noise, ...] = quantity("Noise sources.", default=(), structural=True)
@@ -86,6 +90,7 @@ class NetworkSpec(Spec):
         _known(self.J0, names, "J0", "population")
         _known(self.J, pairs, "J", "pair")
         _known(self.stp, self.J, "stp", "pair that J connects")
+        _known(self.hebbian, self.J, "hebbian", "pair that J connects")
         _known(self.connectivity.pairs, self.J, "connectivity.pairs", "pair that J connects")
         if isinstance(self.transfer, dict):
             _exactly(self.transfer, names, "transfer", "population")
@@ -98,6 +103,7 @@ class NetworkSpec(Spec):
                     path=f"populations.{name}.rate_max",
                 )
         self._check_connectivity(pairs)
+        check_hebbian(self)
         if self.nmda is not None:
             _known(self.nmda.sources, names, "nmda.sources", "population")
             _covers(self.nmda.tau, names, "nmda.tau", "population", exact=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from neuroflame.core.memory import free_bytes
+from neuroflame.spec.hebbian import learning_bytes, learning_connections
 from neuroflame.sweep.tiles import GRAIN, whole_grains
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ _LARGEST = 65536
 _FIRST = 64
 _CORE_S = (1.5e-9, 1.5e-10)  # seconds for a neuron, for a synapse; measured, and half as much again
 _CUDA_S = (1e-11, 1e-12)
+_LEARNING_S = (1e-9, 1.5e-12)  # for a connection whose weight learns, with the next line's factor
 _REFERENCE = 30.0  # how much longer the reference executor takes
 _CELL_BYTES = 8 * 24  # states, inputs, window sums of two epochs and the final window, in double precision
 _SAMPLES = 1000
@@ -39,24 +41,16 @@ def guessed_seconds(network: NetworkSpec, *, cuda: bool) -> float:
         network.populations[pair.post].size * pair.K for pair in network.pairs if pair.K is not None
     )
     per_neuron, per_synapse = _CUDA_S if cuda else _CORE_S
-    return network.steps * (network.size * per_neuron + gathered * per_synapse)
+    learning = learning_connections(network) * _LEARNING_S[cuda]
+    return network.steps * (network.size * per_neuron + gathered * per_synapse + learning)
 
 
 def point_bytes(spec: SweepSpec) -> int:
-    """Return the memory of a point in a running tile: proportional to neurons, not to steps."""
+    """Return the memory of a point in a running tile: proportional to neurons and learning connections, not to steps."""
     network = spec.network
     series = 2 * _SAMPLES * len(network.populations) * 4 if spec.keeps_traces else 0
-    return network.size * _CELL_BYTES + series
-
-
-def free_bytes() -> int:
-    """Return the memory of this machine that is free for simulations."""
-    try:
-        with open("/proc/meminfo", encoding="ascii") as lines:
-            found = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in lines if ":" in line}
-        return found.get("MemAvailable", 4 * 2**30)
-    except OSError:
-        return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * 0.5)
+    learning = learning_bytes(network, 8 if spec.compute.precision == "double" else 4)
+    return network.size * _CELL_BYTES + series + learning
 
 
 class CostModel:
@@ -79,7 +73,8 @@ class CostModel:
     def __init__(self, spec: SweepSpec, actors: int, *, cuda: bool = False) -> None:
         self.actors = max(1, actors)
         self._fixed = None if spec.compute.tile == "auto" else int(spec.compute.tile)
-        slower = _REFERENCE if spec.compute.executor == "reference" else 1.0
+        reference = spec.compute.executor == "reference" or spec.network.hebbian
+        slower = _REFERENCE if reference else 1.0
         self._guess = slower * guessed_seconds(spec.network, cuda=cuda)
         self._seen: deque[tuple[int, float]] = deque(maxlen=8)
         self._rough = True

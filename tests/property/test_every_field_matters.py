@@ -65,6 +65,16 @@ STARTS = [
     {"kind": "constant", "rate": 1.0},
     {"kind": "normal"},
 ]
+LEARNING = [
+    {"hebbian": {"EE": rule | {"eta": 20.0, "onset": 0.005, "decay": 1.0, "w_max": 2.05}, "II": anti}}
+    for rule, anti in (
+        ({"rule": "hebb"}, {"rule": "hebb", "eta": -1.0}),
+        ({"rule": "cov", "tau": 0.01}, {"rule": "cov", "eta": 50.0, "tau": 0.01}),
+        ({"rule": "bcm", "tau": 0.01, "target": 0.5}, {"rule": "bcm", "eta": 5.0, "tau": 0.01}),
+        ({"rule": "corr", "tau": 0.01, "sd_min": 0.1}, {"rule": "corr", "eta": 5.0, "tau": 0.01}),
+    )
+]
+"""Each rule on a sparse pair, whose weights saturate, and on one that is all to all."""
 OTHER_NAMES = {
     "integrator": "dt_over_tau",
     "populations.E.adaptation.relative_to": "zero",
@@ -117,11 +127,12 @@ def changed(info):
 
 
 def cases():
-    """Yield a network and a path into it: every value of the rich one, and those of other starts."""
-    for base in (RICH, *(RICH | {"initial": start} for start in STARTS)):
+    """Yield a network and a path into it: every value of the rich one, and those of other parts in its place."""
+    for change in ({}, *({"initial": start} for start in STARTS), *LEARNING):
+        base = RICH | change
         for path, info in paths(NetworkSpec.parse(base)).items():
-            other_start = base is not RICH and not path.startswith("initial.")
-            if not other_start and path not in LABELS and changed(info) is not None:
+            of_change = not change or path.partition(".")[0] in change
+            if of_change and path not in LABELS and changed(info) is not None:
                 yield base, path
 
 

@@ -99,7 +99,17 @@ CASES = {
         plan("search={kind: sobol, trials: 4, batch: 2}"),
         "search.batch: is not a known key",
     ),
-    "unknown measure": (plan("measure=[rate]"), "measure.0: must be one of 'rates' or 'bump', got 'rate'"),
+    "unknown measure": (plan("measure=[rate]"), "measure.0: must be one of 'rates', 'bump' or 'weights'"),
+    "measure of what is not there": (plan("measure=[weights]"), "measure: weights has no effect: no weights"),
+    "unknown rule": (
+        plan("hebbian.EE={rule: heb, eta: 1}"),
+        "hebbian.EE.rule: must be one of 'hebb', 'cov', 'bcm', 'corr', got 'heb' (did you mean 'hebb'?)",
+    ),
+    "field of another rule": (plan("hebbian.EE={rule: hebb, eta: 1, tau: 1}"), "EE.tau: is not a known key"),
+    "learning after the end": (
+        plan("hebbian.EE={rule: hebb, eta: 1, onset: 9}"),
+        "hebbian.EE.onset: must be before the end",
+    ),
     "unknown start": (
         plan("repeat.initial_conditions=[warm]"),
         "must be one of 'network', 'cold', 'hot' or 'cued'",

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from neuroflame.sweep.cost import LONGEST_S, TARGET_S, CostModel
+from neuroflame.sweep import cost
+from neuroflame.sweep.cost import LONGEST_S, TARGET_S, CostModel, point_bytes
 from neuroflame.sweep.planner import duration, make_plan
 from neuroflame.sweep.tiles import GRAIN, TileQueue, make_tile, parse_ref
 from tests.unit.test_points import block_of
@@ -141,3 +142,19 @@ def test_plan_of_sampled_searches(search):
 )
 def test_duration(seconds, text):
     assert duration(seconds) == text
+
+
+def test_a_point_whose_weights_learn_takes_memory_and_time_for_each_connection():
+    plain, learning = sweep(), sweep(**{"set": {"hebbian.EE": {"rule": "hebb", "eta": 1.0}}})
+    size = learning.network.populations["E"].size
+    extra = point_bytes(learning) - point_bytes(plain)
+    assert extra == 20 * 4 * size * size
+    double = sweep(**{"set": {"hebbian.EE": {"rule": "hebb", "eta": 1.0}}, "compute": {"precision": "double"}})
+    assert point_bytes(double) - point_bytes(plain) == 2 * extra
+    assert CostModel(learning, 1).seconds(1) > 30 * CostModel(plain, 1).seconds(1)
+
+
+def test_tiles_of_learning_networks_fit_the_memory(monkeypatch):
+    monkeypatch.setattr(cost, "free_bytes", lambda: 10**9)
+    wide = sweep(**{"set": {"populations.E.size": 1000, "hebbian.EE": {"rule": "hebb", "eta": 1.0}}})
+    assert CostModel(wide, 1).size(1000) == 4  # 40 % of it, 80 MB a point

@@ -155,6 +155,8 @@ def is_modal(program: Program, state: State, plan: RecordPlan) -> bool:
 def refusal(program: Program) -> str | None:
     """Return why no trajectory kernel can run a program, None if one can."""
     for pair in program.pairs:
+        if pair.hebbian is not None:
+            return f"the weights of {pair.name} learn (hebbian)"
         if isinstance(pair.operator, RingOperator) and pair.operator.series.modes > MODES_LIMIT:
             return f"the profile of {pair.name} has more than {MODES_LIMIT} Fourier modes"
         if not isinstance(pair.operator, RingOperator | SparseOperator):

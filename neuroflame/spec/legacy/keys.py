@@ -60,7 +60,9 @@ KNOWN = frozenset(
 )
 
 CANNOT = {
-    "IF_HEBB": "Hebbian plasticity",
+    "IF_HEBB": (
+        "Hebbian plasticity; there each step's change replaces the last one's and nothing is learnt: see hebbian"
+    ),
     "IF_FF_DYN": "a low-pass filter of the external input",
     "IF_FF_ADAPT": "adaptation of the external input",
     "IF_FF_STP": "short-term plasticity of the external input",
