@@ -43,10 +43,10 @@ class HebbianProgram:
         First step in which weights change.
     first, last : int
         The least and the greatest of them.
-    decay : Tensor or None
-        exp(−dt/τ) of the running means.
-    scale : Tensor or None
-        The rate ``target`` of bcm, the deviation ``sd_min`` of corr.
+    decay : Tensor
+        exp(−dt/τ) of the running means, 0 for hebb.
+    scale : Tensor
+        The rate ``target`` of bcm, the deviation ``sd_min`` of corr, 1 for the others.
     """
 
     pair: str
@@ -62,8 +62,8 @@ class HebbianProgram:
     start: Tensor
     first: int
     last: int
-    decay: Tensor | None
-    scale: Tensor | None
+    decay: Tensor
+    scale: Tensor
 
 
 def hebbian_program(
@@ -87,8 +87,9 @@ def hebbian_program(
     rule, base = spec.hebbian[pair.name], f"hebbian.{pair.name}"
     eta, coupling = number(f"{base}.eta"), number(f"J.{pair.name}")
     start = torch.round(number(f"{base}.onset") / spec.dt).to(torch.int64)
+    one = torch.ones_like(eta)
     scale = {"bcm": "target", "corr": "sd_min"}.get(rule.rule)
-    ceiling = number(f"{base}.w_max") if rule.w_max is not None else torch.full_like(eta, torch.inf)
+    ceiling = one * torch.inf if rule.w_max is None else number(f"{base}.w_max")
     return HebbianProgram(
         pair=pair.name,
         post=pair.post,
@@ -103,8 +104,8 @@ def hebbian_program(
         start=start[:, None],
         first=int(start.min()),
         last=int(start.max()),
-        decay=None if rule.rule == "hebb" else column(torch.exp(-spec.dt / number(f"{base}.tau"))),
-        scale=None if scale is None else column(number(f"{base}.{scale}")),
+        decay=column(0.0 * one if rule.rule == "hebb" else torch.exp(-spec.dt / number(f"{base}.tau"))),
+        scale=column(one if scale is None else number(f"{base}.{scale}")),
     )
 
 
@@ -117,7 +118,8 @@ def start_hebbian(program: Program, rates: Mapping[str, Tensor]) -> tuple[Weight
         If there is not enough memory, or connectivity itself has entries below 0: weights keep the sign of J.
     """
     _check_memory(program)
-    weights, averages = {}, {}
+    weights: Weights = {}
+    averages: Averages = {}
     for pair in program.pairs:
         if pair.hebbian is not None:
             h, values = pair.hebbian, pair.hebbian.edges.values()
@@ -160,7 +162,8 @@ def step_hebbian(
     program: Program, step: int, rates: Mapping[str, Tensor], weights: Weights, averages: Averages
 ) -> tuple[Weights, Averages]:
     """Return weights and running means one step later: both move by what they and the rates were before it."""
-    new_weights, new_averages = {}, {}
+    new_weights: Weights = {}
+    new_averages: Averages = {}
     for pair in program.pairs:
         if pair.hebbian is not None:
             h = pair.hebbian
@@ -197,9 +200,8 @@ def _relaxed(h: HebbianProgram, post: Tensor, pre: Tensor, averages: Averages) -
     if h.rule == "hebb":
         return {}
     if h.rule == "bcm":
-        targets = {"threshold": post * post / h.scale}
-    else:
-        targets = {"post_mean": post, "pre_mean": pre}
+        return {"threshold": physics.relax(averages["threshold"], post * post / h.scale, h.decay)}
+    targets = {"post_mean": post, "pre_mean": pre}
     if h.rule == "corr":
         post_off, pre_off = post - averages["post_mean"], pre - averages["pre_mean"]
         targets["post_variance"], targets["pre_variance"] = post_off * post_off, pre_off * pre_off

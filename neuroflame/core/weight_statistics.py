@@ -30,8 +30,16 @@ def weights(view: View) -> Iterator[Statistic]:
         mode = 2.0 * sum_neurons(found * wave) / sum_neurons(found)
         for suffix, doc, value in (
             ("mean", "Mean weight of the connections at the end, in units of J.", mean),
-            ("sd", "Standard deviation of the weights at the end, in units of J.", mean_neurons(spread**2) ** 0.5),
+            (
+                "sd",
+                "Standard deviation of the weights at the end, in units of J.",
+                mean_neurons(spread**2) ** 0.5,
+            ),
             ("zero", "Fraction of the connections whose weight at the end is 0.", mean_neurons(silent)),
-            ("ratio", "First cosine mode of the weights over θ_post − θ_pre at the end, over their mean.", mode),
+            (
+                "ratio",
+                "First cosine mode of the weights over θ_post − θ_pre at the end, over their mean.",
+                mode,
+            ),
         ):
             yield Column(f"weight.{name}.{suffix}", "float", "", doc), value

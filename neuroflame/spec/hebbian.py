@@ -49,7 +49,9 @@ class BCM(_Rule):
     rule: Literal["bcm"] = quantity("The rule's name.", structural=True)
     eta: Real = quantity("Learning rate.", unit="1/(s·Hz³)")
     tau: Real = quantity("Time constant of the sliding threshold.", unit="s", gt=0)
-    target: Real = quantity("Constant rate at which the threshold equals the rate.", default=1.0, unit="Hz", gt=0)
+    target: Real = quantity(
+        "Constant rate at which the threshold equals the rate.", default=1.0, unit="Hz", gt=0
+    )
 
 
 class Correlation(_Rule):

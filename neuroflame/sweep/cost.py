@@ -46,7 +46,7 @@ def guessed_seconds(network: NetworkSpec, *, cuda: bool) -> float:
 
 
 def point_bytes(spec: SweepSpec) -> int:
-    """Return the memory of a point in a running tile: proportional to neurons and learning connections, not to steps."""
+    """Return the memory of a point in a running tile: it grows with neurons and what learns, not with steps."""
     network = spec.network
     series = 2 * _SAMPLES * len(network.populations) * 4 if spec.keeps_traces else 0
     learning = learning_bytes(network, 8 if spec.compute.precision == "double" else 4)

@@ -66,12 +66,18 @@ STARTS = [
     {"kind": "normal"},
 ]
 LEARNING = [
-    {"hebbian": {"EE": rule | {"eta": 20.0, "onset": 0.005, "decay": 1.0, "w_max": 2.05}, "II": anti}}
+    {"hebbian": {"EE": rule | {"eta": 20.0, "onset": 0.01, "decay": 1.0, "w_max": 2.05}, "II": anti}}
     for rule, anti in (
-        ({"rule": "hebb"}, {"rule": "hebb", "eta": -1.0}),
-        ({"rule": "cov", "tau": 0.01}, {"rule": "cov", "eta": 50.0, "tau": 0.01}),
-        ({"rule": "bcm", "tau": 0.01, "target": 0.5}, {"rule": "bcm", "eta": 5.0, "tau": 0.01}),
-        ({"rule": "corr", "tau": 0.01, "sd_min": 0.1}, {"rule": "corr", "eta": 5.0, "tau": 0.01}),
+        ({"rule": "hebb"}, {"rule": "hebb", "eta": -1.0, "onset": 0.01}),
+        ({"rule": "cov", "tau": 0.01}, {"rule": "cov", "eta": 50.0, "tau": 0.01, "onset": 0.01}),
+        (
+            {"rule": "bcm", "tau": 0.01, "target": 0.5},
+            {"rule": "bcm", "eta": 5.0, "tau": 0.01, "onset": 0.01},
+        ),
+        (
+            {"rule": "corr", "tau": 0.01, "sd_min": 0.1},
+            {"rule": "corr", "eta": 5.0, "tau": 0.01, "onset": 0.01},
+        ),
     )
 ]
 """Each rule on a sparse pair, whose weights saturate, and on one that is all to all."""

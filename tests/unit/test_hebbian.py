@@ -240,7 +240,9 @@ def test_weights_that_do_not_fit_are_refused_in_the_same_words_for_any_number_of
     monkeypatch.setattr(hebbian, "free_bytes_on", lambda device: 10_000)
     lines = set()
     for points in (1, 4):
-        with pytest.raises(SimulationError, match="weights that learn need more memory than is free") as caught:
+        with pytest.raises(
+            SimulationError, match="weights that learn need more memory than is free"
+        ) as caught:
             measure_points(spec, {}, seeds=np.arange(points), initial=["network"] * points, measure=["rates"])
         lines.add(str(caught.value))
     assert len(lines) == 1

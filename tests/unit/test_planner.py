@@ -144,17 +144,25 @@ def test_duration(seconds, text):
     assert duration(seconds) == text
 
 
-def test_a_point_whose_weights_learn_takes_memory_and_time_for_each_connection():
-    plain, learning = sweep(), sweep(**{"set": {"hebbian.EE": {"rule": "hebb", "eta": 1.0}}})
-    size = learning.network.populations["E"].size
+LEARNING = {"hebbian.EE": {"rule": "hebb", "eta": 1.0}}
+
+
+@pytest.mark.parametrize("dense", [False, True])
+def test_a_point_whose_weights_learn_takes_memory_and_time_for_each_connection(dense):
+    kind = {"connectivity.pairs.EE": {"kind": "all_to_all" if dense else "sparse"}}
+    plain, learning = sweep(set=kind), sweep(set=kind | LEARNING)
+    pair, size = learning.network.pairs[0], learning.network.populations["E"].size
+    connections = size * (size if dense else pair.K)
     extra = point_bytes(learning) - point_bytes(plain)
-    assert extra == 20 * 4 * size * size
-    double = sweep(**{"set": {"hebbian.EE": {"rule": "hebb", "eta": 1.0}}, "compute": {"precision": "double"}})
+    assert extra == 20 * 4 * connections
+    double = sweep(set=kind | LEARNING, compute={"precision": "double"})
     assert point_bytes(double) - point_bytes(plain) == 2 * extra
-    assert CostModel(learning, 1).seconds(1) > 30 * CostModel(plain, 1).seconds(1)
+    slower = CostModel(learning, 1).seconds(1) - 30 * CostModel(plain, 1).seconds(1)
+    assert slower == pytest.approx(3e-8 * connections * learning.network.steps)
 
 
 def test_tiles_of_learning_networks_fit_the_memory(monkeypatch):
     monkeypatch.setattr(cost, "free_bytes", lambda: 10**9)
-    wide = sweep(**{"set": {"populations.E.size": 1000, "hebbian.EE": {"rule": "hebb", "eta": 1.0}}})
-    assert CostModel(wide, 1).size(1000) == 4  # 40 % of it, 80 MB a point
+    dense = {"populations.E.size": 1000, "connectivity.pairs.EE": {"kind": "all_to_all"}}
+    assert CostModel(sweep(set=dense), 1).size(1000) == 64
+    assert CostModel(sweep(set=dense | LEARNING), 1).size(1000) == 4  # 40 % of it, 80 MB a point
