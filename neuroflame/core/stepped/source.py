@@ -193,9 +193,9 @@ class SteppedSource(GpuSource):
         return [
             f"n = tile * {neurons} + tl.arange(0, {neurons})",
             f"inside = (n < {self.sizes[a]})[:, None]",
-            "at = n.to(tl.int64)[:, None] * width + point[None, :]",
+            "at = n[:, None] * width + point[None, :]",
             "zero = bound * 0.0",
-            "where_segment = tl.zeros([1, 1], tl.int64) + segment",
+            f"of_segment = tl.cast(segment, tl.int64) * {self.sizes[a]} * width",
         ]
 
     def _opening(self, a: int) -> list[str]:
@@ -297,7 +297,7 @@ class SteppedSource(GpuSource):
         tiling, columns = self.layout.tiling, self.layout.terms * self.layout.tiling.points
         deep = padded(pre, tiling.depth)
         self._put(
-            f"c{i} = multiply(topo{i} + n.to(tl.int64)[:, None] * {deep}, "
+            f"c{i} = multiply(topo{i} + tl.cast(tile, tl.int64) * {tiling.neurons * deep}, "
             f"{source} + (old * blocks + block).to(tl.int64) * {deep * columns}, "
             f"{deep}, {tiling.neurons}, {tiling.points}, {tiling.depth}, {self.layout.terms}, {tiling.stages})"
         )
@@ -358,7 +358,7 @@ class SteppedSource(GpuSource):
             value = "r" if kind == "r" else f"sent{i}"
             for plain in self.sent[kind, i]:
                 if plain:
-                    place = f"plain_{kind}{i} + new.to(tl.int64) * {self.sizes[a]} * width + at"
+                    place = f"plain_{kind}{i} + tl.cast(new, tl.int64) * {self.sizes[a]} * width + at"
                     self._put(f"tl.store({place}, {value}, mask=inside)")
                 else:
                     tiling, terms = self.layout.tiling, self.layout.terms
@@ -392,7 +392,7 @@ class SteppedSource(GpuSource):
         for i, m in enumerate(self._external_modes(population)):
             self._put(f"e{a}_{m} = tl.load(ext + ((row * {count} + {a}) * 3 + {i}) * width + point)[None, :]")
         if population.patterned:
-            place = f"at_pat{a} + row.to(tl.int64) * {self.sizes[a]} * width + at"
+            place = f"at_pat{a} + tl.cast(row, tl.int64) * {self.sizes[a]} * width + at"
             self._put(f"pat{a}_now = tl.load({place}, mask=inside, other=0.0)")
 
     # --- recording, divergence ----------------------------------------------------------------------------------
@@ -405,19 +405,18 @@ class SteppedSource(GpuSource):
             self._depth += 1
             self._keep_sums(a, "r", a, "r", left)
             self._depth -= 1
-        size = self.sizes[a]
-        self._put(f"if kind == {FIRST}:", f"    tl.store(at_first{a} + where_segment * {size} * width + at, r, mask=inside)")
+        self._put(f"if kind == {FIRST}:", f"    tl.store(at_first{a} + of_segment + at, r, mask=inside)")
         self._put(f"if kind >= {SUMS}:")
         self._depth += 1
         self._put(
-            f"moved = r - tl.load(at_first{a} + where_segment * {size} * width + at, mask=inside, other=0.0)",
-            f"to_total = at_total{a} + where_segment * {size} * width + at",
+            f"moved = r - tl.load(at_first{a} + of_segment + at, mask=inside, other=0.0)",
+            f"to_total = at_total{a} + of_segment + at",
             "tl.store(to_total, tl.load(to_total, mask=inside, other=0.0) + moved, mask=inside)",
         )
         if self.shape.temporal:
             self._put(
                 f"if kind == {SQUARES}:",
-                f"    to_squares = at_squares{a} + where_segment * {size} * width + at",
+                f"    to_squares = at_squares{a} + of_segment + at",
                 "    tl.store(to_squares, tl.load(to_squares, mask=inside, other=0.0) + moved * moved, mask=inside)",
             )
         self._depth -= 1

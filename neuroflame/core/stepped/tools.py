@@ -33,15 +33,16 @@ def multiply(
 ):
     """Return the connectivity of a tile's neurons times what is sent to a block of points, (NEURONS, POINTS).
 
-    ``rows`` points to each neuron's row of the matrix; ``source`` to the terms, [neuron][term][point]. Loads go
-    past the first cache: other programs wrote them.
+    ``rows`` points to the tile's first row of the matrix; ``source`` to the terms, [neuron][term][point]. Loads of
+    these go past the first cache: other programs wrote them.
     """
     columns: tl.constexpr = TERMS * POINTS
     total = tl.zeros([NEURONS, columns], dtype=tl.float32)
     column = tl.arange(0, columns)[None, :]
     deep = tl.arange(0, DEPTH)
+    row = tl.arange(0, NEURONS)[:, None] * DEEP
     for k in tl.range(0, DEEP, DEPTH, num_stages=STAGES):
-        connected = tl.load(rows + (k + deep)[None, :])
+        connected = tl.load(rows + row + (k + deep)[None, :])
         sent = tl.load(source + (k + deep)[:, None] * columns + column, cache_modifier=".cg")
         total = tl.dot(connected, sent, total)
     if TERMS == 2:
