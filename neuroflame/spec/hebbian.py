@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from neuroflame.spec.network import NetworkSpec
 
 NUMBERS_PER_CONNECTION = 20
-"""Numbers that a step holds in memory for each connection that learns: 9 to 14 measured, and 23 of float32
-while weights start, in float64."""
+"""Numbers held in memory for each connection that learns: 9 to 14 were measured, and up to 21 of float32 where
+weights start from profiles that differ between points, in float64."""
 
 
 class _Rule(Spec):
