@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from neuroflame.core.connectivity import make_operator
 from neuroflame.core.connectivity.edges import edges_of
 from neuroflame.core.executors import choose
+from neuroflame.core.inputs import points_of, read_inputs
 from neuroflame.core.labels import GROUPS, label, side_by_side
 from neuroflame.core.measure import (
     PRECISIONS,
@@ -26,6 +28,7 @@ from neuroflame.core.measure import (
 )
 from neuroflame.core.program import Program, build_program
 from neuroflame.core.recorder import Recording, RecordPlan
+from neuroflame.core.starts import given_state
 from neuroflame.core.state import State
 from neuroflame.errors import SimulationError, SpecError
 from neuroflame.spec import NetworkSpec, find_path, load_network
@@ -41,6 +44,8 @@ if TYPE_CHECKING:
     from neuroflame.spec.legacy import LegacyReport
 
 Values = Mapping[str, Any]
+Arrays = Mapping[str, Any]
+Initial = str | Sequence[str] | State | Mapping[str, Any]
 SAMPLES_MAX = 1000
 
 
@@ -167,20 +172,25 @@ class Network(nn.Module):
         self,
         values: Values | None = None,
         *,
-        initial: str | Sequence[str] | State = "network",
+        inputs: Arrays | None = None,
+        initial: Initial = "network",
         seeds: Sequence[int] | Tensor | None = None,
         every: int = 1,
         steps: int | None = None,
     ) -> Tensor:
-        """Simulate and return the rates; differentiable in the values.
+        """Simulate and return the rates; differentiable in values, inputs and the variables of the start.
 
         Parameters
         ----------
         values : mapping, optional
             Batchable path to a number or a vector (P,), Tensors with gradients included.
-        initial : str, sequence of str, or State
-            Initial condition (``network``, ``cold``, ``hot``, ``cued``), one for all or one a point, or a state
-            to continue from.
+        inputs : mapping, optional
+            Population to an array or Tensor that is added to its external input: (N,), (T, N) with T the number of
+            steps of this run, or (P, T, N).
+        initial : str, sequence of str, State, or mapping
+            Initial condition (``network``, ``cold``, ``hot``, ``cued``), one for all or one a point; a state to
+            continue from; or variables of the network's start to replace, by name (``rates.E``, ``stp.EE.u``), with
+            arrays or Tensors, (N,) or (P, N).
         seeds : sequence of int, optional
             Seed of each point's noise and start; the network's seed by default.
         every : int
@@ -193,7 +203,7 @@ class Network(nn.Module):
         Tensor, (P, samples, N), Hz
             All populations side by side, see `slices`. NaN from where a point diverged on.
         """
-        recording = self._run(values or {}, initial, seeds, GROUPS[:1], every, steps)
+        recording = self._run(values or {}, inputs or {}, initial, seeds, GROUPS[:1], every, steps)
         return side_by_side(self.spec, recording, "rates")
 
     def simulate(
@@ -202,7 +212,8 @@ class Network(nn.Module):
         *,
         record: Sequence[str] = ("rates",),
         every: int | None = None,
-        initial: str | Sequence[str] | State = "network",
+        inputs: Arrays | None = None,
+        initial: Initial = "network",
         seeds: Sequence[int] | None = None,
         duration: float | None = None,
         pairwise: bool = False,
@@ -220,7 +231,7 @@ class Network(nn.Module):
             ``stp.EE.u`` or ``weights.EE`` (one value a connection: take few samples).
         every : int, optional
             Steps between two samples; by default at most 1,000 samples are kept.
-        initial, seeds
+        inputs, initial, seeds
             As in `forward`.
         duration : float, optional
             Seconds to simulate; the file's duration by default.
@@ -248,7 +259,7 @@ class Network(nn.Module):
         steps = self.spec.steps if duration is None else round(duration / self.spec.dt)
         every = every or max(1, -(-steps // SAMPLES_MAX))
         with torch.no_grad():
-            recording = self._run(values, initial, seeds, record, every, steps)
+            recording = self._run(values, inputs or {}, initial, seeds, record, every, steps)
         assert recording.final is not None
         edges = {name: edges_of(self.operators[name], self.device) for name in self.spec.hebbian}  # type: ignore[arg-type]
         found = label(self.spec, recording, record, values, edges)
@@ -271,7 +282,7 @@ class Network(nn.Module):
         import pandas as pd
 
         values = _points(sweep or {}, pairwise=pairwise)
-        points = self._count(values, initial, seeds)
+        points = self._count(values, {}, initial, seeds)
         engines = EngineCache()
         engines.put(self.spec, self.graph, self.device, dict(self.operators.items()))  # type: ignore[arg-type]
         measured = measure_points(
@@ -311,30 +322,50 @@ class Network(nn.Module):
     def _run(
         self,
         values: Values,
-        initial: str | Sequence[str] | State,
+        inputs: Arrays,
+        initial: Initial,
         seeds: Sequence[int] | Tensor | None,
         record: Sequence[str],
         every: int,
         steps: int | None,
     ) -> Recording:
-        points = self._count(values, initial, seeds)
+        points = self._count(values, inputs, initial, seeds)
         keys = torch.as_tensor(
             [self.seed] * points if seeds is None else seeds, dtype=torch.int64, device=self.device
         )
-        names = _each("network" if isinstance(initial, State) else initial, points)
+        steps = self.spec.steps if steps is None else steps
+        given = isinstance(initial, State | Mapping)
+        names = _each("network" if given else initial, points)  # type: ignore[arg-type]
         stimulated = torch.as_tensor([name not in {"cold", "hot"} for name in names], device=self.device)
         program = self.program(values, points, keys, stimulated)
-        state = initial if isinstance(initial, State) else start_states(program, names)
+        if isinstance(initial, State):
+            state = initial
+        elif isinstance(initial, Mapping):
+            state = given_state(program, initial)
+        else:
+            state = start_states(program, names)
+        added = read_inputs(
+            self.spec,
+            inputs,
+            start=state.step,
+            steps=steps,
+            points=points,
+            dtype=program.dtype,
+            device=self.device,
+        )
+        program = replace(program, inputs=added)
         plan = RecordPlan(variables=self._variables(state, record), variables_every=every, final_state=True)
-        chosen = choose(self.executor, program, plan)
-        return chosen.run(program, state, self.spec.steps if steps is None else steps, plan)
+        return choose(self.executor, program, plan, state).run(program, state, steps, plan)
 
-    def _count(self, values: Values, initial: Any, seeds: Any) -> int:
+    def _count(self, values: Values, inputs: Arrays, initial: Any, seeds: Any) -> int:
         lengths = {path: np.size(v) if not isinstance(v, Tensor) else v.numel() for path, v in values.items()}
         if isinstance(initial, State):
             lengths["initial"] = next(iter(initial.rates.values())).shape[0]
+        elif isinstance(initial, Mapping):
+            lengths |= {f"initial.{name}": len(v) for name, v in initial.items() if np.ndim(v) == 2}
         elif not isinstance(initial, str):
             lengths["initial"] = len(initial)
+        lengths |= points_of(inputs)
         if seeds is not None:
             lengths["seeds"] = len(seeds)
         longest = max(lengths.values(), default=1)

@@ -109,8 +109,8 @@ def hebbian_program(
     )
 
 
-def start_hebbian(program: Program, rates: Mapping[str, Tensor]) -> tuple[Weights, Averages]:
-    """Return weights and running means at step 0, where the rates have the values given.
+def start_weights(program: Program) -> Weights:
+    """Return weights at step 0.
 
     Raises
     ------
@@ -119,7 +119,6 @@ def start_hebbian(program: Program, rates: Mapping[str, Tensor]) -> tuple[Weight
     """
     _check_memory(program)
     weights: Weights = {}
-    averages: Averages = {}
     for pair in program.pairs:
         if pair.hebbian is not None:
             h, values = pair.hebbian, pair.hebbian.edges.values()
@@ -130,9 +129,18 @@ def start_hebbian(program: Program, rates: Mapping[str, Tensor]) -> tuple[Weight
                 )
             wide = (program.points, values.shape[1])
             weights[h.pair] = (h.coupling * values).to(program.dtype).expand(wide)
+    return weights
+
+
+def start_averages(program: Program, rates: Mapping[str, Tensor], weights: Weights) -> Averages:
+    """Return running means at step 0, where the rates have the values given."""
+    averages: Averages = {}
+    for pair in program.pairs:
+        if pair.hebbian is not None:
+            h = pair.hebbian
             found = _averages_at_rest(h, rates[h.post], rates[h.pre], weights[h.pair])
             averages |= {f"{h.pair}.{name}": value for name, value in found.items()}
-    return weights, averages
+    return averages
 
 
 def _check_memory(program: Program) -> None:

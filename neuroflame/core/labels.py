@@ -91,6 +91,8 @@ def _owner(spec: NetworkSpec, name: str) -> str:
     last = name.rsplit(".", 1)[-1]
     if name.startswith("averages."):
         return pairs[middle].pre if last.startswith("pre_") else pairs[middle].post
+    if name.startswith("feedforward."):
+        return middle
     return pairs[middle].pre if name.startswith("stp.") else last
 
 

@@ -16,7 +16,8 @@ from neuroflame.core.executors import choose
 from neuroflame.core.program import Program, build_program
 from neuroflame.core.recorder import Recording, RecordPlan, bump_amplitude
 from neuroflame.core.reference import initial_state
-from neuroflame.core.statistics import FINAL, MEASURES, View, check_measures, windows
+from neuroflame.core.statistics import FINAL, MEASURES, View, check_measures, program_windows
+from neuroflame.core.stimuli import drawn_onsets
 from neuroflame.errors import SimulationError, SpecError
 from neuroflame.spec import NetworkSpec, find_path
 from neuroflame.spec.base import suggestion
@@ -200,7 +201,7 @@ def measure_points(
         stimulated=stimulated,
     )
     plan = RecordPlan(
-        windows=windows(spec, window),
+        windows=program_windows(program, window),
         temporal=frozenset({FINAL}),
         trace_every=max(1, -(-spec.steps // TRACE_SAMPLES)) if traces else 0,
         final_state="weights" in measure,
@@ -209,6 +210,11 @@ def measure_points(
     with torch.no_grad():
         recording = chosen.run(program, start_states(program, initial), spec.steps, plan)
         columns, data = summarise(View(spec, recording, program.edges), measure)
+    for name, onset in drawn_onsets(spec, program.stimuli, points).items():
+        columns += (
+            Column(f"stimulus.{name}.onset", "float", "s", "Onset of the stimulus, its jitter included."),
+        )
+        data[f"stimulus.{name}.onset"] = onset.numpy()
     return Measured(columns, data, chosen.name, str(place))
 
 

@@ -22,14 +22,17 @@ CHECK_EVERY = 10
 
 @dataclass(frozen=True)
 class Window:
-    """A stretch of the run, after step ``start`` to and including the state after step ``stop``."""
+    """A stretch of the run, after step ``start`` to and including the state after step ``stop``.
+
+    Both are Tensors, (P,), int64, where each point has steps of its own; in a plan all windows are of one kind.
+    """
 
     name: str
-    start: int
-    stop: int
+    start: int | Tensor
+    stop: int | Tensor
 
     @property
-    def steps(self) -> int:
+    def steps(self) -> int | Tensor:
         """Number of states in the window."""
         return self.stop - self.start
 
@@ -61,13 +64,18 @@ class RecordPlan:
     variables_every: int = 1
     final_state: bool = False
 
+    @property
+    def own(self) -> bool:
+        """Whether each point has windows of its own."""
+        return any(isinstance(window.start, Tensor) for window in self.windows)
+
 
 @dataclass(frozen=True)
 class Segment:
-    """A stretch between two neighbouring edges of windows."""
+    """A stretch between two neighbouring edges of windows; of a point's own windows with Tensors, (P,), int64."""
 
-    start: int
-    stop: int
+    start: int | Tensor
+    stop: int | Tensor
     temporal: bool
 
 
@@ -90,7 +98,7 @@ class Sums:
 
     Attributes
     ----------
-    steps : int
+    steps : int or Tensor, (P,)
         Number of states.
     first : Tensor, (P, N), Hz
     total, squares : Tensor, (P, N)
@@ -99,7 +107,7 @@ class Sums:
         The same for the population's mean rate.
     """
 
-    steps: int
+    steps: int | Tensor
     first: Tensor
     total: Tensor
     squares: Tensor | None = None
@@ -154,7 +162,7 @@ class Recorder:
 
     def __init__(self, program: Program, plan: RecordPlan) -> None:
         self.program, self.plan = program, plan
-        self.segments = segments(plan)
+        self.segments = self._cut()
         self.fail_step = torch.full((program.points,), -1, dtype=torch.int64, device=program.device)
         self.all_diverged = False
         self._limit = program.number("rate_limit").to(program.dtype)
@@ -165,14 +173,15 @@ class Recorder:
         self._variable_steps: list[int] = []
         self._end = program.spec.steps
 
+    def _cut(self) -> tuple[Segment, ...]:
+        return segments(self.plan)
+
     def observe(self, state: State) -> State:
         """Take note of a state; return it with the lanes put to rest that have diverged."""
         n = state.step
         if n % CHECK_EVERY == 0 or n == self._end:
             state = self._check(state)
-        for segment in self.segments:
-            if segment.start < n <= segment.stop:
-                self._add(segment, state)
+        self._accumulate(state)
         if self.plan.trace_every and n % self.plan.trace_every == 0:
             self._trace_steps.append(n)
             for name, rates in state.rates.items():
@@ -214,6 +223,11 @@ class Recorder:
             self.fail_step[fresh] = state.step
             self.all_diverged = bool((self.fail_step >= 0).all())
         return state.map(lambda value: torch.where(bad[:, None], torch.zeros_like(value), value))
+
+    def _accumulate(self, state: State) -> None:
+        for segment in self.segments:
+            if segment.start < state.step <= segment.stop:
+                self._add(segment, state)
 
     def _add(self, segment: Segment, state: State) -> None:
         index = self.segments.index(segment)

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from neuroflame.core.connectivity import RingOperator
-from neuroflame.core.hebbian import start_hebbian, step_hebbian
+from neuroflame.core.external import External
+from neuroflame.core.feedforward import start_feedforward, step_feedforward
+from neuroflame.core.hebbian import start_averages, start_weights, step_hebbian
 from neuroflame.core.random import NOISE, START, normals, uniforms
 from neuroflame.core.state import State
 from neuroflame.core.torch_physics import physics
@@ -53,7 +55,7 @@ def initial_state(program: Program, rates: dict[str, Tensor] | None = None) -> S
     state = State(step=0, rates=first, currents=currents)
     slow = dict(zeros) if spec.nmda is not None else {}
     if rates is None and isinstance(start, NormalStart):
-        external = program.external(0)
+        external = External(program).at(0)
         for name, population in program.populations.items():
             first[name] = population.rate_max_start * _transfer(
                 program, state, name, external[name] + currents[name]
@@ -87,7 +89,7 @@ def initial_state(program: Program, rates: dict[str, Tensor] | None = None) -> S
         if noise.decay is not None
         for name, amplitude in noise.amplitude.items()
     }
-    weights, averages = start_hebbian(program, first)
+    weights = start_weights(program)
     return replace(
         state,
         slow=slow,
@@ -95,16 +97,17 @@ def initial_state(program: Program, rates: dict[str, Tensor] | None = None) -> S
         u=u,
         x=x,
         noise=correlated,
+        feedforward=start_feedforward(program),
         weights=weights,
-        averages=averages,
+        averages=start_averages(program, first, weights),
     )
 
 
 def step(program: Program, state: State, external: dict[str, Tensor]) -> State:
     """Return the state one step later.
 
-    Order, part of the model: weights that learn and STP from the rates, synapses from what is transmitted, rates
-    from the new currents, thresholds from the new rates.
+    Order, part of the model: weights that learn and STP from the rates, synapses from what is transmitted, the
+    external input's own dynamics, rates from the new currents, thresholds from the new rates.
 
     Parameters
     ----------
@@ -114,7 +117,9 @@ def step(program: Program, state: State, external: dict[str, Tensor]) -> State:
     sources, u, x = _transmit(program, state)
     weights, averages = step_hebbian(program, state.step, state.rates, state.weights, state.averages)
     fast, excitatory = _synaptic(program, sources, weights)
-    noise, on_input, on_target, on_rates = _draw(program, state)
+    noise, kicks = _draw(program, state)
+    external = {name: sum(kicks["external"][name], received) for name, received in external.items()}
+    external, feedforward = step_feedforward(program, state.feedforward, external)
 
     rates, currents, slow, thresholds = {}, {}, {}, {}
     for name, population in program.populations.items():
@@ -125,18 +130,30 @@ def step(program: Program, state: State, external: dict[str, Tensor]) -> State:
             target = program.nmda.ratio[name] * excitatory.get(name, torch.zeros_like(received))
             slow[name] = physics.relax(state.slow[name], target, program.nmda.decay[name])
             total = total + slow[name]
-        for kick in on_input[name]:
+        for kick in kicks["input"][name]:
             total = total + kick
         goal = population.rate_max * _transfer(program, state, name, total)
-        for kick in on_target[name]:
+        for kick in kicks["target"][name]:
             goal = goal + kick
         rates[name] = physics.relax(state.rates[name], goal, population.decay)
-        for kick in on_rates[name]:
+        for kick in kicks["rates"][name]:
             rates[name] = rates[name] + kick
         if population.adapt_decay is not None:
             raised = population.adapt_rest + population.adapt_strength * rates[name]
             thresholds[name] = physics.relax(state.thresholds[name], raised, population.adapt_decay)
-    return State(state.step + 1, rates, currents, slow, thresholds, u, x, noise, weights, averages)
+    return State(
+        step=state.step + 1,
+        rates=rates,
+        currents=currents,
+        slow=slow,
+        thresholds=thresholds,
+        u=u,
+        x=x,
+        noise=noise,
+        feedforward=feedforward,
+        weights=weights,
+        averages=averages,
+    )
 
 
 def run(program: Program, state: State, steps: int, recorder: Recorder) -> State:
@@ -145,13 +162,10 @@ def run(program: Program, state: State, steps: int, recorder: Recorder) -> State
     A lane whose rates leave the finite range below ``rate_limit`` is reported to the recorder and put to rest;
     its neighbours are not touched.
     """
-    boundaries = set(program.boundaries())
-    external = program.external(state.step)
+    external = External(program)
     last = state.step + steps
     while state.step < last:
-        if state.step in boundaries:
-            external = program.external(state.step)
-        state = step(program, state, external)
+        state = step(program, state, external.at(state.step))
         state = recorder.observe(state)
         if recorder.all_diverged:
             return replace(state, step=last)
@@ -220,23 +234,23 @@ def _product(
     return pair.operator.expand(moments[key])
 
 
-Kicks = dict[str, list[Tensor]]
+Kicks = dict[str, dict[str, list[Tensor]]]
 
 
-def _draw(program: Program, state: State) -> tuple[dict[str, Tensor], Kicks, Kicks, Kicks]:
-    """Return the new correlated noise, and by population what is added to input, to Φ and to the rates."""
-    on_input: Kicks = {name: [] for name in program.populations}
-    on_target: Kicks = {name: [] for name in program.populations}
-    on_rates: Kicks = {name: [] for name in program.populations}
+def _draw(program: Program, state: State) -> tuple[dict[str, Tensor], Kicks]:
+    """Return the new correlated noise, and what is added: to external, input, target (Φ) or rates, by population."""
+    kicks: Kicks = {
+        what: {name: [] for name in program.populations} for what in ("external", "input", "target", "rates")
+    }
     fresh: dict[str, Tensor] = {}
     for noise in program.noise:
         for name in noise.amplitude:
             value = _noise_value(program, state, noise, program.populations[name])
             if noise.decay is not None:
                 fresh[f"{noise.name}.{name}"] = value
-            target = on_input if noise.on == "input" else on_rates if noise.decay is None else on_target
-            target[name].append(value)
-    return fresh, on_input, on_target, on_rates
+            correlated = noise.on == "rates" and noise.decay is not None
+            kicks["target" if correlated else noise.on][name].append(value)
+    return fresh, kicks
 
 
 def _noise_value(

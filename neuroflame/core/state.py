@@ -31,6 +31,8 @@ class State:
         Utilisation and resources, of the pairs with short-term plasticity.
     noise : mapping of Tensor, (P, N_A)
         Ornstein–Uhlenbeck variables, by source and population (``0.E``).
+    feedforward : mapping of Tensor, (P, N_A)
+        Variables of the external input's own dynamics, by population and variable (``E.filtered``).
     weights : mapping of Tensor, (P, connections)
         Weights in units of J, of the pairs with Hebbian plasticity; connections as in
         `neuroflame.core.connectivity.edges`.
@@ -46,6 +48,7 @@ class State:
     u: dict[str, Tensor] = field(default_factory=dict)
     x: dict[str, Tensor] = field(default_factory=dict)
     noise: dict[str, Tensor] = field(default_factory=dict)
+    feedforward: dict[str, Tensor] = field(default_factory=dict)
     weights: dict[str, Tensor] = field(default_factory=dict)
     averages: dict[str, Tensor] = field(default_factory=dict)
 

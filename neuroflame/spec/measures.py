@@ -41,7 +41,8 @@ def statistics(network: NetworkSpec, measure: Iterable[str]) -> list[str]:
                 names.append(name)
                 if kind == "bump" and network.stimuli and not name.endswith(".trend"):
                     names.extend(f"{name}.{epoch}" for epoch in _IN_EPOCHS)
-    return names
+    jittered = [(i, s.name) for i, s in enumerate(network.stimuli) if s.jitter is not None]
+    return names + [f"stimulus.{name or i}.onset" for i, name in jittered]
 
 
 def check_applicable(network: NetworkSpec, measure: Iterable[str]) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Literal, Self
 from pydantic import field_validator, model_validator
 
 from neuroflame.errors import SpecError
+from neuroflame.spec.arrays import locate_files, without_files
 from neuroflame.spec.axes import Axis
 from neuroflame.spec.base import Real, Spec, quantity, suggestion
 from neuroflame.spec.compute import Answer, Compute, Repeat
@@ -20,6 +21,7 @@ from neuroflame.spec.network import NetworkSpec, load_network
 from neuroflame.spec.paths import find_path
 from neuroflame.spec.resolved import ResolvedAxis, resolve_axis
 from neuroflame.spec.search import GridSearch, SearchSpec, TpeSearch
+from neuroflame.spec.stimuli import is_time
 
 _MOST_POINTS = 10**8
 _TRACED_POINTS = 2000
@@ -60,6 +62,9 @@ class SweepSpec(Spec):
             if not named.exists():
                 raise SpecError("there is no such file", got=str(named), path="network", file=file)
             data = {**data, "network": load_network(named)}
+        if isinstance(data, Mapping):
+            folder = Path(file).parent if file else Path()
+            data = {k: locate_files(v, folder) if k in {"network", "set"} else v for k, v in data.items()}
         return super().parse(data, file=file)
 
     @model_validator(mode="before")
@@ -130,8 +135,15 @@ class SweepSpec(Spec):
         return self
 
     def _check_ends(self, axis: ResolvedAxis) -> None:
-        """Raise SpecError if a value of an axis is not allowed, whatever the other structural axes are."""
-        others = [other for other in self.axes if other.structural and other is not axis]
+        """Raise SpecError if a value of an axis is not allowed, whatever the axes are that decide it too.
+
+        Those are the structural ones, and for a time of a stimulus the other times.
+        """
+        others = [
+            other
+            for other in self.axes
+            if other is not axis and (other.structural or (is_time(axis.path) and is_time(other.path)))
+        ]
         corners = list(islice(product(*(other.ends for other in others)), _MOST_CORNERS))
         for value in axis.ends:
             fault = self._fault({axis.path: value})
@@ -211,4 +223,5 @@ class SweepSpec(Spec):
         data = self.to_dict()
         for key in ("name", "set", "answer", "compute"):
             data.pop(key, None)
+        data["network"] = without_files(data["network"])
         return {**data, "traces": self.keeps_traces, "precision": self.compute.precision}

@@ -52,6 +52,16 @@ REPEATS = {"J.OE": 1.0, "initial.rate.O": 5.0, **FLUCTUATING}
 """The postsynaptic neuron repeats the other's fluctuations, a step of dt later."""
 
 
+def test_running_means_begin_as_the_rates_that_a_caller_gives():
+    model = synapse({"rule": "cov", "eta": 1.0, "tau": 0.1}, **{"J.OE": 0.5, "initial.rate": {"E": 9.0}})
+    start = {"rates.E": np.array([2.0]), "rates.O": np.array([4.0])}
+    assert (weights(model, initial=start) == 0.5).all()
+    other = start | {"averages.OE.post_mean": np.array([1.0]), "averages.OE.pre_mean": np.array([1.0])}
+    assert weights(model, initial=other)[0, 0, 0] == pytest.approx(0.5 + 1e-3 * 3.0 * 1.0)
+    learnt = start | {"weights.OE": np.array([0.7])}
+    assert weights(model, initial=learnt)[0, 0, 0] == 0.7
+
+
 def test_cov_is_eta_times_the_covariance_of_fluctuating_rates():
     """Against exponential means of time constant τ, an Ornstein–Uhlenbeck rate has σ² τ/(τ + τ_c) of its σ²."""
     rule = {"rule": "cov", "eta": 1e-3, "tau": 0.2, "onset": 0.5}

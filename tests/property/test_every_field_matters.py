@@ -8,6 +8,7 @@ import pytest
 from neuroflame import Network
 from neuroflame.errors import SpecError
 from neuroflame.spec import NetworkSpec, paths
+from neuroflame.spec.stimuli import is_time
 
 RICH = {
     "dt": 0.001,
@@ -65,6 +66,52 @@ STARTS = [
     {"kind": "constant", "rate": 1.0},
     {"kind": "normal"},
 ]
+INPUTS = {
+    "feedforward": {
+        "tau": {"E": 0.01, "I": 0.02},
+        "stp": {"E": {"U": 0.2, "tau_fac": 0.3, "tau_rec": 0.1, "static": 0.3}},
+        "adaptation": {"E": {"tau": 0.05, "strength": 0.2}},
+    },
+    "stimuli": [
+        {
+            "shape": "cosine",
+            "onset": 0.01,
+            "duration": 0.003,
+            "delay": 0.003,
+            "strength": 0.5,
+            "jitter": {"low": 0.001, "high": 0.009, "draw": 1},
+        },
+        {
+            "shape": "pattern",
+            "number": 3,
+            "like": 7,
+            "overlap": 0.5,
+            "strength": 0.5,
+            "onset": 0.0,
+            "offset": 0.02,
+        },
+        {
+            "shape": "pattern",
+            "number": 1,
+            "seed": 2,
+            "density": 0.5,
+            "strength": 0.4,
+            "onset": 0.0,
+            "offset": 0.02,
+        },
+        {
+            "shape": "array",
+            "over": "time",
+            "values": [1.0, 0.5, 0.2, 0.9, 0.4],
+            "sample_dt": 0.003,
+            "strength": 0.5,
+            "onset": 0.005,
+            "populations": ["E"],
+        },
+    ],
+    "noise": [{"kind": "ou", "sigma": 0.2, "tau": 0.01, "on": "external"}],
+}
+"""Inputs with times of each point, patterns, arrays and dynamics."""
 LEARNING = [
     {"hebbian": {"EE": rule | {"eta": 20.0, "onset": 0.01, "decay": 1.0, "w_max": 2.05}, "II": anti}}
     for rule, anti in (
@@ -82,6 +129,8 @@ LEARNING = [
 ]
 """Each rule on a sparse pair, whose weights saturate, and on one that is all to all."""
 OTHER_NAMES = {
+    "stimuli.3.over": "neurons",
+    "feedforward.stp.E.kind": "markram_exp",
     "integrator": "dt_over_tau",
     "populations.E.adaptation.relative_to": "zero",
     "transfer.E": "erf_odd",
@@ -127,6 +176,8 @@ def changed(info):
         return info.value + 1
     if path_is_angle_of_a_draw(info):
         return info.value + 60.0
+    if is_time(info.path):
+        return info.value + 0.004  # some steps
     if info.numeric:
         return info.value * 0.9 if info.value else 0.1
     return OTHER_NAMES.get(info.path)  # None where another kind is another set of keys
@@ -134,11 +185,12 @@ def changed(info):
 
 def cases():
     """Yield a network and a path into it: every value of the rich one, and those of other parts in its place."""
-    for change in ({}, *({"initial": start} for start in STARTS), *LEARNING):
-        base = RICH | change
+    bases = [(RICH, ""), *((RICH | {"initial": start}, "initial.") for start in STARTS)]
+    bases += [(RICH | INPUTS, f"{part}.") for part in INPUTS]
+    bases += [(RICH | learning, "hebbian.") for learning in LEARNING]
+    for base, part in bases:
         for path, info in paths(NetworkSpec.parse(base)).items():
-            of_change = not change or path.partition(".")[0] in change
-            if of_change and path not in LABELS and changed(info) is not None:
+            if path.startswith(part) and path not in LABELS and changed(info) is not None:
                 yield base, path
 
 
@@ -173,3 +225,4 @@ def test_presence_of_each_option_changes_the_rates():
     for key in ("nmda", "stp", "stimuli", "noise", "M0", "J0", "transfer"):
         without = {name: value for name, value in RICH.items() if name != key}
         assert not np.array_equal(base, rates(NetworkSpec.parse(without))), key
+    assert not np.array_equal(base, rates(NetworkSpec.parse(RICH | {"feedforward": INPUTS["feedforward"]})))

@@ -157,6 +157,36 @@ CASES = {
         ["run", "sweep.yml", "--address", "127.0.0.1:1"],
         "no Ray cluster answers: Connection refused, got '127.0.0.1:1'",
     ),
+    "stimulus after the end": (
+        plan("stimuli.cue.onset=0.06", "stimuli.cue.offset=0.07"),
+        "stimuli.0.onset: must be before the end of the run at 0.05 s, got 0.06",
+    ),
+    "stimulus after the end, swept": (
+        plan("space.stimuli.cue.delay=[0.0, 0.1]"),
+        "space.stimuli.cue.delay: is not allowed: stimuli.0.delay must leave the onset before the end of the run",
+    ),
+    "offset and duration": (plan("stimuli.cue.duration=0.01"), "stimuli.0.duration: stands beside offset"),
+    "jitter upside down": (
+        plan("stimuli.cue.jitter={low: 0.01, high: 0.005}"),
+        "stimuli.0.jitter.high: must be greater than low, got 0.005",
+    ),
+    "array that is not there": (
+        plan("stimuli.0={shape: array, over: neurons, file: gone.npy, onset: 0, offset: 0.01}"),
+        "stimuli.0.file: there is no such file",
+    ),
+    "array of another shape": (
+        plan("stimuli.0={shape: array, over: neurons, values: [1, 2], onset: 0, offset: 0.01}"),
+        "stimuli.0.values: must have one value for each of the",
+    ),
+    "dynamics of nothing": (plan("feedforward={}"), "feedforward: must have one of tau, stp and adaptation"),
+    "dynamics of nobody": (
+        plan("feedforward={stp: {X: {U: 0.2, tau_fac: 1, tau_rec: 1}}}"),
+        "feedforward.stp.X: is not a population",
+    ),
+    "external noise without dynamics": (
+        plan("noise={kind: white, sigma: 1, on: external}"),
+        "noise.0.on: is the same as input without feedforward (use input)",
+    ),
     "no such executor": (
         ["run", "sweep.yml", "--backend", "inline", "--quiet", "--set", "compute.executor=fastest"],
         "compute.executor: must be one of",

@@ -35,7 +35,11 @@ class SteppedKernel(Kernel):
         """Put the kernel on the device's queue and return what Triton compiled."""
         tiling = self.source.layout.tiling
         run: Any = self.run
-        return run[(programs,)](*arguments, num_warps=tiling.warps, launch_cooperative_grid=True)
+        # A compiler that fuses products and sums does so for some of a tile's points and not for others.
+        options: dict[str, Any] = {"enable_fp_fusion": False, "launch_cooperative_grid": True}
+        if tiling.registers is not None:
+            options["maxnreg"] = tiling.registers
+        return run[(programs,)](*arguments, num_warps=tiling.warps, **options)
 
 
 @lru_cache(maxsize=64)

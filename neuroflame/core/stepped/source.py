@@ -4,10 +4,10 @@ As in `neuroflame.core.trajectory.gpu_source`, whose arrangement of the step it 
 of `neuroflame.physics`. What differs: a program holds a tile of some neurons at some points, its state lies in the
 device's memory between steps, [neuron][point], and what a population sends goes through that memory to the others.
 
-Sparse connectivity is 0 and 1, which float16 holds exactly. A source is sent as the sum of two float16 numbers,
-its nearest and what is left, 22 bits together, side by side in one matrix: a product on the tensor cores, added up
-in float32, then is one of float32 grade. A power of two for each point keeps sources up to its ``rate_limit`` inside
-float16's range. In float64, and where connections are few, each neuron reads its sources one by one.
+Sparse connectivity is 0 and 1, which float16 holds exactly. A source times its weight is sent as the sum of two float16
+numbers, its nearest and what is left, 22 bits together, side by side in one matrix: a product on the tensor cores,
+added up in float32, then is one of float32 grade. A power of two for each point keeps sources up to its
+``rate_limit`` inside float16's range. In float64, and where connections are few, each neuron reads its sources one by one.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ if TYPE_CHECKING:
 
     from neuroflame.core.trajectory.structure import PopulationShape, Shape
 
+NOINLINE = "(noinline=True)"
 STATE = ("r", "h", "g", "q", "eta", "u", "x")
 SUMMED_AT_ONCE = 64
 LOCALS = (
-    "tile block point width bound step old new going row segment kind sample sampled watched".split()
+    "tile block step old new going row segment kind sample sampled watched".split()
 )
 """What a tile is told beside the kernel's arguments."""
 
@@ -61,8 +62,10 @@ class SteppedSource(GpuSource):
     ----------
     parameters, arrays, state, patterns : list of str
         As those of `GpuSource`.
-    sent : dict
-        What is sent through memory, (``r``, population) or (``s``, pair), and whether in float16.
+    products : dict
+        Matrix products by name, each with its pairs.
+    plain : list of tuple
+        What is sent to be read one by one: (``r``, population) or (``s``, pair).
     slots : list of tuple
         Sums over the neurons of a tile that are kept: kind, index, mode.
     """
@@ -83,13 +86,18 @@ class SteppedSource(GpuSource):
         pair = self.shape.pairs[i]
         return ("s", i) if pair.plastic else ("r", pair.pre)
 
-    def _channels(self) -> dict[tuple[str, int], dict[bool, None]]:
-        """Return what is sent to sparse pairs, and whether as numbers (True), as float16 terms (False), or both."""
-        found: dict[tuple[str, int], dict[bool, None]] = {}
+    def _products_of(self) -> dict[str, tuple[int, ...]]:
+        """Return the matrix products by name, each with its pairs: onto one population, slow sources apart."""
+        found: dict[str, tuple[int, ...]] = {}
         for i, pair in enumerate(self.shape.pairs):
-            if pair.sparse:
-                found.setdefault(self._sender(i), {})[self.layout.gathered[i]] = None
+            if pair.sparse and not self.layout.gathered[i]:
+                name = f"{pair.post}{'_slow' if pair.slow else ''}"
+                found[name] = (*found.get(name, ()), i)
         return found
+
+    def deep(self, pairs: tuple[int, ...]) -> int:
+        """Return the presynaptic neurons of some pairs, each pair's rounded up to whole units."""
+        return sum(padded(self.sizes[self.shape.pairs[i].pre], self.layout.tiling.depth) for i in pairs)
 
     def _slots(self) -> list[tuple[str, int, str]]:
         """Return the sums over a tile's neurons: those of ring pairs, then mean and first mode of each population."""
@@ -112,40 +120,44 @@ class SteppedSource(GpuSource):
         topology = []
         for i, pair in enumerate(self.shape.pairs):
             if pair.sparse:
-                topology += [f"off{i}", f"idx{i}"] if self.layout.gathered[i] else [f"topo{i}"]
+                topology += [f"off{i}", f"idx{i}"] if self.layout.gathered[i] else []
         return [
             *("par", "ext", "iv", "failed", "means", "traces", "keys", "limit"),
             *(f"tab{a}" for a in count),
             *(f"at_{name}" for name in self.state),
             *(f"at_{kind}{a}" for kind in kept for a in count),
             *(f"at_{name}" for name in self.patterns),
-            *(f"{'plain' if plain else 'terms'}_{kind}{i}" for (kind, i), ways in self.sent.items() for plain in ways),
+            *(f"plain_{kind}{i}" for kind, i in self.plain),
+            *(f"{what}_{name}" for name in self.products for what in ("topo", "terms", "to")),
             *topology,
-            *("sums", "counters", "blocks", "intervals", "start", "stop", "end", "begin_block", "members"),
+            *("sums", "counters", "blocks", "width", "intervals", "start", "stop", "end", "begin_block", "members"),
         ]
 
     # --- the text -----------------------------------------------------------------------------------------------
 
     def _write(self) -> str:
-        self.sent, self.slots = self._channels(), self._slots()
+        self.products, self.slots = self._products_of(), self._slots()
+        gathered = [i for i, pair in enumerate(self.shape.pairs) if pair.sparse and self.layout.gathered[i]]
+        self.plain = list(dict.fromkeys(self._sender(i) for i in gathered))
         updates = [self._update(a) for a in range(len(self.sizes))]
         openings = [self._opening(a) for a in range(len(self.sizes))]
         self.state = [name for name in self.arrays if name.rstrip("0123456789") in STATE]
         self.patterns = [f"pat{a}" for a, p in enumerate(self.shape.populations) if p.patterned]
         names = self.arguments()
         given = ", ".join([*names, *LOCALS])
+        records = [self._record(a) for a in range(len(self.sizes))]
+        parts = [("update", updates, ""), ("opening", openings, NOINLINE), ("record", records, NOINLINE)]
         functions = [
-            f"@triton.jit\ndef {kind}{a}({given}):\n" + "\n".join(f"    {line}" for line in lines)
-            for kind, parts in (("update", updates), ("opening", openings))
-            for a, lines in enumerate(parts)
+            f"@triton.jit{how}\ndef {kind}{a}({given}):\n" + "\n".join(f"    {line}" for line in lines)
+            for kind, part, how in parts
+            for a, lines in enumerate(part)
         ]
-        functions.append(f"@triton.jit\ndef together({given}):\n" + "\n".join(f"    {line}" for line in self._together()))
+        functions.append(f"@triton.jit{NOINLINE}\ndef together({given}):\n" + "\n".join(f"    {line}" for line in self._together()))
         return "\n\n\n".join([*functions, self._kernel(names, given)]) + "\n"
 
     def _kernel(self, names: list[str], given: str) -> str:
         self._lines, self._depth = [], 0
         numbers = ", ".join(f'"{name}"' for name in names[names.index("blocks") :])
-        points = self.layout.tiling.points
         self._put(
             "# What the numbers of points and steps are must not change a rounding: one compilation for all.",
             f"@triton.jit(do_not_specialize=[{numbers}])",
@@ -155,9 +167,6 @@ class SteppedSource(GpuSource):
         self._put(
             "block = begin_block + tl.program_id(0) // members",
             "member = tl.program_id(0) % members",
-            f"point = block * {points} + tl.arange(0, {points})",
-            f"width = blocks * {points}",
-            "bound = tl.load(limit + point)[None, :]",
             "step = start",
             "old, new, going = step % 2, step % 2, tl.where(start == stop, 0.0, 1.0)",
             "row, segment, kind, sample, sampled, watched = 0, 0, 0, 0, start < 0, start < 0",
@@ -186,17 +195,25 @@ class SteppedSource(GpuSource):
         for a in range(len(self.sizes)):
             begin = f"(member + {total} * members - {self.first_tile(a)}) % members"
             self._put(f"for tile in range({begin}, {self.tiles(a)}, members):", f"    {function}{a}({given})")
+            if function == "update":
+                self._put("    if watched | (kind > 0) | (step % 10 == 0) | (step == end):", f"        record{a}({given})")
 
     def _place(self, a: int) -> list[str]:
         """Return the lines that say which neurons and points the tile has."""
         neurons = self.layout.tiling.neurons
         return [
+            self._which_points(),
+            "bound = tl.load(limit + point)[None, :]",
             f"n = tile * {neurons} + tl.arange(0, {neurons})",
             f"inside = (n < {self.sizes[a]})[:, None]",
             "at = n[:, None] * width + point[None, :]",
             "zero = bound * 0.0",
             f"of_segment = tl.cast(segment, tl.int64) * {self.sizes[a]} * width",
         ]
+
+    def _which_points(self) -> str:
+        points = self.layout.tiling.points
+        return f"point = block * {points} + tl.arange(0, {points})"
 
     def _opening(self, a: int) -> list[str]:
         """Return the lines of what a tile sends to the first step, by the rates that the launch starts with."""
@@ -240,14 +257,13 @@ class SteppedSource(GpuSource):
         body = self._written(lambda: self._advance_tile(a, population))
         mine = [name for name in self.arrays if name not in before and name.rstrip("0123456789") in STATE]
         sums = self._written(lambda: self._tile_sums(a))
-        record = self._written(lambda: self._record_tile(a))
         outside = self._written(lambda: self._load_external(a, population))
         loads = self._written(lambda: self._load_state(mine))
         stores = self._written(lambda: self._store_state(mine))
         noise = ["key_low, key_high = tl.load(keys + point), tl.load(keys + width + point)"] if self.shape.noise else []
         loaded = [*self._loaded_parameters(), *outside, *loads, *noise]
-        bases = self._bases(a, [*body, *sums, *record])
-        return [*self._place(a), *products, *loaded, *bases, *body, *sums, *record, *stores]
+        bases = self._bases(a, [*body, *sums])
+        return [*self._place(a), *products, *loaded, *bases, *body, *sums, *stores]
 
     def _bases(self, a: int, lines: list[str]) -> list[str]:
         """Return the lines that load the cosines and sines that others use."""
@@ -265,11 +281,12 @@ class SteppedSource(GpuSource):
         for i, pair in enumerate(self.shape.pairs):
             if pair.post != a:
                 continue
-            kind, sender = self._sender(i)
             if pair.sparse and self.layout.gathered[i]:
+                kind, sender = self._sender(i)
                 self._gather(i, f"plain_{kind}{sender}", self.sizes[pair.pre])
-            elif pair.sparse:
-                self._multiply(i, f"terms_{kind}{sender}", self.sizes[pair.pre])
+        for name, pairs in self.products.items():
+            if self.shape.pairs[pairs[0]].post == a:
+                self._multiply(name, self.deep(pairs))
         for kind, sender, m in self._moments_of(a):
             self._put(f"{kind.upper()}{sender}_{m} = {self._summed(kind, sender, m, 'old')}")
 
@@ -293,12 +310,11 @@ class SteppedSource(GpuSource):
             f"width, point, {self.tiles(a)}, {block})"
         )
 
-    def _multiply(self, i: int, source: str, pre: int) -> None:
+    def _multiply(self, name: str, deep: int) -> None:
         tiling, columns = self.layout.tiling, self.layout.terms * self.layout.tiling.points
-        deep = padded(pre, tiling.depth)
         self._put(
-            f"c{i} = multiply(topo{i} + tl.cast(tile, tl.int64) * {tiling.neurons * deep}, "
-            f"{source} + (old * blocks + block).to(tl.int64) * {deep * columns}, "
+            f"p{name} = multiply(topo_{name} + tl.cast(tile, tl.int64) * {tiling.neurons * deep}, "
+            f"terms_{name} + (old * blocks + block).to(tl.int64) * {deep * columns}, "
             f"{deep}, {tiling.neurons}, {tiling.points}, {tiling.depth}, {self.layout.terms}, {tiling.stages})"
         )
 
@@ -309,9 +325,11 @@ class SteppedSource(GpuSource):
 
     def _advance_tile(self, a: int, population: PopulationShape) -> None:
         for i, pair in enumerate(self.shape.pairs):
-            if pair.post == a and pair.sparse:
-                scale = "" if self.layout.gathered[i] else f"{self._parameter('unscale')} * "
-                self._put(f"c{i} = ({scale}{self._parameter(f'w{i}')}) * c{i}")
+            if pair.post == a and pair.sparse and self.layout.gathered[i]:
+                self._put(f"c{i} = {self._parameter(f'w{i}')} * c{i}")
+        for name, pairs in self.products.items():
+            if self.shape.pairs[pairs[0]].post == a:
+                self._put(f"p{name} = {self._parameter(f'unscale{a}')} * p{name}")
         self._neuronal_currents(a, population)
         for j, noise in enumerate(self.shape.noise):
             if noise.population == a:
@@ -325,7 +343,12 @@ class SteppedSource(GpuSource):
         top = max([0, *(pair.modes for _, pair in incoming)])
         for slow in (False, True) if self.shape.slow else (False,):
             chosen = [(i, pair) for i, pair in incoming if pair.slow or not slow]
-            terms = [f"c{i}" for i, pair in chosen if pair.sparse]
+            terms = [f"c{i}" for i, pair in chosen if pair.sparse and self.layout.gathered[i]]
+            terms += [
+                f"p{name}"
+                for name, pairs in self.products.items()
+                if pairs[0] in [i for i, _ in chosen]
+            ]
             if any(pair.ring for _, pair in chosen):
                 waves = [
                     f"({self._incoming(a, m, slow=slow)}) * {e.format(a=a)}" for m, e in self._basis(top)
@@ -346,26 +369,26 @@ class SteppedSource(GpuSource):
 
     def _transmit_tile(self, a: int) -> None:
         """Write plasticity with the new rates, for the next step, and send; the launch's last step leaves both."""
-        sends = [("r", a)] if ("r", a) in self.sent else []
         for i in self._plastic(a):
             U = self._parameter(f"U{i}")
             factors = [f"{self._parameter(f'{n}{i}')} * going" for n in ("relax_fac", "gain_fac", "relax_rec", "gain_rec")]
             u, x = self._array(f"u{i}"), self._array(f"x{i}")
             advance = "stp_step_lagged" if self.shape.pairs[i].lagged else "stp_step"
             self._put(f"{u}, {x}, sent{i} = {advance}({u}, {x}, r, {U}, {', '.join(factors)})")
-            sends += [("s", i)] if ("s", i) in self.sent else []
-        for kind, i in sends:
-            value = "r" if kind == "r" else f"sent{i}"
-            for plain in self.sent[kind, i]:
-                if plain:
-                    place = f"plain_{kind}{i} + tl.cast(new, tl.int64) * {self.sizes[a]} * width + at"
-                    self._put(f"tl.store({place}, {value}, mask=inside)")
-                else:
-                    tiling, terms = self.layout.tiling, self.layout.terms
-                    deep = padded(self.sizes[a], tiling.depth) * terms * tiling.points
-                    place = f"terms_{kind}{i} + (new * blocks + block).to(tl.int64) * {deep}"
-                    scaled = f"{value} * {self._parameter('scale')}"
-                    self._put(f"send({place}, {scaled}, n, inside, {tiling.points}, {terms})")
+        for kind, i in self.plain:
+            if self._population_of(kind, i) == a:
+                value = "r" if kind == "r" else f"sent{i}"
+                place = f"plain_{kind}{i} + tl.cast(new, tl.int64) * {self.sizes[a]} * width + at"
+                self._put(f"tl.store({place}, {value}, mask=inside)")
+        points, terms = self.layout.tiling.points, self.layout.terms
+        for name, pairs in self.products.items():
+            for at, i in enumerate(pairs):
+                if self.shape.pairs[i].pre == a:
+                    kind, sender = self._sender(i)
+                    value = "r" if kind == "r" else f"sent{sender}"
+                    before, deep = self.deep(pairs[:at]), self.deep(pairs)
+                    place = f"to_{name} + ((new * blocks + block).to(tl.int64) * {deep} + {before}) * {points}"
+                    self._put(f"send({place}, {value} * {self._parameter(f'push{i}')}, n, inside, {points}, {terms})")
 
     def _tile_sums(self, a: int) -> None:
         """Write the sums over the tile's neurons that ring pairs need at the next step."""
@@ -396,6 +419,12 @@ class SteppedSource(GpuSource):
             self._put(f"pat{a}_now = tl.load({place}, mask=inside, other=0.0)")
 
     # --- recording, divergence ----------------------------------------------------------------------------------
+
+    def _record(self, a: int) -> list[str]:
+        """Return the lines that look at a tile's new rates."""
+        lines = self._written(lambda: self._record_tile(a))
+        load = f"r = tl.load(at_r{a} + at, mask=inside, other=0.0)"
+        return ["tl.debug_barrier()", *self._place(a), load, *self._bases(a, lines), *lines]
 
     def _record_tile(self, a: int) -> None:
         own = self.shape.sources().get(("r", a))
@@ -428,7 +457,7 @@ class SteppedSource(GpuSource):
 
     def _together(self) -> list[str]:
         """Return the lines of what one program of a block does with the sums that all tiles left."""
-        count, lines = len(self.sizes), []
+        count, lines = len(self.sizes), [self._which_points()]
         if self.shape.temporal:
             for a in range(count):
                 lines.append(f"whole{a} = {self._summed('r', a, 'm', 'new')}")

@@ -41,6 +41,7 @@ class Tiling:
     depth: int
     warps: int
     stages: int
+    registers: int | None = None
 
 
 LARGE = Tiling(neurons=128, points=64, depth=64, warps=8, stages=4)

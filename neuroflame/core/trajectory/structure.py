@@ -154,6 +154,12 @@ def is_modal(program: Program, state: State, plan: RecordPlan) -> bool:
 
 def refusal(program: Program) -> str | None:
     """Return why no trajectory kernel can run a program, None if one can."""
+    if not program.shared_times:
+        return "the times of stimuli differ between points"
+    if any(stimulus.hold for stimulus in program.stimuli) or program.inputs is not None:
+        return "the external input has a time course"
+    if program.feedforward:
+        return "the external input has dynamics of its own (feedforward)"
     for pair in program.pairs:
         if pair.hebbian is not None:
             return f"the weights of {pair.name} learn (hebbian)"
@@ -172,4 +178,4 @@ def _numbers(program: Program) -> list[torch.Tensor]:
     found += [
         t for pair in program.pairs if pair.stp for t in (pair.stp.U, pair.stp.relax_fac, pair.stp.relax_rec)
     ]
-    return found + [s.amplitude for s in program.stimuli]
+    return found + [t for s in program.stimuli for t in (s.amplitude, s.phase, s.width, *s.values.values())]
