@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from neuroflame.core.connectivity import make_operator
 from neuroflame.core.connectivity.edges import edges_of
+from neuroflame.core.connectivity.given import blocks_of, operator_of, with_blocks
 from neuroflame.core.executors import choose
 from neuroflame.core.inputs import points_of, read_inputs
 from neuroflame.core.labels import GROUPS, label, side_by_side
@@ -30,9 +31,12 @@ from neuroflame.core.program import Program, build_program
 from neuroflame.core.recorder import Recording, RecordPlan
 from neuroflame.core.starts import given_state
 from neuroflame.core.state import State
+from neuroflame.diagnostics import Diagnostics
 from neuroflame.errors import SimulationError, SpecError
+from neuroflame.network_dynamics import DynamicsTools
 from neuroflame.spec import NetworkSpec, find_path, load_network
 from neuroflame.spec.base import suggestion
+from neuroflame.spec.dynamics import DynamicsOptions
 from neuroflame.spec.legacy import import_legacy
 
 if TYPE_CHECKING:
@@ -49,7 +53,7 @@ Initial = str | Sequence[str] | State | Mapping[str, Any]
 SAMPLES_MAX = 1000
 
 
-class Network(nn.Module):
+class Network(DynamicsTools, Diagnostics, nn.Module):
     """A recurrent network, ready to run.
 
     Parameters
@@ -58,8 +62,9 @@ class Network(nn.Module):
         A network file, or what `load_network` returns.
     device : str
         ``cpu``, ``cuda`` or ``auto``: CUDA where there is one.
-    precision : {"exact", "double"}
-        float32 or float64.
+    precision : {"exact", "fast", "double"}
+        float32, float32 with recurrent inputs rounded to 11 bits where a GPU multiplies sparse connectivity, or
+        float64.
     executor : str
         ``auto`` or the name of an executor.
     graph : int
@@ -67,7 +72,9 @@ class Network(nn.Module):
     seed : int
         Seed of noise and of random starts.
     **overrides
-        Values that replace the file's: ``J={"EE": 8.0}`` or ``**{"J.EE": 8.0}``.
+        Values that replace the file's: ``J={"EE": 8.0}`` or ``**{"J.EE": 8.0}``. Under ``connectivity`` a pair's
+        name may be given a block of weights, post by pre, which J multiplies as it is: an array or Tensor, a
+        scipy sparse matrix, or the arrays (post, pre) or (post, pre, weight) of its connections.
 
     Raises
     ------
@@ -99,11 +106,18 @@ class Network(nn.Module):
                 "is not a precision", got=precision, remedy=suggestion(precision, PRECISIONS)
             )
         spec = network if isinstance(network, NetworkSpec) else load_network(network)
-        self.spec = spec.with_values(overrides, file=_file(network)) if overrides else spec
+        overrides, blocks = blocks_of(overrides)
+        spec = spec.with_values(overrides, file=_file(network)) if overrides else spec
+        self.spec, given = with_blocks(spec, blocks)
         self.precision, self.executor, self.graph, self.seed = precision, executor, graph, seed
         place = resolve_device(device)
         self.operators = nn.ModuleDict(
-            {p.name: make_operator(self.spec, p, graph=graph, device=place) for p in self.spec.pairs}
+            {
+                p.name: operator_of(given[p.name], device=place, dtype=PRECISIONS[precision])
+                if p.name in given
+                else make_operator(self.spec, p, graph=graph, device=place, dtype=PRECISIONS[precision])
+                for p in self.spec.pairs
+            }
         )
         self.register_buffer("_place", torch.zeros((), device=place), persistent=False)
 
@@ -255,13 +269,13 @@ class Network(nn.Module):
         SimulationError
             If a variable to record does not exist.
         """
-        values = _points(sweep or {}, pairwise=pairwise)
+        values = assignments(sweep or {}, pairwise=pairwise)
         steps = self.spec.steps if duration is None else round(duration / self.spec.dt)
         every = every or max(1, -(-steps // SAMPLES_MAX))
         with torch.no_grad():
             recording = self._run(values, inputs or {}, initial, seeds, record, every, steps)
         assert recording.final is not None
-        edges = {name: edges_of(self.operators[name], self.device) for name in self.spec.hebbian}  # type: ignore[arg-type]
+        edges = {name: edges_of(self.operators[name], self.device) for name in self.spec.hebbian}
         found = label(self.spec, recording, record, values, edges)
         return (found, recording.final) if return_state else found
 
@@ -270,6 +284,7 @@ class Network(nn.Module):
         sweep: Values | None = None,
         *,
         measure: Sequence[str] = ("rates", "bump"),
+        dynamics: Mapping[str, Any] | DynamicsOptions | None = None,
         window: float | None = None,
         initial: str | Sequence[str] = "network",
         seeds: Sequence[int] | None = None,
@@ -277,14 +292,17 @@ class Network(nn.Module):
     ) -> pd.DataFrame:
         """Simulate points and return one row of statistics for each; units in ``attrs["units"]``.
 
-        Parameters are those of `simulate` and of `neuroflame.core.measure.measure_points`.
+        Parameters are those of `simulate` and of `neuroflame.core.measure.measure_points`; ``dynamics`` may be
+        plain data, ``{"lyapunov": {"k": 2}}``.
         """
         import pandas as pd
 
-        values = _points(sweep or {}, pairwise=pairwise)
-        points = self._count(values, {}, initial, seeds)
+        values = assignments(sweep or {}, pairwise=pairwise)
+        points = self.count(values, {}, initial, seeds)
         engines = EngineCache()
-        engines.put(self.spec, self.graph, self.device, dict(self.operators.items()))  # type: ignore[arg-type]
+        engines.put(
+            self.spec, self.graph, self.device, PRECISIONS[self.precision], dict(self.operators.items())
+        )
         measured = measure_points(
             self.spec,
             values,
@@ -292,6 +310,9 @@ class Network(nn.Module):
             seeds=np.full(points, self.seed) if seeds is None else np.asarray(seeds),
             initial=_each(initial, points),
             measure=measure,
+            dynamics=dynamics
+            if isinstance(dynamics, DynamicsOptions)
+            else DynamicsOptions.parse(dynamics or {}),
             window=window,
             device=str(self.device),
             precision=self.precision,
@@ -310,11 +331,12 @@ class Network(nn.Module):
         check_batchable(self.spec, list(values))
         return build_program(
             self.spec,
-            self.operators,  # type: ignore[arg-type]
+            self.operators,
             {path: torch.as_tensor(v, dtype=torch.float64, device=self.device) for path, v in values.items()},
             points=points,
             seeds=seeds,
             dtype=PRECISIONS[self.precision],
+            fast=self.precision == "fast",
             device=self.device,
             stimulated=stimulated,
         )
@@ -329,7 +351,7 @@ class Network(nn.Module):
         every: int,
         steps: int | None,
     ) -> Recording:
-        points = self._count(values, inputs, initial, seeds)
+        points = self.count(values, inputs, initial, seeds)
         keys = torch.as_tensor(
             [self.seed] * points if seeds is None else seeds, dtype=torch.int64, device=self.device
         )
@@ -357,7 +379,8 @@ class Network(nn.Module):
         plan = RecordPlan(variables=self._variables(state, record), variables_every=every, final_state=True)
         return choose(self.executor, program, plan, state).run(program, state, steps, plan)
 
-    def _count(self, values: Values, inputs: Arrays, initial: Any, seeds: Any) -> int:
+    def count(self, values: Values, inputs: Arrays, initial: Any, seeds: Any) -> int:
+        """Return for how many points values, starts and seeds are given; SpecError if they differ."""
         lengths = {path: np.size(v) if not isinstance(v, Tensor) else v.numel() for path, v in values.items()}
         if isinstance(initial, State):
             lengths["initial"] = next(iter(initial.rates.values())).shape[0]
@@ -394,7 +417,8 @@ class Network(nn.Module):
         return ", ".join(f"{name}: {p.size}" for name, p in self.spec.populations.items())
 
 
-def _points(sweep: Values, *, pairwise: bool) -> dict[str, np.ndarray]:
+def assignments(sweep: Values, *, pairwise: bool) -> dict[str, np.ndarray]:
+    """Return the value of each path at each point: the grid of the vectors, or the vectors side by side."""
     vectors = {path: np.atleast_1d(np.asarray(v, dtype=np.float64)) for path, v in sweep.items()}
     for path, vector in vectors.items():
         if vector.ndim != 1 or not vector.size:

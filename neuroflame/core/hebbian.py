@@ -12,7 +12,7 @@ from neuroflame.core.connectivity.edges import Edges, edges_of
 from neuroflame.core.memory import free_bytes_on
 from neuroflame.core.torch_physics import physics
 from neuroflame.errors import SimulationError
-from neuroflame.spec.hebbian import learning_bytes
+from neuroflame.spec.hebbian import NUMBERS_PER_CONNECTION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -125,7 +125,7 @@ def start_weights(program: Program) -> Weights:
             if values.numel() and float(values.detach().min()) < -_ROUNDING:
                 raise SimulationError(
                     f"the connectivity of {h.pair} has entries below 0, and its weights keep the sign of J",
-                    remedy=f"leave out hebbian.{h.pair}, or choose another profile",
+                    remedy=f"leave out hebbian.{h.pair}, or let all entries be positive, with their sign in J",
                 )
             wide = (program.points, values.shape[1])
             weights[h.pair] = (h.coupling * values).to(program.dtype).expand(wide)
@@ -145,7 +145,8 @@ def start_averages(program: Program, rates: Mapping[str, Tensor], weights: Weigh
 
 def _check_memory(program: Program) -> None:
     """Raise an error where weights would not fit; it says the same of few points as of many."""
-    needed = learning_bytes(program.spec, program.dtype.itemsize)
+    connections = sum(edges.count for edges in program.edges.values())
+    needed = connections * NUMBERS_PER_CONNECTION * program.dtype.itemsize
     if needed and program.points * needed > free_bytes_on(program.device):
         raise SimulationError(
             "weights that learn need more memory than is free",

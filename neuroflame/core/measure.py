@@ -12,6 +12,7 @@ from torch import Tensor
 
 from neuroflame.columns import Column
 from neuroflame.core.connectivity import Operator, make_operator
+from neuroflame.core.dynamics import Ensemble, measure_dynamics
 from neuroflame.core.executors import choose
 from neuroflame.core.program import Program, build_program
 from neuroflame.core.recorder import Recording, RecordPlan, bump_amplitude
@@ -21,13 +22,15 @@ from neuroflame.core.stimuli import drawn_onsets
 from neuroflame.errors import SimulationError, SpecError
 from neuroflame.spec import NetworkSpec, find_path
 from neuroflame.spec.base import suggestion
+from neuroflame.spec.measures import DEFAULTS, DYNAMIC
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from neuroflame.core.state import State
+    from neuroflame.spec.dynamics import DynamicsOptions
 
-PRECISIONS = {"exact": torch.float32, "double": torch.float64}
+PRECISIONS = {"exact": torch.float32, "fast": torch.float32, "double": torch.float64}
 COLD_RATE, HOT_RATE = 1e-3, 50.0
 STARTS = {
     "network": "as the network file says",
@@ -63,26 +66,36 @@ class EngineCache:
     """Connectivity that was drawn, kept between tiles: the most recently used few."""
 
     capacity: int = 4
-    _kept: OrderedDict[tuple[str, int, str], dict[str, Operator]] = field(default_factory=OrderedDict)
+    _kept: OrderedDict[tuple[str, int, str, torch.dtype], dict[str, Operator]] = field(
+        default_factory=OrderedDict
+    )
 
-    def operators(self, spec: NetworkSpec, graph: int, device: torch.device) -> dict[str, Operator]:
+    def operators(
+        self, spec: NetworkSpec, graph: int, device: torch.device, dtype: torch.dtype = torch.float64
+    ) -> dict[str, Operator]:
         """Return the operators of a network by pair."""
-        key = (spec.digest(), graph, str(device))
+        key = (spec.digest(), graph, str(device), dtype)
         if key not in self._kept:
             self.put(
                 spec,
                 graph,
                 device,
-                {p.name: make_operator(spec, p, graph=graph, device=device) for p in spec.pairs},
+                dtype,
+                {p.name: make_operator(spec, p, graph=graph, device=device, dtype=dtype) for p in spec.pairs},
             )
         self._kept.move_to_end(key)
         return self._kept[key]
 
     def put(
-        self, spec: NetworkSpec, graph: int, device: torch.device, operators: dict[str, Operator]
+        self,
+        spec: NetworkSpec,
+        graph: int,
+        device: torch.device,
+        dtype: torch.dtype,
+        operators: dict[str, Operator],
     ) -> None:
         """Keep the operators of a network, and let go of the least recently used."""
-        self._kept[spec.digest(), graph, str(device)] = operators
+        self._kept[spec.digest(), graph, str(device), dtype] = operators
         while len(self._kept) > self.capacity:
             self._kept.popitem(last=False)
 
@@ -137,6 +150,7 @@ def measure_points(
     seeds: np.ndarray,
     initial: Sequence[str],
     measure: Sequence[str],
+    dynamics: DynamicsOptions = DEFAULTS,
     window: float | None = None,
     traces: bool = False,
     device: str = "cpu",
@@ -161,15 +175,18 @@ def measure_points(
     initial : sequence of str, P
         Names among `STARTS`.
     measure : sequence of str
-        Names among `neuroflame.core.statistics.MEASURES`.
+        Names among `neuroflame.core.statistics.MEASURES` and `neuroflame.core.dynamics.DYNAMICS`.
+    dynamics : DynamicsOptions
+        Options of the latter.
     window : float, optional
         Length of the final window, seconds.
     traces : bool
         Whether to add series of the populations' mean rate and bump amplitude.
     device : str
         ``cpu``, ``cuda`` or ``auto``.
-    precision : {"exact", "double"}
-        float32 or float64.
+    precision : {"exact", "fast", "double"}
+        float32, float32 with recurrent inputs rounded to 11 bits where a GPU multiplies sparse connectivity, or
+        float64.
     executor : str
         ``auto`` or a name among `neuroflame.core.executors.EXECUTORS`.
     engines : EngineCache, optional
@@ -190,13 +207,19 @@ def measure_points(
     place = resolve_device(device)
     points = len(seeds)
     stimulated = torch.as_tensor(~np.isin(np.asarray(initial), ("cold", "hot")), device=place)
+    operators = (engines or EngineCache()).operators(spec, graph, place, PRECISIONS[precision])
+    numbers = {
+        path: torch.as_tensor(np.asarray(v, dtype=np.float64), device=place) for path, v in values.items()
+    }
+    keys = torch.as_tensor(np.asarray(seeds, dtype=np.int64), device=place)
     program = build_program(
         spec,
-        (engines or EngineCache()).operators(spec, graph, place),
-        {path: torch.as_tensor(np.asarray(v, dtype=np.float64), device=place) for path, v in values.items()},
+        operators,
+        numbers,
         points=points,
-        seeds=torch.as_tensor(np.asarray(seeds, dtype=np.int64), device=place),
+        seeds=keys,
         dtype=PRECISIONS[precision],
+        fast=precision == "fast",
         device=place,
         stimulated=stimulated,
     )
@@ -204,12 +227,19 @@ def measure_points(
         windows=program_windows(program, window),
         temporal=frozenset({FINAL}),
         trace_every=max(1, -(-spec.steps // TRACE_SAMPLES)) if traces else 0,
-        final_state="weights" in measure,
+        final_state="weights" in measure or any(name in DYNAMIC for name in measure),
     )
     chosen = choose(executor, program, plan)
     with torch.no_grad():
         recording = chosen.run(program, start_states(program, initial), spec.steps, plan)
-        columns, data = summarise(View(spec, recording, program.edges), measure)
+        recorded = [name for name in measure if name not in DYNAMIC]
+        columns, data = summarise(View(spec, recording, program.edges), recorded)
+        if len(recorded) < len(measure):
+            assert recording.final is not None
+            ensemble = Ensemble(spec, operators, numbers, keys, stimulated, place)
+            found = measure_dynamics(ensemble, recording.final, measure, dynamics)
+            columns += tuple(column for column, _ in found)
+            data |= {column.name: value for column, value in found}
     for name, onset in drawn_onsets(spec, program.stimuli, points).items():
         columns += (
             Column(f"stimulus.{name}.onset", "float", "s", "Onset of the stimulus, its jitter included."),

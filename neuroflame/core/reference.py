@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from neuroflame.core.connectivity import RingOperator
+from neuroflame.core.dual import linear
 from neuroflame.core.external import External
 from neuroflame.core.feedforward import start_feedforward, step_feedforward
 from neuroflame.core.hebbian import start_averages, start_weights, step_hebbian
@@ -227,11 +228,11 @@ def _product(
     if pair.hebbian is not None:
         return pair.hebbian.edges.receive(weights[pair.name], sources[source])
     if not isinstance(pair.operator, RingOperator):
-        return pair.operator.apply(sources[source])
+        return linear(pair.operator.apply, sources[source])
     key = (source, pair.operator.series.modes)
     if key not in moments:
-        moments[key] = pair.operator.moments(sources[source])
-    return pair.operator.expand(moments[key])
+        moments[key] = linear(pair.operator.moments, sources[source])
+    return linear(pair.operator.expand, moments[key])
 
 
 Kicks = dict[str, dict[str, list[Tensor]]]

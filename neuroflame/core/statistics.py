@@ -15,7 +15,7 @@ from neuroflame.core.torch_physics import mean_neurons
 from neuroflame.core.weight_statistics import weights
 from neuroflame.errors import SpecError
 from neuroflame.spec.base import suggestion
-from neuroflame.spec.measures import check_applicable
+from neuroflame.spec.measures import DYNAMIC, check_applicable
 from neuroflame.spec.stimuli import Span, span
 
 if TYPE_CHECKING:
@@ -217,14 +217,15 @@ MEASURES: dict[str, Callable[[View], Iterator[Statistic]]] = {
     "bump": bump,
     "weights": weights,
 }
-"""What ``measure:`` may name."""
+"""What ``measure:`` may name, beside `neuroflame.core.dynamics.DYNAMICS`."""
 
 
 def check_measures(spec: NetworkSpec, names: Sequence[str]) -> None:
     """Raise `SpecError` if a name is not a measure, or measures what the network has not."""
     for name in names:
-        if name not in MEASURES:
-            raise SpecError("is not a measure", got=name, path="measure", remedy=suggestion(name, MEASURES))
+        if name not in MEASURES and name not in DYNAMIC:
+            known = [*MEASURES, *DYNAMIC]
+            raise SpecError("is not a measure", got=name, path="measure", remedy=suggestion(name, known))
     check_applicable(spec, names)
 
 

@@ -80,6 +80,12 @@ def check_hebbian(spec: NetworkSpec) -> None:
                 got=rule.onset,
                 path=f"hebbian.{pair.name}.onset",
             )
+        if pair.kind == "all_to_all" and pair.profile.kind == "gaussian":
+            raise SpecError(
+                "keeps the sign of J, and Gaussian weights have both signs",
+                path=f"hebbian.{pair.name}",
+                remedy="leave it out",
+            )
         kappa = getattr(pair.profile, "kappa", 0.0)
         kappa = kappa[pair.name] if isinstance(kappa, dict) else kappa
         if pair.kind == "all_to_all" and pair.profile.kind in {"cosine", "cosine_weak"} and abs(kappa) > 1:
@@ -91,10 +97,14 @@ def check_hebbian(spec: NetworkSpec) -> None:
 
 
 def learning_connections(spec: NetworkSpec) -> int:
-    """Return the expected number of connections whose weights learn."""
-    sizes = {name: population.size for name, population in spec.populations.items()}
-    learning = [pair for pair in spec.pairs if pair.name in spec.hebbian]
-    return round(sum(sizes[pair.post] * (pair.K or sizes[pair.pre]) for pair in learning))
+    """Return the expected number of connections whose weights learn; of blocks that are given, the most."""
+    found = 0.0
+    for pair in spec.pairs:
+        if pair.name in spec.hebbian:
+            drawn = pair.K if pair.kind == "sparse" else None
+            inputs = spec.populations[pair.pre].size if drawn is None else drawn
+            found += spec.populations[pair.post].size * inputs
+    return round(found)
 
 
 def learning_bytes(spec: NetworkSpec, width: int) -> int:

@@ -16,7 +16,8 @@ from neuroflame.spec.arrays import locate_files, without_files
 from neuroflame.spec.axes import Axis
 from neuroflame.spec.base import Real, Spec, quantity, suggestion
 from neuroflame.spec.compute import Answer, Compute, Repeat
-from neuroflame.spec.measures import MeasureName, check_applicable, statistics
+from neuroflame.spec.dynamics import DynamicsOptions
+from neuroflame.spec.measures import DYNAMIC, MeasureName, check_applicable, statistics
 from neuroflame.spec.network import NetworkSpec, load_network
 from neuroflame.spec.paths import find_path
 from neuroflame.spec.resolved import ResolvedAxis, resolve_axis
@@ -39,6 +40,7 @@ class SweepSpec(Spec):
     measure: tuple[MeasureName, ...] = quantity(
         "What is computed for each point.", default=("rates", "bump"), min_length=1
     )
+    dynamics: DynamicsOptions = quantity("Options of the measures of dynamics.", default=DynamicsOptions())
     window: Real | None = quantity("Length of the final averaging window.", default=None, unit="s", gt=0)
     traces: Literal["auto", True, False] = quantity(
         "Whether the populations' time courses are kept; auto: in sweeps of at most 2000 points.",
@@ -99,6 +101,14 @@ class SweepSpec(Spec):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        for name in DYNAMIC:
+            given = getattr(self.dynamics, name)
+            if name not in self.measure and given != type(given)():
+                raise SpecError(
+                    "has no effect: it is not measured",
+                    remedy=f"add {name} to measure",
+                    path=f"dynamics.{name}",
+                )
         for path in self.space:
             if any(f"{path}." == f"{name}." or f"{path}.".startswith(f"{name}.") for name in self.set):
                 remedy = f"to fix it, put one value under space: {path}: [value]"
@@ -174,7 +184,7 @@ class SweepSpec(Spec):
         return None
 
     def _check_column(self, name: str, path: str) -> None:
-        known = statistics(self.network, self.measure)
+        known = statistics(self.network, self.measure, self.dynamics)
         if name not in known:
             raise SpecError(
                 "is not a column of this sweep", got=name, remedy=suggestion(name, known), path=path
@@ -183,7 +193,11 @@ class SweepSpec(Spec):
     def check_columns(self, names: Iterable[str]) -> None:
         """Raise SpecError if one of the dotted names is no column of this sweep's table."""
         swept = [axis.path for axis in self.axes]
-        known = [*statistics(self.network, self.measure), *swept, *(f"point.{path}" for path in swept)]
+        known = [
+            *statistics(self.network, self.measure, self.dynamics),
+            *swept,
+            *(f"point.{path}" for path in swept),
+        ]
         for name in names:
             if "." in name and name not in known:
                 raise SpecError("is not a column of this sweep", got=name, remedy=suggestion(name, known))
@@ -223,5 +237,8 @@ class SweepSpec(Spec):
         data = self.to_dict()
         for key in ("name", "set", "answer", "compute"):
             data.pop(key, None)
+        data["dynamics"] = {name: data["dynamics"][name] for name in DYNAMIC if name in self.measure}
+        if not data["dynamics"]:
+            del data["dynamics"]
         data["network"] = without_files(data["network"])
         return {**data, "traces": self.keeps_traces, "precision": self.compute.precision}

@@ -37,12 +37,27 @@ def guessed_seconds(network: NetworkSpec, *, cuda: bool) -> float:
 
     Neurons are counted at each step, and with sparse connectivity the synapses.
     """
-    gathered = sum(
-        network.populations[pair.post].size * pair.K for pair in network.pairs if pair.K is not None
-    )
+    return network.steps * step_seconds(network, cuda=cuda)
+
+
+def step_seconds(network: NetworkSpec, *, cuda: bool) -> float:
+    """Return the seconds of a step of a point among many, by the fastest executor."""
+    gathered = 0.0
+    for pair in network.pairs:
+        post, pre = network.populations[pair.post].size, network.populations[pair.pre].size
+        if pair.kind == "sparse" and pair.K is not None:
+            gathered += post * pair.K
+        elif pair.kind == "given" or pair.profile.kind == "gaussian":
+            gathered += post * pre
     per_neuron, per_synapse = _CUDA_S if cuda else _CORE_S
     learning = learning_connections(network) * _LEARNING_S[cuda]
-    return network.steps * (network.size * per_neuron + gathered * per_synapse + learning)
+    return network.size * per_neuron + gathered * per_synapse + learning
+
+
+def dynamics_seconds(spec: SweepSpec, *, cuda: bool) -> float:
+    """Return the seconds that the measures of dynamics add to a point; the reference executor takes them."""
+    steps = sum(spec.dynamics.extra_steps(spec.network, spec.measure).values())
+    return _REFERENCE * steps * step_seconds(spec.network, cuda=cuda)
 
 
 def point_bytes(spec: SweepSpec) -> int:
@@ -50,7 +65,7 @@ def point_bytes(spec: SweepSpec) -> int:
     network = spec.network
     series = 2 * _SAMPLES * len(network.populations) * 4 if spec.keeps_traces else 0
     learning = learning_bytes(network, 8 if spec.compute.precision == "double" else 4)
-    return network.size * _CELL_BYTES + series + learning
+    return network.size * (_CELL_BYTES + 8 * spec.dynamics.vectors(spec.measure)) + series + learning
 
 
 class CostModel:
@@ -75,7 +90,7 @@ class CostModel:
         self._fixed = None if spec.compute.tile == "auto" else int(spec.compute.tile)
         reference = spec.compute.executor == "reference" or spec.network.hebbian
         slower = _REFERENCE if reference else 1.0
-        self._guess = slower * guessed_seconds(spec.network, cuda=cuda)
+        self._guess = slower * guessed_seconds(spec.network, cuda=cuda) + dynamics_seconds(spec, cuda=cuda)
         self._seen: deque[tuple[int, float]] = deque(maxlen=8)
         self._rough = True
         self.point_bytes = point_bytes(spec)

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from neuroflame import Network
 from neuroflame.core import hebbian
-from neuroflame.core.connectivity.edges import edges_of
+from neuroflame.core.connectivity.edges import AllEdges, ListedEdges, edges_of
 from neuroflame.core.connectivity.make import bind_operator, make_operator
 from neuroflame.core.measure import measure_points
 from neuroflame.errors import SimulationError, SpecError
@@ -68,6 +69,89 @@ def test_edges_multiply_as_the_dense_matrix(kind, profile, points):
     torch.testing.assert_close(edges.at_pre(pre), pre[:, edges.columns])
     theta = 2 * np.pi * (edges.rows / 17 - edges.columns / 13)
     torch.testing.assert_close(edges.first_mode(), torch.cos(theta.double()), rtol=1e-6, atol=1e-6)
+
+
+RANDOM = np.random.default_rng(2)
+BLOCK = RANDOM.uniform(0.5, 2.0, (40, 24))
+BLOCKS = {
+    "ones": ((RANDOM.random((40, 24)) < 0.15).astype(float), ListedEdges),
+    "weighted list": (BLOCK * (RANDOM.random((40, 24)) < 0.15), ListedEdges),
+    "matrix with zeros": (BLOCK * (RANDOM.random((40, 24)) < 0.5), ListedEdges),
+    "matrix": (BLOCK, AllEdges),
+}
+every_block = pytest.mark.parametrize("name", BLOCKS)
+
+
+def with_block(block, base=PLAIN):
+    """A network whose pair EI is a block that is given."""
+    return Network(build(base).spec, device="cpu", precision="double", connectivity={"EI": block})
+
+
+def with_file(folder, block, base):
+    """A network whose pair EI is a block in a file, its weights J/√8."""
+    np.save(folder / "block.npy", block)
+    pair = {"kind": "given", "file": str(folder / "block.npy"), "K": 8}
+    return build(base, **{"connectivity.pairs.EI": pair})
+
+
+@every_block
+def test_entries_of_a_given_block_are_its_connections(name):
+    block, kind = BLOCKS[name]
+    edges = edges_of(with_block(block).operators["EI"], CPU)
+    assert isinstance(edges, kind)
+    post, pre = np.nonzero(block)
+    np.testing.assert_array_equal(edges.rows, post)
+    np.testing.assert_array_equal(edges.columns, pre)
+    np.testing.assert_array_equal(edges.values()[0], block[post, pre])
+    assert edges.count == len(post)
+    sources = torch.as_tensor(RANDOM.random((3, 24)))
+    weights = torch.as_tensor(RANDOM.random((3, len(post))))
+    matrix = np.zeros((3, 40, 24))
+    matrix[:, post, pre] = weights
+    expected = np.einsum("pij,pj->pi", matrix, sources)
+    np.testing.assert_allclose(edges.receive(weights, sources), expected, rtol=1e-12)
+
+
+@every_block
+def test_given_blocks_that_do_not_learn_are_those_of_the_fixed_network(name, tmp_path):
+    still = PLAIN | {"hebbian": {"EI": {"rule": "hebb", "eta": 0.0}}}
+    block, values = BLOCKS[name][0], {"J.EI": [-1.2, -0.4]}
+    in_memory = with_block(block, still), with_block(block)
+    in_files = with_file(tmp_path, block, still), with_file(tmp_path, block, PLAIN)
+    for plastic, fixed in (in_memory, in_files):
+        torch.testing.assert_close(plastic(values), fixed(values), rtol=1e-11, atol=1e-11)
+
+
+@every_rule
+def test_a_given_block_learns_as_the_drawn_one_that_it_equals(rule, tmp_path):
+    """Times what J is divided by, too: a weight begins as J times the entry."""
+    base = PLAIN | {"hebbian": {"EI": {k: v for k, v in RULES[rule].items() if k != "w_max"}}}
+    drawn = build(base)
+    matrix = drawn.operators["EI"].to_dense().numpy()
+    expected, end = drawn.simulate(every=1, return_state=True)
+    assert not torch.equal(end.weights["EI"], torch.full_like(end.weights["EI"], -1.2))
+    for scale in (1.0, 4.0):
+        given = with_file(tmp_path, scale * matrix, base)
+        found, final = given.simulate({"J.EI": [-1.2 / scale]}, every=1, return_state=True)
+        np.testing.assert_allclose(found["rates"], expected["rates"], rtol=1e-11)
+        torch.testing.assert_close(final.weights["EI"], end.weights["EI"], rtol=1e-11, atol=0)
+
+
+@every_rule
+def test_a_matrix_with_zeros_learns_as_the_list_of_its_entries(rule):
+    base = PLAIN | {"hebbian": {"EI": RULES[rule]}}
+    block = BLOCKS["matrix with zeros"][0]
+    listed = with_block((*np.nonzero(block), block[np.nonzero(block)]), base)
+    matrix = with_block(block, base)
+    assert type(matrix.operators["EI"]) is not type(listed.operators["EI"])
+    values = {"J.EI": [-1.2, -0.4, -0.1]}
+    for model in (matrix, listed):
+        found = model.simulate(values, record=["weights.EI", "rates"], every=30)
+        alone = model.simulate({"J.EI": [-0.4]}, record=["weights.EI", "rates"], every=30)
+        for name in ("weights.EI", "rates"):
+            np.testing.assert_array_equal(alone[name][0], found[name][1])
+    assert found["weights.EI"].shape[-1] == np.count_nonzero(block)
+    torch.testing.assert_close(matrix(values), listed(values), rtol=0, atol=0)
 
 
 def test_a_population_that_receives_nothing():
@@ -227,6 +311,37 @@ def test_pairs_that_learn_are_connected_and_of_one_sign():
     model = build(PLAIN | {"connectivity": profile, "hebbian": {"EE": RULES["hebb"]}})
     with pytest.raises(SimulationError, match=r"the connectivity of EE has entries below 0"):
         model.simulate({"connectivity.profile.kappa": [0.5, 1.5]})
+
+
+def test_connectivity_of_both_signs_does_not_learn():
+    gaussian = {"kind": "all_to_all", "profile": {"kind": "gaussian"}}
+    line = refusal(RULES["hebb"], **{"connectivity.pairs.EE": gaussian})
+    assert line == "hebbian.EE: keeps the sign of J, and Gaussian weights have both signs (leave it out)"
+    learns = PLAIN | {"hebbian": {"EI": RULES["hebb"]}}
+    with pytest.raises(SimulationError, match=r"the connectivity of EI has entries below 0"):
+        with_block(-BLOCK, learns)()
+
+
+@pytest.mark.parametrize("measure", ["lyapunov", "spectrum", "fixed_points"])
+def test_measures_of_dynamics_refuse_weights_that_learn(measure):
+    line = f"measure: {measure} needs constant weights, and those of EE, EI learn"
+    with pytest.raises(SpecError, match=line):
+        learning("hebb", "ring").measure(measure=["rates", measure])
+
+
+def test_tools_of_dynamics_refuse_weights_that_learn():
+    model = learning("hebb", "ring")
+    _, state = model.simulate(duration=0.002, return_state=True)
+    calls = {
+        "lyapunov": lambda: model.lyapunov(start=state),
+        "spectrum": lambda: model.spectrum(start=state),
+        "fixed_points": model.fixed_points,
+        "continue_state": lambda: model.continue_state("J0.E", 2.0, start=state),
+    }
+    for name, call in calls.items():
+        line = rf"^{name} needs constant weights, and those of EE, EI learn \(leave out hebbian\)$"
+        with pytest.raises(SpecError, match=line):
+            call()
 
 
 def test_measuring_weights_where_none_learn_is_refused():

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from neuroflame.core.connectivity.base import angles
-from neuroflame.core.connectivity.sparse import SparseOperator
+from neuroflame.core.connectivity.dense import DenseOperator
+from neuroflame.core.connectivity.sparse import ListOperator, WeightedOperator
 from neuroflame.core.torch_physics import sum_neurons
 
 if TYPE_CHECKING:
@@ -29,6 +30,11 @@ class Edges(ABC):
 
     def __init__(self, post: int, pre: int) -> None:
         self.post, self.pre = post, pre
+
+    @property
+    @abstractmethod
+    def count(self) -> int:
+        """Number of connections."""
 
     @property
     @abstractmethod
@@ -63,12 +69,31 @@ class Edges(ABC):
 
 
 class ListedEdges(Edges):
-    """The connections of a sparse operator."""
+    """Some of the pairs of neurons.
 
-    def __init__(self, operator: SparseOperator) -> None:
-        super().__init__(operator.post, operator.pre)
-        self._rows, self._columns = operator.rows(), operator.indices.long()
-        self._offsets = operator.offsets
+    Parameters
+    ----------
+    post, pre : int
+        Sizes.
+    rows, columns : Tensor, (connections,), int64
+        Postsynaptic neurons, ascending, and presynaptic ones.
+    values : Tensor, (connections,), optional
+        The connectivity; 1 by default.
+    """
+
+    def __init__(
+        self, post: int, pre: int, rows: Tensor, columns: Tensor, values: Tensor | None = None
+    ) -> None:
+        super().__init__(post, pre)
+        self._rows, self._columns = rows, columns
+        self._values = torch.ones_like(columns, dtype=torch.float64) if values is None else values.double()
+        self._offsets = torch.zeros(post + 1, dtype=torch.int64, device=rows.device)
+        self._offsets[1:] = torch.bincount(rows, minlength=post).cumsum(0)
+
+    @property
+    def count(self) -> int:
+        """Number of connections."""
+        return len(self._columns)
 
     @property
     def rows(self) -> Tensor:
@@ -81,8 +106,8 @@ class ListedEdges(Edges):
         return self._columns
 
     def values(self) -> Tensor:
-        """Return 1 for each connection."""
-        return torch.ones(1, len(self._columns), dtype=torch.float64, device=self._columns.device)
+        """Return the connectivity of each connection, float64, (1, connections)."""
+        return self._values[None]
 
     def receive(self, weights: Tensor, sources: Tensor) -> Tensor:
         """Return Σ_j w_ij s_j, each neuron's inputs added one after the other."""
@@ -109,6 +134,11 @@ class AllEdges(Edges):
     def __init__(self, operator: Operator, device: torch.device) -> None:
         super().__init__(operator.post, operator.pre)
         self._operator, self._device = operator, device
+
+    @property
+    def count(self) -> int:
+        """Number of connections."""
+        return self.post * self.pre
 
     @property
     def rows(self) -> Tensor:
@@ -138,5 +168,15 @@ class AllEdges(Edges):
 
 
 def edges_of(operator: Operator, device: torch.device) -> Edges:
-    """Return the connections of an operator on a device."""
-    return ListedEdges(operator) if isinstance(operator, SparseOperator) else AllEdges(operator, device)
+    """Return the connections of an operator on a device.
+
+    An entry of 0 in a list or in a matrix is no connection; where a profile's weight is 0 there is one.
+    """
+    post, pre = operator.post, operator.pre
+    if isinstance(operator, ListOperator):
+        weights = operator.weights if isinstance(operator, WeightedOperator) else None
+        return ListedEdges(post, pre, operator.rows(), operator.indices.long(), weights)
+    if isinstance(operator, DenseOperator) and not bool((operator.matrix != 0).all()):
+        rows, columns = operator.matrix.nonzero(as_tuple=True)
+        return ListedEdges(post, pre, rows, columns, operator.matrix[rows, columns])
+    return AllEdges(operator, device)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from neuroflame.core.connectivity import SparseOperator
 from neuroflame.core.stepped.kernels import programs_at_once, stepped_kernel_for
-from neuroflame.core.stepped.source import Layout
+from neuroflame.core.stepped.tiled import Layout
 from neuroflame.core.stepped.tiling import Crew, crew_for, steps_at_once, tiling_of
 from neuroflame.core.stepped.topology import matrix, reads_one_by_one
 from neuroflame.core.trajectory.arguments import Arguments
@@ -55,6 +55,7 @@ class SteppedJob(Job):
             gathered=tuple(
                 isinstance(o, SparseOperator) and reads_one_by_one(o, program.dtype) for o in operators
             ),
+            terms=1 if program.fast else 2,
         )
         shape = lasting_shape(host, plan, modal=False)
         kernel = stepped_kernel_for(shape, layout)
@@ -128,7 +129,7 @@ class SteppedJob(Job):
         """Yield start, stop and intervals of each launch, and whether whole variables are kept after it."""
         longest = steps_at_once(self.layout.sizes)
         for stretch in self.stretches:
-            begin, rows = stretch.start, []
+            begin, rows = stretch.start, list[list[int]]()
             for row in intervals(stretch).tolist():
                 left = row[0]
                 while left:

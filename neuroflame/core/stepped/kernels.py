@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from neuroflame.core.stepped.source import Layout, SteppedSource
+from neuroflame.core.stepped.source import SteppedSource
 from neuroflame.core.trajectory.gpu_kernels import load_text
 from neuroflame.core.trajectory.kernels import Kernel
 
 if TYPE_CHECKING:
+    from neuroflame.core.stepped.tiled import Layout
     from neuroflame.core.trajectory.structure import Shape
 
 REGISTER_UNIT = 8
@@ -61,7 +62,7 @@ def stepped_kernel_for(shape: Shape, layout: Layout) -> SteppedKernel:
 
 def programs_at_once(compiled: Any, warps: int, device: torch.device) -> int:
     """Return how many programs of a compiled kernel a device runs at once, by their registers and shared memory."""
-    properties = torch.cuda.get_device_properties(device)
+    properties: Any = torch.cuda.get_device_properties(device)
     threads = 32 * warps
     registers = -(-compiled.n_regs // REGISTER_UNIT) * REGISTER_UNIT * threads
     each = min(

@@ -45,7 +45,7 @@ class Tiling:
 
 
 LARGE = Tiling(neurons=128, points=64, depth=64, warps=8, stages=4)
-SMALL = Tiling(neurons=64, points=32, depth=64, warps=4, stages=4)
+SMALL = Tiling(neurons=64, points=32, depth=64, warps=4, stages=4, registers=168)
 
 
 def tiling_of(sizes: Sequence[int]) -> Tiling:

@@ -101,7 +101,12 @@ def draw_tile(step, tile, stream, purpose, low, high, NEURONS: tl.constexpr):
     quads = tile * (NEURONS // 4) + tl.arange(0, NEURONS // 4)
     zero = (low * 0)[:, None] + (quads * 0)[None, :]
     a, b, c, d = philox(
-        zero + step, zero + quads[None, :], zero + stream, zero + purpose, zero + low[:, None], zero + high[:, None]
+        zero + step,
+        zero + quads[None, :],
+        zero + stream,
+        zero + purpose,
+        zero + low[:, None],
+        zero + high[:, None],
     )
     n0, n1 = normal_pair(a, b)
     n2, n3 = normal_pair(c, d)
