@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -38,6 +39,18 @@ class Window:
 
 
 @dataclass(frozen=True)
+class Sampling:
+    """Samples every few steps, counted back from step ``stop``, after step ``start``."""
+
+    start: int
+    stop: int
+    every: int
+
+    def __contains__(self, step: int) -> bool:
+        return self.start < step <= self.stop and (self.stop - step) % self.every == 0
+
+
+@dataclass(frozen=True)
 class RecordPlan:
     """What to keep.
 
@@ -49,20 +62,42 @@ class RecordPlan:
         Windows in which temporal variation is kept too.
     trace_every : int
         Steps between two samples of the populations' mean and first Fourier mode; 0 for none.
+    samplings : tuple of Sampling
+        Further steps at which they are sampled.
     variables : tuple of str
         Names of state variables (`State.named`) to keep whole.
     variables_every : int
         Steps between two samples of them.
     final_state : bool
-        Whether the state at the end is wanted.
+        Whether the state at the end is wanted, to go on from.
+    evidence : bool
+        Whether the means of u, x and u x of plastic pairs are kept with the traces, and the state at the end to be
+        looked at: currents that a run kept as Fourier coefficients are those coefficients' series.
     """
 
     windows: tuple[Window, ...] = ()
     temporal: frozenset[str] = frozenset()
     trace_every: int = 0
+    samplings: tuple[Sampling, ...] = ()
     variables: tuple[str, ...] = ()
     variables_every: int = 1
     final_state: bool = False
+    evidence: bool = False
+
+    def is_sample(self, step: int) -> bool:
+        """Whether the traces are sampled after a step."""
+        return bool(self.trace_every and step % self.trace_every == 0) or any(
+            step in sampling for sampling in self.samplings
+        )
+
+    def samples(self, start: int, stop: int) -> list[int]:
+        """Return the steps after ``start``, to and including ``stop``, at which the traces are sampled."""
+        every = self.trace_every
+        found = set(range((start // every + 1) * every, stop + 1, every) if every else ())
+        for sampling in self.samplings:
+            first = max(sampling.start, start)
+            found.update(n for n in range(sampling.stop, first, -sampling.every) if n <= stop)
+        return sorted(found)
 
     @property
     def own(self) -> bool:
@@ -130,6 +165,10 @@ class Recording:
         Steps after which the traces were sampled.
     traces : mapping of Tensor, (P, samples, 3)
         By population: mean rate, and real and imaginary part of ⟨r e^{iθ}⟩, Hz.
+    plastic_steps : list of int
+        Steps after which the plastic pairs were sampled: those that follow the traces' samples.
+    plastic : mapping of Tensor, (P, samples, 3)
+        By plastic pair: means over neurons of u, x and u x.
     variables : mapping of Tensor, (P, samples, N)
         By name.
     variable_steps : list of int
@@ -146,6 +185,8 @@ class Recording:
     fail_step: Tensor
     trace_steps: list[int] = field(default_factory=list)
     traces: dict[str, Tensor] = field(default_factory=dict)
+    plastic_steps: list[int] = field(default_factory=list)
+    plastic: dict[str, Tensor] = field(default_factory=dict)
     variable_steps: list[int] = field(default_factory=list)
     variables: dict[str, Tensor] = field(default_factory=dict)
     final: State | None = None
@@ -169,6 +210,9 @@ class Recorder:
         self._sums: list[dict[str, Sums]] = []
         self._traces: dict[str, list[Tensor]] = {name: [] for name in program.populations}
         self._trace_steps: list[int] = []
+        pairs = [pair.name for pair in program.pairs if pair.stp is not None and plan.evidence]
+        self._plastic: dict[str, list[Tensor]] = {name: [] for name in pairs}
+        self._plastic_steps: list[int] = []
         self._variables: dict[str, list[Tensor]] = {name: [] for name in plan.variables}
         self._variable_steps: list[int] = []
         self._end = program.spec.steps
@@ -176,13 +220,25 @@ class Recorder:
     def _cut(self) -> tuple[Segment, ...]:
         return segments(self.plan)
 
+    def copy(self) -> Recorder:
+        """Return a recorder that goes on from the same place on its own."""
+        twin = copy.copy(self)
+        vars(twin).update(
+            {name: _copied(value) for name, value in vars(self).items() if name.startswith("_")}
+        )
+        return twin
+
     def observe(self, state: State) -> State:
         """Take note of a state; return it with the lanes put to rest that have diverged."""
         n = state.step
         if n % CHECK_EVERY == 0 or n == self._end:
             state = self._check(state)
         self._accumulate(state)
-        if self.plan.trace_every and n % self.plan.trace_every == 0:
+        if self._plastic and self._trace_steps and self._trace_steps[-1] == n - 1:
+            self._plastic_steps.append(n)
+            for name, samples in self._plastic.items():
+                samples.append(plastic_means(state.u[name], state.x[name]))
+        if self.plan.is_sample(n):
             self._trace_steps.append(n)
             for name, rates in state.rates.items():
                 self._traces[name].append(fourier_mode(rates))
@@ -196,7 +252,8 @@ class Recorder:
     def finish(self, state: State) -> Recording:
         """Return what was kept."""
         bad = self.fail_step >= 0
-        if self.plan.final_state and bad.any():
+        kept = self.plan.final_state or self.plan.evidence
+        if kept and bad.any():
             state = state.map(
                 lambda value: torch.where(bad[:, None], torch.full_like(value, torch.nan), value)
             )
@@ -207,9 +264,11 @@ class Recorder:
             fail_step=self.fail_step,
             trace_steps=self._trace_steps,
             traces={name: torch.stack(s, dim=1) for name, s in self._traces.items() if s},
+            plastic_steps=self._plastic_steps,
+            plastic={name: torch.stack(s, dim=1) for name, s in self._plastic.items() if s},
             variable_steps=self._variable_steps,
             variables={name: torch.stack(s, dim=1) for name, s in self._variables.items() if s},
-            final=state if self.plan.final_state else None,
+            final=state if kept else None,
         )
 
     def _check(self, state: State) -> State:
@@ -220,8 +279,10 @@ class Recorder:
             if not bool(bad.any()):
                 return state
             fresh = bad & (self.fail_step < 0)
-            self.fail_step[fresh] = state.step
-            self.all_diverged = bool((self.fail_step >= 0).all())
+            self.fail_step = torch.where(fresh, state.step, self.fail_step)
+            # A run that is sampled goes on: its samples' number may not depend on the points beside.
+            sampled = self.plan.variables or self.plan.trace_every or self.plan.samplings
+            self.all_diverged = not sampled and bool((self.fail_step >= 0).all())
         return state.map(lambda value: torch.where(bad[:, None], torch.zeros_like(value), value))
 
     def _accumulate(self, state: State) -> None:
@@ -253,11 +314,24 @@ class Recorder:
                 )
 
 
+def _copied(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _copied(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_copied(item) for item in value]
+    return replace(value) if isinstance(value, Sums) else value
+
+
 def fourier_mode(rates: Tensor) -> Tensor:
     """Return mean rate, and real and imaginary part of ⟨r_i e^{iθ_i}⟩, (P, 3), for rates (P, N)."""
     theta = angles(rates.shape[1], rates.device)
     waves = torch.stack([torch.ones_like(theta), torch.cos(theta), torch.sin(theta)]).to(rates.dtype)
     return mean_neurons(rates[:, None, :] * waves)
+
+
+def plastic_means(u: Tensor, x: Tensor) -> Tensor:
+    """Return the means over neurons of u, x and u x, (P, 3), for (P, N) each."""
+    return mean_neurons(torch.stack([u, x, u * x], dim=1))
 
 
 def bump_amplitude(mode: Tensor) -> Tensor:

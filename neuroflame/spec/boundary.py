@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from neuroflame.spec.sweep import SweepSpec
 
 MOST_AXES = 4
-NAMES = ("status",)
-"""Columns of names that every table has."""
 
 
 def check_boundary(spec: SweepSpec, search: BoundarySearch) -> None:
@@ -63,6 +61,7 @@ def _check_on(spec: SweepSpec, search: BoundarySearch) -> None:
             remedy=f"compare it with a number: {search.column} > 0.1",
             path="search.on",
         )
-    if search.column not in NAMES:
-        remedy = suggestion(search.column, [*NAMES, *numbers]) or f"columns of names: {', '.join(NAMES)}"
+    names = ["status", *(name for name in ("regime",) if name in spec.measure)]
+    if search.column not in names:
+        remedy = suggestion(search.column, [*names, *numbers]) or f"columns of names: {', '.join(names)}"
         raise SpecError("is not a column of this sweep", got=search.column, remedy=remedy, path="search.on")

@@ -18,7 +18,7 @@ from neuroflame.spec.base import Real, Spec, quantity, suggestion
 from neuroflame.spec.boundary import check_boundary
 from neuroflame.spec.compute import Answer, Compute, Repeat
 from neuroflame.spec.dynamics import DynamicsOptions
-from neuroflame.spec.measures import DYNAMIC, MeasureName, statistics
+from neuroflame.spec.measures import DYNAMIC, MeasureName, check_applicable, statistics
 from neuroflame.spec.network import NetworkSpec, load_network
 from neuroflame.spec.paths import find_path
 from neuroflame.spec.resolved import ResolvedAxis, resolve_axis
@@ -122,6 +122,7 @@ class SweepSpec(Spec):
                     path=f"space.{axis.path}",
                 )
             self._check_ends(axis)
+        check_applicable(self.network, self.measure)
         trials = getattr(self.search, "trials", None)
         if trials is not None and not self.space:
             raise SpecError(f"must have at least one axis in a {self.search.kind} search", path="space")

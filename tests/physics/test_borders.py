@@ -63,7 +63,7 @@ def test_the_three_borders_of_the_threshold_linear_ring(tmp_path):
         mine = (border["between"] == between).to_numpy()
         distance = apart(points[mine], true, low, high)
         assert np.quantile(distance, 0.95) < 0.015, between
-        inside = np.all((np.array(true).T > low) & (np.array(true).T < high), axis=1)
+        inside = np.all((low < np.array(true).T) & (high > np.array(true).T), axis=1)
         spread = (np.array(true).T[inside] - low) / np.subtract(high, low)
         assert cKDTree((points[mine] - low) / np.subtract(high, low)).query(spread)[0].max() < 0.1, between
 

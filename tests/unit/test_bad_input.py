@@ -109,20 +109,46 @@ CASES = {
     ),
     "unknown measure": (
         plan("measure=[rate]"),
-        "measure.0: must be one of 'rates', 'bump', 'lyapunov', 'spectrum' or 'fixed_points', got 'rate'",
+        "measure.0: must be one of 'rates', 'bump', 'oscillation', 'memory', 'convergence', 'stp', 'weights', "
+        "'lyapunov', 'spectrum', 'fixed_points' or 'regime', got 'rate'",
     ),
     "options of what is not measured": (
         plan("dynamics.spectrum.k=3"),
         "dynamics.spectrum: has no effect: it is not measured (add spectrum to measure)",
     ),
+    "options of what a label does not need": (
+        plan("measure=[regime]", "dynamics.lyapunov.k=2"),
+        "dynamics.lyapunov: has no effect: it is not measured (add lyapunov to measure)",
+    ),
     "no exponent": (
         plan("measure=[lyapunov]", "dynamics.lyapunov.k=0"),
         "dynamics.lyapunov.k: must be at least 1, got 0",
     ),
+    "measure of what is not there": (plan("measure=[weights]"), "measure: weights has no effect: no weights"),
+    "dynamics of weights that learn": (
+        plan("measure=[rates, lyapunov]", "hebbian.EE={rule: hebb, eta: 1}"),
+        "measure: lyapunov needs constant weights, and those of EE learn (leave it out, or leave out hebbian)",
+    ),
+    "unknown rule": (
+        plan("hebbian.EE={rule: heb, eta: 1}"),
+        "hebbian.EE.rule: must be one of 'hebb', 'cov', 'bcm', 'corr', got 'heb' (did you mean 'hebb'?)",
+    ),
+    "field of another rule": (plan("hebbian.EE={rule: hebb, eta: 1, tau: 1}"), "EE.tau: is not a known key"),
+    "learning after the end": (
+        plan("hebbian.EE={rule: hebb, eta: 1, onset: 9}"),
+        "hebbian.EE.onset: must be before the end",
+    ),
     "unknown start": (
         plan("repeat.initial_conditions=[warm]"),
-        "must be one of 'network', 'cold', 'hot' or 'cued'",
+        "repeat.initial_conditions.0: is not an initial condition, got 'warm'",
     ),
+    "turn that is none": (plan("repeat.initial_conditions=[cued@north]"), "is not an initial condition"),
+    "no phases": (
+        plan("repeat.initial_conditions=[{cued: 0}]"),
+        "repeat.initial_conditions: must be a name, or {cued: N} for cues at N phases",
+    ),
+    "phases of what is not cued": (plan("repeat.initial_conditions=[{hot: 8}]"), "{cued: N} for cues"),
+    "a phase twice": (plan("repeat.initial_conditions=[cued, {cued: 2}]"), "must not hold a value twice"),
     "no repetition": (plan("repeat.seeds=0"), "repeat.seeds: must be at least 1, got 0"),
     "window too long": (plan("window=99"), "window: must be at most the duration, 0.05 s, got 99"),
     "bad question": (plan("answer={label: x, where: rate.E.mean >}"), "answer.where: "),
@@ -141,6 +167,20 @@ CASES = {
         "compute.device: must be one of 'auto', 'cpu'",
     ),
     "tile of none": (["plan", "sweep.yml", "--tile", "0"], "argument --tile: must be a whole number above 0"),
+    "deadline of nothing": (
+        plan("compute.deadline=0"),
+        "compute.deadline: must be auto or a positive number, got 0",
+    ),
+    "deadline in words": (
+        plan("compute.deadline=soon"),
+        "compute.deadline: must be auto or a positive number, got 'soon'",
+    ),
+    "fewer tries than one": (plan("compute.retries=-1"), "compute.retries: must be "),
+    "half a try": (plan("compute.retries=0.5"), "compute.retries: "),
+    "retrying what was not": (
+        ["run", "sweep.yml", "--retry-failed"],
+        "unrecognized arguments: --retry-failed",
+    ),
     "unknown command": (["plna", "sweep.yml"], "invalid choice: 'plna'"),
     "no command": ([], "arguments are required: COMMAND"),
     "unknown option": (["plan", "sweep.yml", "--fast"], "unrecognized arguments: --fast"),

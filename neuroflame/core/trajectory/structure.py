@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from neuroflame.core.checkpointing import tracks_gradients
 from neuroflame.core.connectivity import (
     DenseOperator,
     LowRankOperator,
@@ -83,6 +84,12 @@ class Shape:
     noise: tuple[NoiseShape, ...]
     slow: bool
     temporal: bool
+    evidence: bool = False
+
+    @property
+    def traced_pairs(self) -> list[int]:
+        """The plastic pairs that are sampled with the traces."""
+        return [i for i, pair in enumerate(self.pairs) if pair.plastic and self.evidence]
 
     @property
     def table_modes(self) -> int:
@@ -99,7 +106,7 @@ class Shape:
         return found
 
 
-def shape_of(program: Program, *, modal: bool, temporal: bool) -> Shape:
+def shape_of(program: Program, *, modal: bool, temporal: bool, evidence: bool = False) -> Shape:
     """Return the shape of a program.
 
     Parameters
@@ -110,6 +117,8 @@ def shape_of(program: Program, *, modal: bool, temporal: bool) -> Shape:
         not if it starts from, or is asked for as, a value for each neuron.
     temporal : bool
         Whether temporal variation is recorded.
+    evidence : bool
+        Whether plastic pairs are sampled with the traces, and coefficients of the input are left at the end.
     """
     names = list(program.populations)
     slow_sources = program.nmda.sources if program.nmda is not None else ()
@@ -151,7 +160,7 @@ def shape_of(program: Program, *, modal: bool, temporal: bool) -> Shape:
         for name in source.amplitude
     )
     dtype = "float64" if program.dtype == torch.float64 else "float32"
-    return Shape(dtype, tuple(populations), pairs, noise, program.nmda is not None, temporal)
+    return Shape(dtype, tuple(populations), pairs, noise, program.nmda is not None, temporal, evidence)
 
 
 def is_modal(program: Program, state: State, plan: RecordPlan) -> bool:
@@ -172,20 +181,13 @@ def refusal(program: Program) -> str | None:
     if program.feedforward:
         return "the external input has dynamics of its own (feedforward)"
     for pair in program.pairs:
+        if pair.hebbian is not None:
+            return f"the weights of {pair.name} learn (hebbian)"
         if isinstance(pair.operator, RingOperator) and pair.operator.series.modes > MODES_LIMIT:
             return f"the profile of {pair.name} has more than {MODES_LIMIT} Fourier modes"
         if not isinstance(pair.operator, RingOperator | SparseOperator):
             kind = _OTHERS.get(type(pair.operator), type(pair.operator).__name__)
             return f"the connectivity of {pair.name} is {kind}"
-    if torch.is_grad_enabled() and any(value.requires_grad for value in _numbers(program)):
+    if tracks_gradients(program):
         return "gradients are asked for"
     return None
-
-
-def _numbers(program: Program) -> list[torch.Tensor]:
-    found = [pair.weight for pair in program.pairs]
-    found += [t for p in program.populations.values() for t in (p.decay, p.drive, p.threshold, p.gain)]
-    found += [
-        t for pair in program.pairs if pair.stp for t in (pair.stp.U, pair.stp.relax_fac, pair.stp.relax_rec)
-    ]
-    return found + [t for s in program.stimuli for t in (s.amplitude, s.phase, s.width, *s.values.values())]
