@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -123,7 +123,7 @@ def evaluate(
         run(middle, last)
 
     run(0, len(points))
-    return _joined(spec, points, pieces)
+    return _with_theory(spec, network, points, _joined(spec, points, pieces), structural)
 
 
 def _same_for_all(error: SimulationError, others: Sequence[MeasuredLike | str]) -> None:
@@ -183,6 +183,24 @@ def _joined(spec: SweepSpec, points: Points, pieces: Sequence[tuple[int, int, Me
         device=measured[0].device if measured else "",
         pieces=len(pieces),
     )
+
+
+def _with_theory(
+    spec: SweepSpec, network: NetworkSpec, points: Points, rows: Rows, structural: set[str]
+) -> Rows:
+    """Return rows with the columns that theory predicts, whatever became of the simulation."""
+    if not spec.theory:
+        return rows
+    from neuroflame.theory import predict
+
+    found = predict(
+        network,
+        {path: column for path, column in points.values.items() if path not in structural},
+        spec.theory,
+        points=len(points),
+        ranges=spec.fold_ranges,
+    )
+    return replace(rows, columns=(*rows.columns, *found.columns), data={**rows.data, **found.data})
 
 
 def _union(groups: Iterable[Sequence[Column]]) -> list[Column]:
