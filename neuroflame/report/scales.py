@@ -38,6 +38,9 @@ NAMED = {
     "oscillating": "#009e73",
     "chaotic": "#6a3d9a",
     "multistable": "#f0e442",
+    "bistable": "#f0e442",
+    "unstable": "#d98a94",
+    "unknown": "#ffffff",
     "yes": "#e69f00",
     "no": "#c2c9d3",
 }

@@ -9,7 +9,7 @@ from neuroflame.theory.folds import nearest_fold
 from neuroflame.theory.homogeneous import States, homogeneous_states
 from neuroflame.theory.meanfield import MeanField, NotCovered, mean_field, number_at
 from neuroflame.theory.modes import Modes, mode_eigenvalues, mode_growth
-from neuroflame.theory.predict import Predicted, predict
+from neuroflame.theory.predict import Predicted, predict, unknown
 from neuroflame.theory.random import circular_law_radius, disc_growth, growth_of_eigenvalue, outliers
 from neuroflame.theory.regime import Prediction, predict_regime
 from neuroflame.theory.step import Growth
@@ -41,4 +41,5 @@ __all__ = [
     "predict",
     "predict_regime",
     "scaled",
+    "unknown",
 ]

@@ -98,6 +98,16 @@ def predict(
     return Predicted(tuple(_column(name, known) for name in names), data)
 
 
+def unknown(
+    spec: NetworkSpec, theory: Sequence[str], reason: str, *, points: int, folds: Sequence[str] = ()
+) -> Predicted:
+    """Return the columns of `predict` for points of which nothing can be said, with the reason."""
+    known = paths(spec)
+    names = theory_columns(spec, theory, folds)
+    data = {name: [reason if name == "theory.reason" else _missing(name)] * points for name in names}
+    return Predicted(tuple(_column(name, known) for name in names), data)
+
+
 def _missing(name: str) -> Any:
     return {"theory.regime": UNKNOWN, "theory.reason": None}.get(name, float("nan"))
 
