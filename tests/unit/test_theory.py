@@ -286,15 +286,21 @@ def test_a_pattern_of_turned_profiles_is_not_called_a_bump():
 
 
 def test_bumps_of_a_von_mises_profile_solve_the_ring_neuron_by_neuron():
-    field = field_of(RING, connectivity={"profile": {"kind": "von_mises", "kappa": 2.0}}, J={"EE": 8.0}, J0={"E": 1.0}, transfer="erf", populations={"E": {"threshold": 4.0}})
-    found = [bump for bump in bumps(field) if bump.growth.alpha < 0]
-    assert found
+    base = {
+        **PAIR,
+        "populations": {"E": {"size": 64, "tau": 0.02}, "I": {"size": 64, "tau": 0.005}},
+        "J": {"EE": 3.0, "EI": -3.0, "IE": 1.5},
+        "connectivity": {"pairs": {"EE": {"profile": {"kind": "von_mises", "kappa": 2.0}}}},
+    }
+    found = predict_regime(field_of(base))
+    assert found.regime == "bump"
+    (bump,) = [one for one in found.bumps if one.growth.alpha < 0]
     theta = 2 * np.pi * np.arange(64) / 64
-    weights = 8.0 * np.exp(2.0 * np.cos(theta[:, None] - theta)) / (64 * float(i0(2.0)))
-    for bump in found:
-        solved = transfer.value("erf", weights @ bump.rates[0] + 1.0 - 4.0)
-        assert bump.rates[0] == pytest.approx(solved, abs=1e-3)  # small modes are cut
-        assert bump.ratio > 0.1
+    weights = 3.0 * np.exp(2.0 * np.cos(theta[:, None] - theta)) / (64 * float(i0(2.0)))
+    E, I = bump.rates
+    assert E == pytest.approx(np.maximum(weights @ E - 3.0 * I.mean() + 2.0, 0.0), abs=1e-6)
+    assert I == pytest.approx(1.5 * E.mean() + 0.5, abs=1e-9)
+    assert bump.ratio > 0.5
 
 
 # --- columns ----------------------------------------------------------------------------------------------
