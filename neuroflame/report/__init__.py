@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from neuroflame.report.answer import Question, Tally, objective, question, summary, tally
     from neuroflame.report.choose import Chosen, choose_points, main_statistics
     from neuroflame.report.conditions import Condition, parse_condition
+    from neuroflame.report.connectivity import plot_connectivity
     from neuroflame.report.diagrams import phase_diagram
     from neuroflame.report.history import search_history
     from neuroflame.report.page import ReportPaths, build_report
@@ -27,6 +28,7 @@ _HOMES = {
     "answer": ("Question", "Tally", "objective", "question", "summary", "tally"),
     "choose": ("Chosen", "choose_points", "main_statistics"),
     "conditions": ("Condition", "parse_condition"),
+    "connectivity": ("plot_connectivity",),
     "diagrams": ("phase_diagram",),
     "history": ("search_history",),
     "page": ("ReportPaths", "build_report"),
@@ -50,6 +52,7 @@ __all__ = [
     "objective",
     "parse_condition",
     "phase_diagram",
+    "plot_connectivity",
     "predicted_diagram",
     "predicted_summary",
     "question",

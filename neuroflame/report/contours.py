@@ -43,9 +43,7 @@ def _speaks(data: View, name: str) -> bool:
     return bool((values > 0.0).any() and (values <= 0.0).any())
 
 
-def draw_contours(
-    ax: Axes, data: View, columns: Sequence[str], x: Axis, y: Axis, rows: np.ndarray
-) -> Legend:
+def draw_contours(ax: Axes, data: View, columns: Sequence[str], x: Axis, y: Axis, rows: np.ndarray) -> Legend:
     """Draw the lines of some columns over the plane of two axes.
 
     Of names, the cell edges between different ones; of numbers, the contour at zero, interpolated between the middles
@@ -61,9 +59,7 @@ def draw_contours(
             segments = list(border_segments(np.where(known, value, -1.0), known, x, y))
             if not segments:
                 continue
-            ax.add_collection(
-                LineCollection(segments, zorder=2.8, path_effects=_HALO, **look), autolim=False
-            )
+            ax.add_collection(LineCollection(segments, zorder=2.8, path_effects=_HALO, **look), autolim=False)
             label = f"predicted: {name} changes"
         else:
             finite = value[np.isfinite(value)]

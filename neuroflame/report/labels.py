@@ -33,7 +33,11 @@ _ALONE = {
     "theory.regime": "predicted regime",
     "theory.alpha.mode0": r"predicted growth of mode 0",
     "theory.alpha.mode1": r"predicted growth of mode 1",
-    "dt": r"$\Delta t$", "duration": "duration", "M0": "$M_0$", "connectivity.K": "$K$"}
+    "dt": r"$\Delta t$",
+    "duration": "duration",
+    "M0": "$M_0$",
+    "connectivity.K": "$K$",
+}
 _STATISTICS = {
     "mean": "mean rate",
     "max": "highest rate",

@@ -152,7 +152,8 @@ class _Ring:
         self.waves = np.cos(np.arange(self.modes + 1)[:, None] * self.angles)  # (M + 1, places)
         self.twice = np.where(np.arange(self.modes + 1) > 0, 2.0, 1.0)
         self.weights = {
-            pair.name: np.array([field.total(pair, k).real for k in range(self.modes + 1)]) for pair in field.pairs
+            pair.name: np.array([field.total(pair, k).real for k in range(self.modes + 1)])
+            for pair in field.pairs
         }
 
     def rates(self, order: Array) -> tuple[Array, Array]:
@@ -271,7 +272,9 @@ class _Ring:
     def growth(self, rates: Array, population: int) -> Growth:
         """Return the leading eigenvalue: even and odd perturbations of an even state do not mix."""
         field, half = self.field, PLACES // 2
-        x = field.gain[:, None] * (self.inputs(rates[None])[0] @ self.waves - field.rest[:, None] - field.strength[:, None] * rates)
+        x = field.gain[:, None] * (
+            self.inputs(rates[None])[0] @ self.waves - field.rest[:, None] - field.strength[:, None] * rates
+        )
         slopes = np.stack(
             [
                 field.scale[a] * field.gain[a] * transfer.slope(name, x[a])
@@ -287,7 +290,10 @@ class _Ring:
             return self.twice * np.array([pair.mode(k).real for k in range(self.modes + 1)])
 
         along = step_matrix(
-            field, rates[:, even], slopes[:, even], lambda p: (modes(p)[:, None] * cosines).T @ (cosines * share)
+            field,
+            rates[:, even],
+            slopes[:, even],
+            lambda p: (modes(p)[:, None] * cosines).T @ (cosines * share),
         )
         across = step_matrix(
             field,

@@ -34,11 +34,7 @@ def nearest_fold(count: Count, at: float, low: float, high: float) -> float:
     float
         In the parameter's unit; NaN if there is no fold.
     """
-    found = [
-        _cross(count, at, bound, (high - low) / COARSE) - at
-        for bound in (low, high)
-        if bound != at
-    ]
+    found = [_cross(count, at, bound, (high - low) / COARSE) - at for bound in (low, high) if bound != at]
     known = [distance for distance in found if not np.isnan(distance)]
     return min(known, key=abs) if known else float("nan")
 

@@ -73,7 +73,9 @@ def homogeneous_states(field: MeanField) -> States:
     if relu and len({pair.pre for pair in field.pairs if pair.plastic is not None}) <= 1:
         slopes = field.scale * field.gain
         with np.errstate(divide="ignore"):
-            leak = np.where(slopes != 0.0, 1.0 / np.where(slopes != 0.0, slopes, 1.0) + field.strength, np.inf)
+            leak = np.where(
+                slopes != 0.0, 1.0 / np.where(slopes != 0.0, slopes, 1.0) + field.strength, np.inf
+            )
         found = list(piecewise_states(field, leak, field.drive - field.rest))
         return States(_distinct(field, found), exhaustive=True)
     if len(field.names) == 1:
@@ -161,7 +163,9 @@ def _roots(base: float, push: Array, plastic: list[Any]) -> list[float]:
 
 def reach(field: MeanField) -> tuple[Array, Array]:
     """Return the lowest and the highest rate that a population can have, (n,) each."""
-    top = [field.scale[a] if n in transfer.BOUNDED else field.rate_limit for a, n in enumerate(field.transfer)]
+    top = [
+        field.scale[a] if n in transfer.BOUNDED else field.rate_limit for a, n in enumerate(field.transfer)
+    ]
     low = [-field.scale[a] if n in transfer.ODD else 0.0 for a, n in enumerate(field.transfer)]
     return np.array(low), np.array(top)
 

@@ -261,7 +261,9 @@ def mean_field(spec: NetworkSpec, number: Number) -> MeanField:
         neglected=tuple(neglected),
     )
     if found.modes and min(found.sizes) <= 2 * found.modes:
-        raise NotCovered(f"a profile with {found.modes} Fourier modes needs more than {2 * found.modes} neurons")
+        raise NotCovered(
+            f"a profile with {found.modes} Fourier modes needs more than {2 * found.modes} neurons"
+        )
     return found
 
 

@@ -118,7 +118,9 @@ def _column(name: str, known: Mapping[str, Any]) -> Column:
         return Column(name, "str" if name in THEORY_TEXTS else "float", unit, doc)
     if name.startswith("theory.fold."):
         path = name.removeprefix("theory.fold.")
-        return Column(name, "float", known[path].unit, f"Distance to the nearest fold along {path}, with its sign.")
+        return Column(
+            name, "float", known[path].unit, f"Distance to the nearest fold along {path}, with its sign."
+        )
     order = " in balance, to leading order in √K" if name.startswith("theory.balance.") else ""
     return Column(name, "float", "Hz", f"Predicted mean rate{order or ' of the homogeneous state'}.")
 

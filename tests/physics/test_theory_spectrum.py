@@ -6,7 +6,14 @@ import pytest
 from neuroflame import Network
 from neuroflame.spec import NetworkSpec, load_network
 from neuroflame.spec.base import merge
-from neuroflame.theory import bumps, homogeneous_states, linear_bump, mode_eigenvalues, mode_growth, predict_regime
+from neuroflame.theory import (
+    bumps,
+    homogeneous_states,
+    linear_bump,
+    mode_eigenvalues,
+    mode_growth,
+    predict_regime,
+)
 from tests.physics.helpers import build
 from tests.physics.theory_helpers import field_of, simulated_state
 
@@ -108,7 +115,9 @@ def test_closed_form_bump_is_the_simulated_one():
     table = build(ONE, duration=4.0).measure(window=0.1)
     assert table["bump.E.m0"][0] == pytest.approx(closed.mean, rel=1e-3)
     assert table["bump.E.m1"][0] == pytest.approx(closed.first, rel=1e-3)
-    assert table["rate.E.max"][0] == pytest.approx(closed.amplitude * (1 - np.cos(closed.half_width)), rel=1e-3)
+    assert table["rate.E.max"][0] == pytest.approx(
+        closed.amplitude * (1 - np.cos(closed.half_width)), rel=1e-3
+    )
     (solved,) = bumps(field_of(ONE))
     assert solved.rates.mean() == pytest.approx(closed.mean, rel=1e-3)
     assert solved.growth.alpha < 0

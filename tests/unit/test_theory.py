@@ -13,7 +13,6 @@ from neuroflame.spec.base import merge
 from neuroflame.theory import (
     NotCovered,
     balance,
-    bumps,
     circular_law_radius,
     disc_growth,
     growth_of_eigenvalue,
@@ -26,9 +25,9 @@ from neuroflame.theory import (
     predict,
     predict_regime,
     scaled,
+    transfer,
 )
 from neuroflame.theory import homogeneous as homogeneous_room
-from neuroflame.theory import transfer
 
 PAIR = {
     "dt": 0.001,
@@ -127,7 +126,14 @@ def test_search_finds_what_polynomials_give(seed, monkeypatch):
     ],
 )
 def test_one_population_of_each_kind_is_bracketed(name, J, drive, expected):
-    base = {**FACILITATING, "transfer": name, "J": {"EE": J}, "J0": {"E": drive}, "stp": {}, "rate_limit": 100.0}
+    base = {
+        **FACILITATING,
+        "transfer": name,
+        "J": {"EE": J},
+        "J0": {"E": drive},
+        "stp": {},
+        "rate_limit": 100.0,
+    }
     found = homogeneous_states(field_of(base))
     line = np.linspace(-1.5, 99.0, 2_000_001)
     gap = transfer.value(name, J * line + drive) - line
@@ -176,7 +182,7 @@ def test_balance_with_facilitation_has_two_solutions():
     for E, I in found:
         sent = transmitted(E, 0.03, 1.0, 0.2)
         assert 10.0 * sent - 1.5 * I + 2.0 * 1.33 == pytest.approx(0.0, abs=1e-9)
-        assert E - I + 2.0 == pytest.approx(0.0, abs=1e-9)
+        assert pytest.approx(0.0, abs=1e-9) == E - I + 2.0
 
 
 @pytest.mark.parametrize(
@@ -203,7 +209,9 @@ def test_sparse_probabilities_are_clipped_as_they_are_drawn():
 
 
 def test_distance_to_the_fold():
-    fold = float(minimize_scalar(coupling, bounds=(1.0, 40.0), method="bounded", options={"xatol": 1e-10}).fun)
+    fold = float(
+        minimize_scalar(coupling, bounds=(1.0, 40.0), method="bounded", options={"xatol": 1e-10}).fun
+    )
     spec = NetworkSpec.parse(FACILITATING)
     found = predict(spec, {"J.EE": [3.0, 5.0, 6.0]}, ["folds"], points=3, ranges={"J.EE": (2.0, 8.0)})
     assert found.data["theory.fold.J.EE"] == pytest.approx([fold - 3, fold - 5, fold - 6], abs=1e-5)
@@ -249,14 +257,18 @@ def test_outliers_of_low_rank():
 
 @pytest.mark.parametrize("tau_syn", [0.0, 0.01])
 def test_rest_of_a_random_tanh_network_gives_way_at_a_radius_of_one(tau_syn):
-    field = field_of({**FACILITATING, "stp": {}, "J0": {}}, transfer="tanh", populations={"E": {"tau_syn": tau_syn}})
+    field = field_of(
+        {**FACILITATING, "stp": {}, "J0": {}}, transfer="tanh", populations={"E": {"tau_syn": tau_syn}}
+    )
     rest = np.zeros(1)
     growths = [disc_growth(field, rest, radius) for radius in (0.99, 1.01)]
     assert growths[0].alpha < 0 < growths[1].alpha
     assert growths[1].frequency == 0.0
     if tau_syn == 0.0:
         e = math.exp(-0.001 / 0.02)
-        assert growth_of_eigenvalue(field, rest, 0.5).alpha == pytest.approx(math.log(e + (1 - e) * 0.5) / 0.001)
+        assert growth_of_eigenvalue(field, rest, 0.5).alpha == pytest.approx(
+            math.log(e + (1 - e) * 0.5) / 0.001
+        )
 
 
 # --- regimes ----------------------------------------------------------------------------------------------
@@ -298,8 +310,8 @@ def test_bumps_of_a_von_mises_profile_solve_the_ring_neuron_by_neuron():
     theta = 2 * np.pi * np.arange(64) / 64
     weights = 3.0 * np.exp(2.0 * np.cos(theta[:, None] - theta)) / (64 * float(i0(2.0)))
     E, I = bump.rates
-    assert E == pytest.approx(np.maximum(weights @ E - 3.0 * I.mean() + 2.0, 0.0), abs=1e-6)
-    assert I == pytest.approx(1.5 * E.mean() + 0.5, abs=1e-9)
+    assert pytest.approx(np.maximum(weights @ E - 3.0 * I.mean() + 2.0, 0.0), abs=1e-6) == E
+    assert pytest.approx(1.5 * E.mean() + 0.5, abs=1e-9) == I
     assert bump.ratio > 0.5
 
 
@@ -329,7 +341,10 @@ def test_predictions_are_those_of_each_points_own_network():
 NOT_COVERED = [
     ({"stimuli": [{"shape": "cosine", "onset": 0.5, "offset": 1.0, "strength": 0.1}]}, "still on at the end"),
     ({"feedforward": {"tau": 0.01}}, "feedforward is not part"),
-    ({"populations": {"E": {"size": 8}}, "connectivity": {"profile": {"kind": "von_mises", "kappa": 2.0}}}, "neurons"),
+    (
+        {"populations": {"E": {"size": 8}}, "connectivity": {"profile": {"kind": "von_mises", "kappa": 2.0}}},
+        "neurons",
+    ),
     ({"connectivity": {"profile": {"kind": "von_mises", "kappa": 150.0}}}, "Fourier modes"),
 ]
 

@@ -27,7 +27,10 @@ RING = {
     "connectivity": {"profile": {"kind": "cosine", "kappa": 4.0}},
     "initial": {"kind": "uniform", "high": 0.1},
 }
-SPACE = {"J.EE": {"from": 0.1, "to": 0.8, "num": 5}, "connectivity.profile.kappa": {"from": 1, "to": 6, "num": 4}}
+SPACE = {
+    "J.EE": {"from": 0.1, "to": 0.8, "num": 5},
+    "connectivity.profile.kappa": {"from": 1, "to": 6, "num": 4},
+}
 SWEEP = {
     "network": "net.yml",
     "space": SPACE,
@@ -127,7 +130,9 @@ def test_bad_names_are_told(theory, message):
 def test_command_draws_the_predicted_diagram(folder, capsys):
     assert call("theory", "sweep.yml", "-o", "shown.png") == 0
     lines = capsys.readouterr().out.splitlines()
-    counts = {line.split()[0]: int(line.split()[1]) for line in lines if line.split()[0] in ("bump", "homogeneous")}
+    counts = {
+        line.split()[0]: int(line.split()[1]) for line in lines if line.split()[0] in ("bump", "homogeneous")
+    }
     table = predicted_table(cli._sweep(cli.make_parser().parse_args(["theory", "sweep.yml"])))
     regimes = table.frame["theory.regime"].tolist()
     assert counts == {name: regimes.count(name) for name in counts}
@@ -140,7 +145,12 @@ def test_command_draws_the_predicted_diagram(folder, capsys):
 def test_command_without_axis_or_with_a_learning_search_says_so(folder, capsys):
     assert call("theory", "sweep.yml", "--set", "space={}") == 2
     assert "at least one axis" in capsys.readouterr().err
-    learning = ["--set", "space.J.EE={low: 0, high: 1}", "--set", "search={kind: tpe, trials: 4, minimise: rate.E.mean}"]
+    learning = [
+        "--set",
+        "space.J.EE={low: 0, high: 1}",
+        "--set",
+        "search={kind: tpe, trials: 4, minimise: rate.E.mean}",
+    ]
     assert call("theory", "sweep.yml", *learning) == 2
     assert "by their results" in capsys.readouterr().err
     assert call("theory", "sweep.yml", "-o", "no/such/folder.png") == 2
@@ -149,7 +159,9 @@ def test_command_without_axis_or_with_a_learning_search_says_so(folder, capsys):
 
 def test_structures_that_are_not_allowed_are_unknown():
     base = {**RING, "connectivity": {"kind": "sparse", "K": 10}}
-    spec = sweep(network=base, space={"populations.E.size": [8, 64], "J.EE": [0.1, 0.2]}, set={"connectivity.K": 8})
+    spec = sweep(
+        network=base, space={"populations.E.size": [8, 64], "J.EE": [0.1, 0.2]}, set={"connectivity.K": 8}
+    )
     frame = predicted_table(spec).frame
     assert frame["theory.regime"].tolist() == ["homogeneous"] * 4
 
@@ -164,7 +176,9 @@ def test_lines_of_predictions_over_a_diagram(folder):
     assert "predicted: theory.regime changes" in labels
     assert "predicted: theory.alpha.mode1 = 0" in labels
     ax = figure.axes[0]
-    line = np.concatenate([path.vertices for c in ax.collections if hasattr(c, "levels") for path in c.get_paths()])
+    line = np.concatenate(
+        [path.vertices for c in ax.collections if hasattr(c, "levels") for path in c.get_paths()]
+    )
     product = line[:, 0] * line[:, 1]  # J κ, which is 2 at the border
     assert np.abs(product - 2.0).max() < 0.35
     with pytest.raises(SpecError, match="no such column"):
