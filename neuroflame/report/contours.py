@@ -10,7 +10,6 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
 from neuroflame.report.cells import border_segments, gather
-from neuroflame.report.heat import Legend
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from neuroflame.report.axes import Axis
+    from neuroflame.report.heat import Legend
     from neuroflame.report.views import View
 
 LOOKS: tuple[tuple[Any, str], ...] = (

@@ -133,7 +133,7 @@ def _pictures(data: View) -> Iterator[Picture]:
         label = f"{counted.question.label}: {counted.question.condition.text}"
         regions = {"border": {label: counted.holds}, "shade": {"decaying: a ghost": counted.dissolving}}
         short = {"border": {counted.question.label: counted.holds}, "shade": {"decaying": counted.dissolving}}
-    over = {"contour": predicted_columns(data)}
+    over: dict[str, Any] = {"contour": predicted_columns(data)}
     chosen = choose_points(data) if "trace.time" in data.columns else []
     marks = {point.letter: point.row for point in chosen}
     if data.axes and first is not None:

@@ -21,9 +21,9 @@ Array = np.ndarray[Any, Any]
 PLACES = 64
 """Neurons of the ring on which bumps are solved and their stability is found."""
 MODES = 12
-"""Fourier modes of the coupling that are kept at most."""
+"""Fourier modes of the coupling that bumps are solved with, at most."""
 CUT = 1e-3
-"""Fourier coefficients of the coupling below this part of the largest are left out in bumps."""
+"""Coefficients of higher modes are left out where they are below this part of the largest."""
 RATIO = 0.1
 """m1/m0 of a bump, at least: as in docs/dynamics.md."""
 _ITERATIONS = 40
@@ -216,15 +216,15 @@ class _Ring:
     def solve(self) -> Array:
         """Return the solutions that are bumps, (S, n, M + 1), centred at 0."""
         orders = self.starts()
-        count, waves = orders.shape[1:]
+        _count, waves = orders.shape[1:]
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             left = self.excess(orders)
             size = _size(left, orders)
             done = [orders[:0]]
             for _ in range(_ITERATIONS):
                 change = self.derivative(orders)
-                usable = np.isfinite(change).all(axis=(1, 2)) & np.isfinite(left).all(axis=(1, 2))
-                usable[usable] = np.abs(np.linalg.det(change[usable])) > 1e-12
+                usable: Array = np.isfinite(change).all(axis=(1, 2)) & np.isfinite(left).all(axis=(1, 2))
+                usable &= np.abs(np.linalg.det(np.where(usable[:, None, None], change, 0.0))) > 1e-12
                 orders, left, size, change = orders[usable], left[usable], size[usable], change[usable]
                 step = np.linalg.solve(change, -left.reshape(len(left), -1, 1)).reshape(orders.shape)
                 before = size
@@ -260,7 +260,7 @@ class _Ring:
     def bump(self, order: Array) -> Bump | None:
         """Return the bump of a solution; None where it is flat, or beyond the limit of rates."""
         field = self.field
-        rates, slopes = (value[0] for value in self.rates(order[None]))
+        rates, _slopes = (value[0] for value in self.rates(order[None]))
         mean = rates.mean(axis=1)
         first = 2.0 * np.abs((rates * np.exp(1j * self.angles)).mean(axis=1))
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -312,4 +312,5 @@ class _Ring:
 
 def _size(left: Array, orders: Array) -> Array:
     found: Array = (np.abs(left) / (1.0 + np.abs(orders))).max(axis=(1, 2))
-    return np.where(np.isfinite(found), found, np.inf)
+    finite: Array = np.where(np.isfinite(found), found, np.inf)
+    return finite

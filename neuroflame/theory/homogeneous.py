@@ -14,7 +14,7 @@ from neuroflame.theory import transfer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from neuroflame.theory.meanfield import MeanField
+    from neuroflame.theory.meanfield import MeanField, PlasticField
 
 Array = np.ndarray[Any, Any]
 
@@ -45,12 +45,13 @@ class States:
 
 def inputs(field: MeanField, rates: Array) -> Array:
     """Return gain · (I − θ) at steady state for rates (…, n)."""
-    total = np.broadcast_to(field.drive - field.rest, rates.shape) - field.strength * rates
+    total: Array = np.broadcast_to(field.drive - field.rest, rates.shape) - field.strength * rates
     for pair in field.pairs:
         source = rates[..., pair.pre]
         sent = source if pair.plastic is None else pair.plastic.transmitted(source)
         total[..., pair.post] += field.total(pair).real * sent
-    return field.gain * total
+    found: Array = field.gain * total
+    return found
 
 
 def targets(field: MeanField, rates: Array) -> Array:
@@ -106,6 +107,7 @@ def piecewise_states(field: MeanField, leak: Array, drive: Array) -> Iterator[Ar
             static[pair.post, pair.pre] += field.total(pair).real
     for p, pair in enumerate(plastic):
         sent[pair.post, p] = field.total(pair).real
+    kinds = [pair.plastic for pair in plastic if pair.plastic is not None]
     source = plastic[0].pre if plastic else None
     able = [a for a in range(count) if np.isfinite(leak[a])]
     for size in range(len(able) + 1):
@@ -120,9 +122,9 @@ def piecewise_states(field: MeanField, leak: Array, drive: Array) -> Iterator[Ar
             levels: list[float] = [0.0]
             if source in active:
                 at = active.index(source)
-                levels = _roots(base[at], push[at], [pair.plastic for pair in plastic])
+                levels = _roots(base[at], push[at], kinds)
             for level in levels:
-                passed = np.array([pair.plastic.transmitted(np.float64(level)) for pair in plastic])  # type: ignore[union-attr]
+                passed = np.array([float(kind.transmitted(np.array(level))) for kind in kinds])
                 rates = np.zeros(count)
                 rates[active] = base + push @ passed
                 if source in active:
@@ -131,7 +133,7 @@ def piecewise_states(field: MeanField, leak: Array, drive: Array) -> Iterator[Ar
                     yield rates
 
 
-def _roots(base: float, push: Array, plastic: list[Any]) -> list[float]:
+def _roots(base: float, push: Array, plastic: list[PlasticField]) -> list[float]:
     """Return the positive roots of r = base + Σ_p push_p u x r of each plastic pair."""
     parts = [p.fraction for p in plastic]
     equation = np.array([1.0, -base])
@@ -152,7 +154,7 @@ def _roots(base: float, push: Array, plastic: list[Any]) -> list[float]:
     for start in real[real > 0.0]:
         r = float(start)
         for _ in range(4):
-            slope = 1.0 - sum(push[p] * float(one.slope(np.float64(r))) for p, one in enumerate(plastic))
+            slope = 1.0 - sum(push[p] * float(one.slope(np.array(r))) for p, one in enumerate(plastic))
             step = excess(r) / slope if slope != 0.0 else 0.0
             if not abs(step) < 1e-3 * (1.0 + abs(r)):
                 break

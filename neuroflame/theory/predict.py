@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,8 @@ from neuroflame.theory.regime import predict_regime
 from neuroflame.theory.step import growth
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from neuroflame.spec.network import NetworkSpec
 
 Array = np.ndarray[Any, Any]

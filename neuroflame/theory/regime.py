@@ -61,8 +61,8 @@ def predict_regime(field: MeanField) -> Prediction:
     """Return what theory says of one point.
 
     Two or more stable states, homogeneous or bumps: `bistable`. One: `quiescent`, `homogeneous` or `bump`. None: the
-    leading mode about the homogeneous state tells, mode 0 at a frequency `oscillating`; a pattern that grows where bumps
-    were not sought `bump`; all else `unstable`.
+    leading mode about the homogeneous state tells, mode 0 at a frequency `oscillating`; a pattern that grows where
+    bumps were not sought `bump`; all else `unstable`.
     """
     states = homogeneous_states(field)
     modes = tuple(mode_growth(field, rates) for rates in states.rates)

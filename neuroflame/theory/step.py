@@ -55,7 +55,10 @@ def step_matrix(
         thresholds of the populations, utilisation and resources of the plastic pairs.
     """
     count, places = rates.shape
-    names: list[tuple[str, int | str]] = [("r", a) for a in range(count)] + [("h", a) for a in range(count)]
+    names: list[tuple[str, int | str]] = [
+        *(("r", a) for a in range(count)),
+        *(("h", a) for a in range(count)),
+    ]
     if field.slow_ratio is not None:
         names += [("g", a) for a in range(count)]
     names += [("theta", a) for a in range(count) if field.adapts[a]]

@@ -179,10 +179,10 @@ def test_balance_with_facilitation_has_two_solutions():
     spec = load_network("conf/balanced_ring.yml")
     found = balance(mean_field(spec, number_at(spec, {}))).rates
     assert len(found) == 2
-    for E, I in found:
-        sent = transmitted(E, 0.03, 1.0, 0.2)
-        assert 10.0 * sent - 1.5 * I + 2.0 * 1.33 == pytest.approx(0.0, abs=1e-9)
-        assert pytest.approx(0.0, abs=1e-9) == E - I + 2.0
+    for rate, other in found:
+        sent = transmitted(rate, 0.03, 1.0, 0.2)
+        assert 10.0 * sent - 1.5 * other + 2.0 * 1.33 == pytest.approx(0.0, abs=1e-9)
+        assert rate - other + 2.0 == pytest.approx(0.0, abs=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -309,9 +309,10 @@ def test_bumps_of_a_von_mises_profile_solve_the_ring_neuron_by_neuron():
     (bump,) = [one for one in found.bumps if one.growth.alpha < 0]
     theta = 2 * np.pi * np.arange(64) / 64
     weights = 3.0 * np.exp(2.0 * np.cos(theta[:, None] - theta)) / (64 * float(i0(2.0)))
-    E, I = bump.rates
-    assert pytest.approx(np.maximum(weights @ E - 3.0 * I.mean() + 2.0, 0.0), abs=1e-6) == E
-    assert pytest.approx(1.5 * E.mean() + 0.5, abs=1e-9) == I
+    rates, others = bump.rates
+    solved = np.maximum(weights @ rates - 3.0 * others.mean() + 2.0, 0.0)
+    np.testing.assert_allclose(rates, solved, atol=1e-6)
+    np.testing.assert_allclose(others, 1.5 * rates.mean() + 0.5, atol=1e-9)
     assert bump.ratio > 0.5
 
 
