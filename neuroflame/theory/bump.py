@@ -223,8 +223,9 @@ class _Ring:
             done = [orders[:0]]
             for _ in range(_ITERATIONS):
                 change = self.derivative(orders)
-                usable: Array = np.isfinite(change).all(axis=(1, 2)) & np.isfinite(left).all(axis=(1, 2))
-                usable &= np.abs(np.linalg.det(np.where(usable[:, None, None], change, 0.0))) > 1e-12
+                known = np.isfinite(change).all(axis=(1, 2)) & np.isfinite(left).all(axis=(1, 2))
+                change = np.where(np.reshape(known, (-1, 1, 1)), change, 0.0)
+                usable = np.abs(np.linalg.det(change)) > 1e-12
                 orders, left, size, change = orders[usable], left[usable], size[usable], change[usable]
                 step = np.linalg.solve(change, -left.reshape(len(left), -1, 1)).reshape(orders.shape)
                 before = size
@@ -287,7 +288,8 @@ class _Ring:
         cosines, sines = np.cos(order * self.angles[even]), np.sin(order * self.angles[odd])
 
         def modes(pair: PairField) -> Array:
-            return self.twice * np.array([pair.mode(k).real for k in range(self.modes + 1)])
+            found: Array = self.twice * np.array([pair.mode(k).real for k in range(self.modes + 1)])
+            return found
 
         along = step_matrix(
             field,
