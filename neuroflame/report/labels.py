@@ -31,12 +31,14 @@ _SYMBOLS = {
 }
 _ALONE = {
     "theory.regime": "predicted regime",
-    "theory.alpha.mode0": r"predicted growth of mode 0",
-    "theory.alpha.mode1": r"predicted growth of mode 1",
+    "theory.alpha.mode0": "predicted growth of mode 0",
+    "theory.alpha.mode1": "predicted growth of mode 1",
     "dt": r"$\Delta t$",
     "duration": "duration",
     "M0": "$M_0$",
     "connectivity.K": "$K$",
+    "regime.point": "regime of the point",
+    "regime.confidence": "confidence of the regime",
 }
 _STATISTICS = {
     "mean": "mean rate",
