@@ -158,12 +158,15 @@ def test_command_without_axis_or_with_a_learning_search_says_so(folder, capsys):
 
 
 def test_structures_that_are_not_allowed_are_unknown():
-    base = {**RING, "connectivity": {"kind": "sparse", "K": 10}}
-    spec = sweep(
-        network=base, space={"populations.E.size": [8, 64], "J.EE": [0.1, 0.2]}, set={"connectivity.K": 8}
-    )
-    frame = predicted_table(spec).frame
-    assert frame["theory.regime"].tolist() == ["homogeneous"] * 4
+    base = {**RING, "connectivity": {"kind": "sparse", "K": 4, "profile": {"kind": "cosine", "kappa": 0.5}}}
+    space = {"populations.E.size": [8, 64], "connectivity.K": [4, 10], "J.EE": [0.1, 0.2]}
+    frame = predicted_table(sweep(network=base, space=space)).frame
+    forbidden = (frame["point.populations.E.size"] == 8) & (frame["point.connectivity.K"] == 10)
+    assert forbidden.sum() == 2
+    assert (frame.loc[forbidden, "theory.regime"] == "unknown").all()
+    assert frame.loc[forbidden, "theory.reason"].str.contains("at most the size of E").all()
+    assert frame.loc[forbidden, "theory.rate.E"].isna().all()
+    assert (frame.loc[~forbidden, "theory.regime"] == "homogeneous").all()
 
 
 def test_lines_of_predictions_over_a_diagram(folder):
