@@ -24,6 +24,7 @@ from neuroflame.spec.paths import find_path
 from neuroflame.spec.resolved import ResolvedAxis, resolve_axis
 from neuroflame.spec.search import BoundarySearch, GridSearch, SearchSpec, TpeSearch
 from neuroflame.spec.stimuli import is_time
+from neuroflame.spec.theory import THEORY_TEXTS, TheoryName, theory_columns
 
 _MOST_POINTS = 10**8
 _TRACED_POINTS = 2000
@@ -42,6 +43,9 @@ class SweepSpec(Spec):
         "What is computed for each point.", default=("rates", "bump"), min_length=1
     )
     dynamics: DynamicsOptions = quantity("Options of the measures of dynamics.", default=DynamicsOptions())
+    theory: tuple[TheoryName, ...] = quantity(
+        "What theory predicts for each point, in columns beside the simulated ones.", default=()
+    )
     window: Real | None = quantity("Length of the final averaging window.", default=None, unit="s", gt=0)
     traces: Literal["auto", True, False] = quantity(
         "Whether the populations' time courses are kept; auto: in sweeps of at most 2000 points.",
@@ -93,7 +97,7 @@ class SweepSpec(Spec):
             error.path = f"{'set' if named else 'network'}.{error.path}" if error.path else "set"
             raise
 
-    @field_validator("measure")
+    @field_validator("measure", "theory")
     @classmethod
     def _measures_differ(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(value)) < len(value):
@@ -187,7 +191,8 @@ class SweepSpec(Spec):
         return None
 
     def _check_column(self, name: str, path: str) -> None:
-        known = statistics(self.network, self.measure, self.dynamics)
+        predicted = [column for column in self.predicted if column not in THEORY_TEXTS]
+        known = [*statistics(self.network, self.measure, self.dynamics), *predicted]
         if name not in known:
             raise SpecError(
                 "is not a column of this sweep", got=name, remedy=suggestion(name, known), path=path
@@ -206,6 +211,7 @@ class SweepSpec(Spec):
         swept = [axis.path for axis in self.axes]
         return [
             *statistics(self.network, self.measure, self.dynamics),
+            *self.predicted,
             *swept,
             *(f"point.{path}" for path in swept),
         ]
@@ -222,6 +228,21 @@ class SweepSpec(Spec):
                 error.path = ".".join(part for part in ("space", path, inner) if part)
                 raise
         return tuple(found)
+
+    @property
+    def fold_ranges(self) -> dict[str, tuple[float, float]]:
+        """The ends of the axes along which theory seeks folds: of all that are batchable."""
+        found = {}
+        for axis in self.axes:
+            ends = [float(end) for end in axis.ends if not isinstance(end, str)]
+            if not axis.structural and len(ends) > 1:
+                found[axis.path] = (min(ends), max(ends))
+        return found
+
+    @property
+    def predicted(self) -> list[str]:
+        """The columns that theory adds."""
+        return theory_columns(self.network, self.theory, self.fold_ranges)
 
     @property
     def trials(self) -> int:
@@ -252,5 +273,7 @@ class SweepSpec(Spec):
         data["dynamics"] = {name: data["dynamics"][name] for name in DYNAMIC if name in self.measure}
         if not data["dynamics"]:
             del data["dynamics"]
+        if not self.theory:
+            del data["theory"]
         data["network"] = without_files(data["network"])
         return {**data, "traces": self.keeps_traces, "precision": self.compute.precision}
