@@ -213,7 +213,7 @@ def _check_answer(spec: Any, file: str) -> None:
     answer = getattr(spec, "answer", None)
     if answer is None:
         return
-    from neuroflame.report import parse_condition
+    from neuroflame.conditions import parse_condition
 
     try:
         spec.check_columns(parse_condition(answer.where).names)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from neuroflame.report.answer import Question, Tally, objective, question, summary, tally
     from neuroflame.report.choose import Chosen, choose_points, main_statistics
-    from neuroflame.report.conditions import Condition, parse_condition
+    from neuroflame.conditions import Condition, parse_condition
     from neuroflame.report.diagrams import phase_diagram
     from neuroflame.report.history import search_history
     from neuroflame.report.page import ReportPaths, build_report
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "answer": ("Question", "Tally", "objective", "question", "summary", "tally"),
     "choose": ("Chosen", "choose_points", "main_statistics"),
-    "conditions": ("Condition", "parse_condition"),
+    "neuroflame.conditions": ("Condition", "parse_condition"),
     "diagrams": ("phase_diagram",),
     "history": ("search_history",),
     "page": ("ReportPaths", "build_report"),
@@ -62,7 +62,8 @@ def __getattr__(name: str) -> object:
 
     for home, names in _HOMES.items():
         if name in names:
-            return getattr(import_module(f"{__name__}.{home}"), name)
+            module = home if "." in home else f"{__name__}.{home}"
+            return getattr(import_module(module), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -14,7 +14,7 @@ from matplotlib.colors import Normalize
 from neuroflame.errors import SpecError
 from neuroflame.report.answer import headline
 from neuroflame.report.cells import gather
-from neuroflame.report.conditions import Condition, parse_condition
+from neuroflame.conditions import Condition, parse_condition
 from neuroflame.report.labels import escape, quantity, symbol
 from neuroflame.report.scales import Scale, scale_of
 

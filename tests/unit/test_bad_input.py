@@ -89,7 +89,7 @@ CASES = {
         plan("search={kind: sobl}"),
         "search.kind: must be one of 'grid', 'random', 'sobol', 'tpe'",
     ),
-    "no objective": (plan("search={kind: tpe, trials: 4}"), "must have one of maximise and minimise"),
+    "no objective": (plan("search={kind: tpe, trials: 4}"), "must have one of maximise, minimise and target"),
     "unknown objective": (
         plan("search={kind: tpe, trials: 4, maximise: bump.E.m2}"),
         "search.maximise: is not a column of this sweep, got 'bump.E.m2' (did you mean 'bump.E.m1'?)",

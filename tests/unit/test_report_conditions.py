@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from neuroflame.errors import SpecError
-from neuroflame.report.conditions import parse_condition
+from neuroflame.conditions import parse_condition
 
 NAN = np.nan
 TABLE = {
