@@ -12,9 +12,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from neuroflame.conditions import Condition, parse_condition
     from neuroflame.report.answer import Question, Tally, objective, question, summary, tally
     from neuroflame.report.choose import Chosen, choose_points, main_statistics
-    from neuroflame.conditions import Condition, parse_condition
     from neuroflame.report.diagrams import phase_diagram
     from neuroflame.report.history import search_history
     from neuroflame.report.page import ReportPaths, build_report

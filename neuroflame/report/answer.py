@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from neuroflame.report.axes import mapping
 from neuroflame.conditions import Condition, parse_condition
+from neuroflame.report.axes import mapping
 from neuroflame.report.labels import number, quantity, span
 from neuroflame.report.views import View, view
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
+from neuroflame.conditions import parse_condition
 from neuroflame.errors import StoreError
 from neuroflame.report import content
 from neuroflame.report.answer import headline, objective, summary, tally
 from neuroflame.report.choose import choose_points, main_statistics
-from neuroflame.conditions import parse_condition
 from neuroflame.report.diagrams import phase_diagram
 from neuroflame.report.history import search_history
 from neuroflame.report.panels import curves, statistics_against_axes

@@ -103,9 +103,9 @@ def count_assignments(axes: Sequence[ResolvedAxis]) -> float:
     for axis in axes:
         truth = counts.get(axis.path, np.ones(size, dtype=bool))
         if axis.path in combined:  # a value that does not count is the same assignment as any other
-            each *= truth | (combined[axis.path] == _levels(axis)[0])
+            each = np.where(truth | (combined[axis.path] == _levels(axis)[0]), each, 0.0)
         else:
-            each = np.where(truth, each * axis.count, each)
+            each[truth & (each > 0)] *= axis.count
     return float(each.sum())
 
 

@@ -160,6 +160,8 @@ class SweepSpec(Spec):
             self._check_column(goal.column, f"search.{path}")
         several = len(search.goals) > 1
         if isinstance(search, CmaesSearch):
+            if len(self.axes) < 2:
+                raise SpecError("must have at least two axes in a cmaes search", path="space", remedy="use tpe")
             for axis in self.axes:
                 if not axis.ordered or axis.when:
                     rule = "is conditional" if axis.when else "has no order"

@@ -41,7 +41,8 @@ renamed, after looking whether the name is taken.
 
 from neuroflame.store._export import FILES, placed, write_columns
 from neuroflame.store._format import StoreWarning
+from neuroflame.store._given import read_parquet
 from neuroflame.store._sweep import SweepStore
 from neuroflame.store._table import Table, open_table
 
-__all__ = ["FILES", "StoreWarning", "SweepStore", "Table", "open_table", "placed", "write_columns"]
+__all__ = ["FILES", "StoreWarning", "SweepStore", "Table", "open_table", "placed", "read_parquet", "write_columns"]

@@ -10,18 +10,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from neuroflame.errors import BackendError
+from neuroflame.spec.search import Learning
 from neuroflame.sweep.asks import ask_name, assignments_from, write_ask
 from neuroflame.sweep.backend import Backend, Feed
 from neuroflame.sweep.block import Block
 from neuroflame.sweep.cost import CostModel
 from neuroflame.sweep.evaluate import failed_rows
-from neuroflame.sweep.finished import Finished, mean_by_trial
+from neuroflame.sweep.finished import Finished
 from neuroflame.sweep.planner import known_block
 from neuroflame.sweep.points import Array, Assignments, size_of
 from neuroflame.sweep.progress import Progress, Rate, Status
 from neuroflame.sweep.search import KnownSearch, make_search
+from neuroflame.sweep.search.learner import Learner
 from neuroflame.sweep.signals import stopped_like_ctrl_c
+from neuroflame.sweep.stopping import Stopping
 from neuroflame.sweep.tiles import Tile, TileQueue, make_tile
+from neuroflame.sweep.told import by_trial, told
+from neuroflame.sweep.warm import warm_start
 from neuroflame.sweep.worker import Job, TileResult, publish
 
 if TYPE_CHECKING:
@@ -59,7 +64,7 @@ class Controller(Feed):
         self._lost_in_a_row = 0
         self._total = spec.points
         self._done = self._failed = self._diverged = self._restored = 0
-        self._best = math.nan
+        self._stopping = Stopping(spec)
         self._rate, self._speed = Rate(), 0.0
         self._start = self._told = time.monotonic()
         self._restore()
@@ -69,16 +74,20 @@ class Controller(Feed):
     @property
     def done(self) -> bool:
         """Whether no tile will be handed out any more and none is running."""
-        return self.error is not None or (self._block is None and not self._flying)
+        over = self._block is None or self._stopping.reason is not None
+        return self.error is not None or (over and not self._flying)
 
     def next(self) -> str | None:
         """Return the reference of a tile to run; None if there is none now."""
-        if self.error is not None or self._queue is None:
+        if self.error is not None or self._queue is None or self._stopping.reason is not None:
+            return None
+        left = self._stopping.left(self._done + sum(len(tile) for tile in self._flying.values()))
+        if left == 0:
             return None
         if self._again:
             tile = self._again.popleft()
         elif len(self._queue):
-            tile = self._queue.next(self._cost.size(len(self._queue)))
+            tile = self._queue.next(int(min(left, self._cost.size(len(self._queue)))))
         else:
             return None
         self._flying[tile.id] = tile
@@ -93,8 +102,8 @@ class Controller(Feed):
         self._cost.observe(result.points, result.seconds, first=result.first)
         if result.pieces > 1 and not result.failed:  # halves went through where the whole did not: memory
             self._cost.shrink(result.points)
-        if result.objective:
-            self._objective[tile.ranks] = result.objective
+        if result.told:
+            self._told_of[tile.ranks] = result.told
         self._count(tile, result.failed, result.diverged)
 
     def lost(self, ref: str, reason: str) -> None:
@@ -113,6 +122,8 @@ class Controller(Feed):
         else:
             rows = failed_rows(self.spec, self._block.points(tile.ranks), f"its worker died: {reason}")
             publish(self.store, tile.id, rows, math.nan)
+            if isinstance(self.spec.search, Learning):
+                self._told_of[tile.ranks] = told(self.spec.search, rows.data)
             self._count(tile, failed=1, diverged=0)
 
     def abort(self, error: BaseException) -> None:
@@ -183,7 +194,8 @@ class Controller(Feed):
             restored=self._restored,
             rate=self._speed,
             elapsed=time.monotonic() - self._start,
-            best=None if math.isnan(self._best) else self._best,
+            best=None if math.isnan(self._stopping.best) else self._stopping.best,
+            stopped=self._stopping.reason,
         )
 
     def _tell(self) -> None:
@@ -196,6 +208,7 @@ class Controller(Feed):
         self._diverged += diverged
         self._speed = self._rate.update(self._done)
         self._left -= len(tile)
+        self._stopping.done(self._done, time.monotonic() - self._start)
         if self._left == 0:
             self._advance()
         self._tell()
@@ -209,22 +222,28 @@ class Controller(Feed):
         self._number = -1
         self._block: Block | None = None
         self._queue: TileQueue | None = None
-        self._objective: Array = np.empty(0)
+        self._told_of: Array = np.empty(0)
         self._assignments: Assignments = {}
         self._replayed = False
         self._left = 0
+        asked = self.spec.search
+        if isinstance(self.search, Learner) and isinstance(asked, Learning) and asked.warm_start is not None:
+            self.search.warm(*warm_start(self.spec, asked, self.store, self.progress.note))
         self._advance()
+        self._stopping.done(self._done, 0.0)
 
     def _advance(self) -> None:
         """Tell the search of the block that is complete, and go to the next that is not."""
         while self._left == 0:
             if self._block is not None:
                 self._tell_search(self._block)
+            if self._stopping.reason is not None:
+                return
             self._number += 1
             self._block, self._queue = self._next_block(), None
             if self._block is None:
                 return
-            pending, self._objective = self._on_disk.look_up(self._block)
+            pending, self._told_of = self._on_disk.look_up(self._block)
             self._left = int(pending.sum())
             self._restored += len(self._block) - self._left
             self._done += len(self._block) - self._left
@@ -248,10 +267,10 @@ class Controller(Feed):
     def _tell_search(self, block: Block) -> None:
         if not self.search.needs_results:
             return
-        told = mean_by_trial(block.trial_of(np.arange(len(block))), self._objective)
+        goals = len(getattr(self.spec.search, "goals", ()))
+        found = by_trial(block.trial_of(np.arange(len(block))), self._told_of, goals)
         if self._replayed:
-            self.search.replay(self._assignments, told)
+            self.search.replay(self._assignments, found)
         else:
-            self.search.tell(told)
-        better = np.fmax if getattr(self.spec.search, "maximise", None) else np.fmin
-        self._best = float(better.reduce(np.append(told, self._best)))
+            self.search.tell(found)
+        self._stopping.told(found[:, :goals], (found[:, goals:] <= 0).all(axis=1))

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from neuroflame.sweep.evaluate import objective
+from neuroflame.spec.search import Learning
+from neuroflame.sweep.told import needed, told
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from neuroflame.spec.sweep import SweepSpec
     from neuroflame.store import SweepStore
     from neuroflame.sweep.block import Block
@@ -32,44 +30,32 @@ class Finished:
     def __init__(self, store: SweepStore, spec: SweepSpec) -> None:
         found = [identity for ids in store.finished().values() for identity in ids]
         self._ids = np.unique(np.array(found, dtype="S16"))
-        self._values: Mapping[str, float] = {}
+        self._rows: dict[str, int] = {}
+        self._told: Array = np.empty((0, width_of(spec)))
         self.failed = self.diverged = 0
         if not found:
             return
-        sought = getattr(spec.search, "objective", None)
         table = store.table()
-        frame = table.to_pandas([name for name in ("point_id", "status", sought) if name in table.columns])
-        self.failed = int((frame["status"] == "failed").sum())
-        self.diverged = int((frame["status"] == "diverged").sum())
-        if sought:
-            rows: dict[str, Any] = {"status": frame["status"].tolist()}
-            if sought in frame:
-                rows[sought] = frame[sought].tolist()
-            told = objective(rows, sought).tolist()
-            self._values = dict(zip(frame["point_id"].tolist(), told, strict=True))
+        wanted = needed(spec.search, table.columns) if isinstance(spec.search, Learning) else ["status"]
+        columns = table.to_arrow(["point_id", *wanted]).to_pydict()
+        self.failed, self.diverged = (columns["status"].count(name) for name in ("failed", "diverged"))
+        if isinstance(spec.search, Learning):
+            self._told = told(spec.search, columns)
+            self._rows = {identity: row for row, identity in enumerate(columns["point_id"])}
 
     def look_up(self, block: Block) -> tuple[Array, Array]:
-        """Return which points of a block are pending, and the objective of the others."""
-        told = np.full(len(block), np.nan)
+        """Return which points of a block are pending, and what is told of the others."""
+        found = np.full((len(block), self._told.shape[1]), np.nan)
         if len(self._ids) == 0:
-            return np.ones(len(block), dtype=bool), told
+            return np.ones(len(block), dtype=bool), found
         ids = block.points(np.arange(len(block))).ids()
-        if self._values:
-            told = np.array([self._values.get(identity, math.nan) for identity in ids])
-        return ~np.isin(np.array(ids, dtype="S16"), self._ids), told
+        if self._rows:
+            rows = np.array([self._rows.get(identity, -1) for identity in ids])
+            found[rows >= 0] = self._told[rows[rows >= 0]]
+        return ~np.isin(np.array(ids, dtype="S16"), self._ids), found
 
 
-def mean_by_trial(trial: Array, values: Array) -> Array:
-    """Return the mean over the repetitions of each assignment that are finite; NaN where none is.
-
-    Parameters
-    ----------
-    trial : ndarray of int, (P,)
-        Number of each point's assignment, from 0.
-    values : ndarray of float, (P,)
-        Objective of each point.
-    """
-    good = np.isfinite(values)
-    count = np.bincount(trial, weights=good)
-    total = np.bincount(trial, weights=np.where(good, values, 0.0))
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+def width_of(spec: SweepSpec) -> int:
+    """Return how many numbers a search is told of a point."""
+    search = spec.search
+    return len(search.goals) + len(search.constraints) if isinstance(search, Learning) else 0

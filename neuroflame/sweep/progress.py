@@ -29,7 +29,9 @@ class Status:
     elapsed : float
         Seconds since the start of this run.
     best : float or None
-        Best value of what is sought, if something is.
+        Best value of what is sought, if one thing is.
+    stopped : str or None
+        Why it stopped early, if it did.
     """
 
     total: int
@@ -40,6 +42,7 @@ class Status:
     rate: float
     elapsed: float
     best: float | None = None
+    stopped: str | None = None
 
     @property
     def eta(self) -> float | None:
@@ -52,13 +55,15 @@ class Status:
             parts.append(
                 f"{self.rate:,.{0 if self.rate >= 99.5 else 1 if self.rate >= 9.95 else 2}f} points/s"
             )
-        if self.done < self.total and self.eta is not None:
+        if self.done < self.total and self.eta is not None and not self.stopped:
             parts.append(f"{duration(self.eta)} left")
         if self.diverged:
             parts.append(f"{self.diverged:,} diverged")
         parts.append(f"{self.failed:,} failed")
         if self.best is not None:
             parts.append(f"best {self.best:.4g}")
+        if self.stopped:
+            parts.append(f"stopped: {self.stopped}")
         return ", ".join(parts)
 
 

@@ -160,7 +160,10 @@ def start(
             f"stopped with {status.done:,} of {status.total:,} points done",
             remedy=f"go on with: neuroflame-sweep resume {out}",
         ) from None
-    _record(store, "complete", status)
+    if status.stopped:
+        _record(store, "stopped", status, why=status.stopped)
+    else:
+        _record(store, "complete", status)
     return Outcome(store.uri, status, resumed)
 
 
@@ -173,7 +176,10 @@ def resume(
     progress: Progress | None = None,
     measure: str = MEASURE,
 ) -> Outcome:
-    """Go on with the sweep of a directory; overrides may change where and how (``compute.actors``)."""
+    """Go on with the sweep of a directory; overrides may change where, how and how long.
+
+    For example ``{"compute.actors": 4, "stop.points": 5000}``.
+    """
     spec = spec_of(SweepStore.open(out).manifest, file=out)
     if overrides:
         spec = SweepSpec.parse(override(spec.to_dict(), overrides))

@@ -7,14 +7,16 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from neuroflame.spec.search import Learning
 from neuroflame.spec.sweep import SweepSpec
 from neuroflame.store import SweepStore
 from neuroflame.sweep.asks import asked_block
-from neuroflame.sweep.evaluate import Measure, Rows, evaluate, objective
+from neuroflame.sweep.evaluate import Measure, Rows, evaluate
 from neuroflame.sweep.planner import known_block
 from neuroflame.sweep.provenance import provenance
 from neuroflame.sweep.search import KnownSearch, make_search
 from neuroflame.sweep.tiles import Tile, parse_ref
+from neuroflame.sweep.told import told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,8 +71,8 @@ class TileResult:
         Runs that it took.
     executor, device : str
         What simulated it.
-    objective : list of float
-        The searched column at each point, if the search learns.
+    told : list of list of float
+        What a search that learns is told of each point; see `neuroflame.sweep.told`.
     """
 
     id: str
@@ -82,7 +84,7 @@ class TileResult:
     pieces: int = 1
     executor: str = ""
     device: str = ""
-    objective: list[float] = field(default_factory=list)
+    told: list[list[float]] = field(default_factory=list)
 
 
 class Worker:
@@ -124,7 +126,6 @@ class Worker:
         rows = evaluate(spec, points, self._measure, device=self._job.device, engines=self._engines)
         seconds = time.monotonic() - start
         publish(store, tile.id, rows, seconds)
-        sought = getattr(spec.search, "objective", None)
         return TileResult(
             id=tile.id,
             points=len(points),
@@ -135,7 +136,7 @@ class Worker:
             pieces=rows.pieces,
             executor=rows.executor,
             device=rows.device,
-            objective=objective(rows.data, sought).tolist() if sought else [],
+            told=told(spec.search, rows.data).tolist() if isinstance(spec.search, Learning) else [],
         )
 
     def _prepare(self) -> tuple[SweepSpec, SweepStore]:
