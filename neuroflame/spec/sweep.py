@@ -181,19 +181,18 @@ class SweepSpec(Spec):
             try:
                 condition = parse_condition(text)
                 self.check_columns(condition.names)
-                condition.truth(self._no_rows())
+                condition.truth(self._one_row())
             except SpecError as error:
                 error.path = f"search.constraints.{i}"
                 raise
 
-    def _no_rows(self) -> dict[str, Any]:
-        """Return the columns of this sweep's table, without rows."""
+    def _one_row(self) -> dict[str, Any]:
+        """Return columns like those of this sweep's table, with a row to try conditions on."""
         names = statistics(self.network, self.measure, self.dynamics)
-        found: dict[str, Any] = {name: np.empty(0) for name in ("graph", "seed", *names)}
-        for name in ("status", "error", "initial_condition"):
-            found[name] = np.empty(0, dtype=object)
+        found: dict[str, Any] = {name: np.ones(1) for name in ("graph", "seed", *names)}
+        found |= {name: np.array(["ok"], object) for name in ("status", "error", "initial_condition")}
         for axis in self.axes:
-            found[f"point.{axis.path}"] = np.empty(0, dtype=object if axis.text else float)
+            found[f"point.{axis.path}"] = np.array([axis.ends[0]], object if axis.text else float)
         return found
 
     def _check_ends(self, axis: ResolvedAxis) -> None:

@@ -77,7 +77,8 @@ def by_trial(trial: Array, values: Array, goals: int) -> Array:
         found[:, i] = mean_by_trial(trial, values[:, i])
     for i in range(goals, values.shape[1]):
         worst = np.full(size, -np.inf)
-        np.maximum.at(worst, trial, values[:, i])
+        with np.errstate(invalid="ignore"):
+            np.maximum.at(worst, trial, values[:, i])
         found[:, i] = worst
     return found
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from neuroflame.sweep.told import mean_by_trial
 from neuroflame.sweep.points import size_of
 from neuroflame.sweep.search import KnownSearch, make_search
 from neuroflame.sweep.search.units import columns_of, rows_of
+from neuroflame.sweep.told import mean_by_trial
 from tests.unit.test_sweep_spec import sweep
 
 MIXED = {
@@ -78,7 +78,9 @@ KINDS = {
 LEARNING = [name for name in KINDS if name.split(",")[0] in ("tpe", "cmaes", "nsga2", "gp")]
 KNOWN = [name for name in KINDS if name not in LEARNING]
 SEEDED = [name for name in KINDS if not name.startswith("grid")]
-LONG = [name for name in KINDS if name not in ("random, finite", "grid, conditional")]  # more than two batches of 8
+LONG = [
+    name for name in KINDS if name not in ("random, finite", "grid, conditional")
+]  # more than two batches of 8
 
 
 @pytest.fixture(params=KINDS)
