@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from neuroflame.core.connectivity.make import bind_operator
+from neuroflame.core.connectivity.make import bind_operator, scaling
 from neuroflame.core.feedforward import FeedforwardProgram, make_feedforward
 from neuroflame.core.stimuli import StimulusProgram, make_stimuli
 from neuroflame.spec import NetworkSpec, paths
@@ -109,6 +109,8 @@ class Program:
         Dynamics of the external input, of the populations that have them.
     inputs : Inputs, optional
         External input that was given as arrays.
+    fast : bool
+        Whether recurrent input may be rounded to 11 bits where that is faster.
     """
 
     spec: NetworkSpec
@@ -124,6 +126,7 @@ class Program:
     nmda: NMDAProgram | None
     feedforward: dict[str, FeedforwardProgram]
     inputs: Inputs | None = None
+    fast: bool = False
 
     def boundaries(self) -> list[int]:
         """Return the steps at which a stimulus starts or ends, ascending, beginning with 0."""
@@ -145,6 +148,7 @@ def build_program(
     dtype: torch.dtype,
     device: torch.device,
     stimulated: Tensor | None = None,
+    fast: bool = False,
 ) -> Program:
     """Return the program of P points.
 
@@ -158,6 +162,8 @@ def build_program(
         Batchable path to its value at each point; may require gradients.
     stimulated : Tensor, (P,), optional
         1 for the points that receive the stimuli, 0 for the others.
+    fast : bool
+        Whether recurrent input may be rounded to 11 bits where that is faster.
     """
     known = paths(spec)
     cache: dict[str, Tensor] = {}
@@ -210,7 +216,7 @@ def build_program(
 
     pairs = []
     for pair in spec.pairs:
-        scale = 1.0 / pair.K**0.5 if pair.K is not None else 1.0 / spec.populations[pair.pre].size
+        scale = scaling(spec, pair)
         pairs.append(
             PairProgram(
                 name=pair.name,
@@ -241,6 +247,7 @@ def build_program(
         dtype=dtype,
         device=device,
         seeds=seeds,
+        fast=fast,
         number=number,
         populations=populations,
         pairs=tuple(pairs),

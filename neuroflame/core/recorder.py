@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -176,6 +177,14 @@ class Recorder:
     def _cut(self) -> tuple[Segment, ...]:
         return segments(self.plan)
 
+    def copy(self) -> Recorder:
+        """Return a recorder that goes on from the same place on its own."""
+        twin = copy.copy(self)
+        vars(twin).update(
+            {name: _copied(value) for name, value in vars(self).items() if name.startswith("_")}
+        )
+        return twin
+
     def observe(self, state: State) -> State:
         """Take note of a state; return it with the lanes put to rest that have diverged."""
         n = state.step
@@ -220,7 +229,7 @@ class Recorder:
             if not bool(bad.any()):
                 return state
             fresh = bad & (self.fail_step < 0)
-            self.fail_step[fresh] = state.step
+            self.fail_step = torch.where(fresh, state.step, self.fail_step)
             self.all_diverged = bool((self.fail_step >= 0).all())
         return state.map(lambda value: torch.where(bad[:, None], torch.zeros_like(value), value))
 
@@ -251,6 +260,14 @@ class Recorder:
                 sums.mean_squares = (
                     drift * drift if sums.mean_squares is None else sums.mean_squares + drift * drift
                 )
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _copied(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_copied(item) for item in value]
+    return replace(value) if isinstance(value, Sums) else value
 
 
 def fourier_mode(rates: Tensor) -> Tensor:

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from neuroflame.core.connectivity import RingOperator, SparseOperator
+from neuroflame.core.checkpointing import tracks_gradients
+from neuroflame.core.connectivity import (
+    DenseOperator,
+    LowRankOperator,
+    RingOperator,
+    SparseOperator,
+    WeightedOperator,
+)
 from neuroflame.spec.parts import NormalStart
 
 if TYPE_CHECKING:
@@ -16,6 +23,11 @@ if TYPE_CHECKING:
     from neuroflame.core.state import State
 
 MODES_LIMIT = 16
+_OTHERS = {
+    DenseOperator: "a dense matrix",
+    LowRankOperator: "of low rank",
+    WeightedOperator: "sparse with a weight for each connection",
+}
 SUM_CHUNK = 64
 """Neurons summed one after the other before the sums of chunks are: keeps rounding near that of pairwise sums."""
 
@@ -164,16 +176,8 @@ def refusal(program: Program) -> str | None:
         if isinstance(pair.operator, RingOperator) and pair.operator.series.modes > MODES_LIMIT:
             return f"the profile of {pair.name} has more than {MODES_LIMIT} Fourier modes"
         if not isinstance(pair.operator, RingOperator | SparseOperator):
-            return f"the connectivity of {pair.name} is neither a ring nor sparse"
-    if torch.is_grad_enabled() and any(value.requires_grad for value in _numbers(program)):
+            kind = _OTHERS.get(type(pair.operator), type(pair.operator).__name__)
+            return f"the connectivity of {pair.name} is {kind}"
+    if tracks_gradients(program):
         return "gradients are asked for"
     return None
-
-
-def _numbers(program: Program) -> list[torch.Tensor]:
-    found = [pair.weight for pair in program.pairs]
-    found += [t for p in program.populations.values() for t in (p.decay, p.drive, p.threshold, p.gain)]
-    found += [
-        t for pair in program.pairs if pair.stp for t in (pair.stp.U, pair.stp.relax_fac, pair.stp.relax_rec)
-    ]
-    return found + [t for s in program.stimuli for t in (s.amplitude, s.phase, s.width, *s.values.values())]
