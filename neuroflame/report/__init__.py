@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from neuroflame.report.choose import Chosen, choose_points, main_statistics
     from neuroflame.report.connectivity import plot_connectivity
     from neuroflame.report.diagrams import phase_diagram
-    from neuroflame.report.history import search_history
+    from neuroflame.report.history import search_front, search_history
     from neuroflame.report.page import ReportPaths, build_report
     from neuroflame.report.panels import statistics_against_axes
     from neuroflame.report.series import traces
@@ -29,7 +29,7 @@ _HOMES = {
     "neuroflame.conditions": ("Condition", "parse_condition"),
     "connectivity": ("plot_connectivity",),
     "diagrams": ("phase_diagram",),
-    "history": ("search_history",),
+    "history": ("search_front", "search_history"),
     "page": ("ReportPaths", "build_report"),
     "panels": ("statistics_against_axes",),
     "series": ("traces",),
@@ -51,6 +51,7 @@ __all__ = [
     "phase_diagram",
     "plot_connectivity",
     "question",
+    "search_front",
     "search_history",
     "statistics_against_axes",
     "summary",

@@ -197,6 +197,7 @@ def view(table: Table | View | str | Path) -> View:
         if len(axis.levels) > 1:
             axes.append(axis)
     gridded = kind == "grid" if kind else _looks_gridded(frame, axes)
+    gridded &= not any(mapping(space, path).get("when") for path in space)
     repeats = tuple(name for name in REPEATS if name in frame and len(frame[name].unique()) > 1)
     return View(table, frame, columns, manifest, tuple(axes), repeats, gridded, _planned(manifest))
 
