@@ -39,6 +39,18 @@ class Window:
 
 
 @dataclass(frozen=True)
+class Sampling:
+    """Samples every few steps, counted back from step ``stop``, after step ``start``."""
+
+    start: int
+    stop: int
+    every: int
+
+    def __contains__(self, step: int) -> bool:
+        return self.start < step <= self.stop and (self.stop - step) % self.every == 0
+
+
+@dataclass(frozen=True)
 class RecordPlan:
     """What to keep.
 
@@ -50,20 +62,42 @@ class RecordPlan:
         Windows in which temporal variation is kept too.
     trace_every : int
         Steps between two samples of the populations' mean and first Fourier mode; 0 for none.
+    samplings : tuple of Sampling
+        Further steps at which they are sampled.
     variables : tuple of str
         Names of state variables (`State.named`) to keep whole.
     variables_every : int
         Steps between two samples of them.
     final_state : bool
-        Whether the state at the end is wanted.
+        Whether the state at the end is wanted, to go on from.
+    evidence : bool
+        Whether the means of u, x and u x of plastic pairs are kept with the traces, and the state at the end to be
+        looked at: currents that a run kept as Fourier coefficients are those coefficients' series.
     """
 
     windows: tuple[Window, ...] = ()
     temporal: frozenset[str] = frozenset()
     trace_every: int = 0
+    samplings: tuple[Sampling, ...] = ()
     variables: tuple[str, ...] = ()
     variables_every: int = 1
     final_state: bool = False
+    evidence: bool = False
+
+    def is_sample(self, step: int) -> bool:
+        """Whether the traces are sampled after a step."""
+        return bool(self.trace_every and step % self.trace_every == 0) or any(
+            step in sampling for sampling in self.samplings
+        )
+
+    def samples(self, start: int, stop: int) -> list[int]:
+        """Return the steps after ``start``, to and including ``stop``, at which the traces are sampled."""
+        every = self.trace_every
+        found = set(range((start // every + 1) * every, stop + 1, every) if every else ())
+        for sampling in self.samplings:
+            first = max(sampling.start, start)
+            found.update(n for n in range(sampling.stop, first, -sampling.every) if n <= stop)
+        return sorted(found)
 
     @property
     def own(self) -> bool:
@@ -131,6 +165,10 @@ class Recording:
         Steps after which the traces were sampled.
     traces : mapping of Tensor, (P, samples, 3)
         By population: mean rate, and real and imaginary part of ⟨r e^{iθ}⟩, Hz.
+    plastic_steps : list of int
+        Steps after which the plastic pairs were sampled: those that follow the traces' samples.
+    plastic : mapping of Tensor, (P, samples, 3)
+        By plastic pair: means over neurons of u, x and u x.
     variables : mapping of Tensor, (P, samples, N)
         By name.
     variable_steps : list of int
@@ -147,6 +185,8 @@ class Recording:
     fail_step: Tensor
     trace_steps: list[int] = field(default_factory=list)
     traces: dict[str, Tensor] = field(default_factory=dict)
+    plastic_steps: list[int] = field(default_factory=list)
+    plastic: dict[str, Tensor] = field(default_factory=dict)
     variable_steps: list[int] = field(default_factory=list)
     variables: dict[str, Tensor] = field(default_factory=dict)
     final: State | None = None
@@ -170,6 +210,9 @@ class Recorder:
         self._sums: list[dict[str, Sums]] = []
         self._traces: dict[str, list[Tensor]] = {name: [] for name in program.populations}
         self._trace_steps: list[int] = []
+        pairs = [pair.name for pair in program.pairs if pair.stp is not None and plan.evidence]
+        self._plastic: dict[str, list[Tensor]] = {name: [] for name in pairs}
+        self._plastic_steps: list[int] = []
         self._variables: dict[str, list[Tensor]] = {name: [] for name in plan.variables}
         self._variable_steps: list[int] = []
         self._end = program.spec.steps
@@ -191,7 +234,11 @@ class Recorder:
         if n % CHECK_EVERY == 0 or n == self._end:
             state = self._check(state)
         self._accumulate(state)
-        if self.plan.trace_every and n % self.plan.trace_every == 0:
+        if self._plastic and self._trace_steps and self._trace_steps[-1] == n - 1:
+            self._plastic_steps.append(n)
+            for name, samples in self._plastic.items():
+                samples.append(plastic_means(state.u[name], state.x[name]))
+        if self.plan.is_sample(n):
             self._trace_steps.append(n)
             for name, rates in state.rates.items():
                 self._traces[name].append(fourier_mode(rates))
@@ -205,7 +252,8 @@ class Recorder:
     def finish(self, state: State) -> Recording:
         """Return what was kept."""
         bad = self.fail_step >= 0
-        if self.plan.final_state and bad.any():
+        kept = self.plan.final_state or self.plan.evidence
+        if kept and bad.any():
             state = state.map(
                 lambda value: torch.where(bad[:, None], torch.full_like(value, torch.nan), value)
             )
@@ -216,9 +264,11 @@ class Recorder:
             fail_step=self.fail_step,
             trace_steps=self._trace_steps,
             traces={name: torch.stack(s, dim=1) for name, s in self._traces.items() if s},
+            plastic_steps=self._plastic_steps,
+            plastic={name: torch.stack(s, dim=1) for name, s in self._plastic.items() if s},
             variable_steps=self._variable_steps,
             variables={name: torch.stack(s, dim=1) for name, s in self._variables.items() if s},
-            final=state if self.plan.final_state else None,
+            final=state if kept else None,
         )
 
     def _check(self, state: State) -> State:
@@ -275,6 +325,11 @@ def fourier_mode(rates: Tensor) -> Tensor:
     theta = angles(rates.shape[1], rates.device)
     waves = torch.stack([torch.ones_like(theta), torch.cos(theta), torch.sin(theta)]).to(rates.dtype)
     return mean_neurons(rates[:, None, :] * waves)
+
+
+def plastic_means(u: Tensor, x: Tensor) -> Tensor:
+    """Return the means over neurons of u, x and u x, (P, 3), for (P, N) each."""
+    return mean_neurons(torch.stack([u, x, u * x], dim=1))
 
 
 def bump_amplitude(mode: Tensor) -> Tensor:

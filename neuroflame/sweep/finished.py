@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,23 +26,41 @@ class Finished:
         The sweep's directory. Damaged fragments are moved away, their points count as not finished.
     spec : SweepSpec
         The sweep.
+    retry_failed : bool
+        Whether points that failed count as not finished.
     """
 
-    def __init__(self, store: SweepStore, spec: SweepSpec) -> None:
+    def __init__(self, store: SweepStore, spec: SweepSpec, *, retry_failed: bool = False) -> None:
         found = [identity for ids in store.finished().values() for identity in ids]
         self._ids = np.unique(np.array(found, dtype="S16"))
         self._rows: dict[str, int] = {}
         self._told: Array = np.empty((0, width_of(spec)))
-        self.failed = self.diverged = 0
+        self.failed = self.diverged = self.attempt = 0
+        self.causes: list[tuple[str, int]] = []
         if not found:
             return
         table = store.table()
-        wanted = needed(spec.search, table.columns) if isinstance(spec.search, Learning) else ["status"]
-        columns = table.to_arrow(["point_id", *wanted]).to_pydict()
-        self.failed, self.diverged = (columns["status"].count(name) for name in ("failed", "diverged"))
-        if isinstance(spec.search, Learning):
-            self._told = told(spec.search, columns)
-            self._rows = {identity: row for row, identity in enumerate(columns["point_id"])}
+        search = spec.search if isinstance(spec.search, Learning) else None
+        wanted = ["point_id", "status", "error", *(needed(search, table.columns) if search else ())]
+        frame = table.to_pandas([name for name in dict.fromkeys(wanted) if name in table.columns])
+        failed = frame["status"] == "failed"
+        if retry_failed:
+            self.attempt = 1 + table.attempt
+            self._ids = np.setdiff1d(self._ids, frame["point_id"][failed].to_numpy(dtype="S16"))
+            frame = frame[~failed]
+        else:
+            self.failed = int(failed.sum())
+            self.causes = list(Counter(frame["error"][failed].tolist()).items()) if self.failed else []
+        self.diverged = int((frame["status"] == "diverged").sum())
+        if search is not None:
+            self._told = told(
+                search,
+                {
+                    name: frame[name].astype(object).where(frame[name].notna(), None).tolist()
+                    for name in frame
+                },
+            )
+            self._rows = {identity: row for row, identity in enumerate(frame["point_id"].tolist())}
 
     def look_up(self, block: Block) -> tuple[Array, Array]:
         """Return which points of a block are pending, and what is told of the others."""

@@ -34,6 +34,7 @@ from neuroflame.physics import specialise
 physics = specialise(PRIMITIVES, inline_njit)
 relax, stp_step, stp_step_lagged = physics.relax, physics.stp_step, physics.stp_step_lagged
 accumulate, accumulate_squares, observe = passes.accumulate, passes.accumulate_squares, passes.observe
+observe_plastic = passes.observe_plastic
 extremes, note_failures, put_to_rest, draw_normals = (
     passes.extremes, passes.note_failures, passes.put_to_rest, passes.draw_normals
 )
@@ -134,10 +135,14 @@ class Source:
         self._depth -= 1
         self._put("if sample >= 0:")
         self._depth += 1
-        count = len(shape.populations)
-        for a in range(count):
+        rows = len(shape.populations) + len(shape.traced_pairs)
+        for a in range(len(shape.populations)):
             self._put(
-                f"observe(r{a}, tab{a}, {self.width}, {lanes}, traces, (sample * {count} + {a}) * {3 * lanes})"
+                f"observe(r{a}, tab{a}, {self.width}, {lanes}, traces, (sample * {rows} + {a}) * {3 * lanes})"
+            )
+        for row, i in enumerate(shape.traced_pairs, start=len(shape.populations)):
+            self._put(
+                f"observe_plastic(u{i}, x{i}, {lanes}, traces, (sample * {rows} + {row}) * {3 * lanes})"
             )
         self._depth -= 1
         self._put("if dead:", "    break")

@@ -84,6 +84,12 @@ class Shape:
     noise: tuple[NoiseShape, ...]
     slow: bool
     temporal: bool
+    evidence: bool = False
+
+    @property
+    def traced_pairs(self) -> list[int]:
+        """The plastic pairs that are sampled with the traces."""
+        return [i for i, pair in enumerate(self.pairs) if pair.plastic and self.evidence]
 
     @property
     def table_modes(self) -> int:
@@ -100,7 +106,7 @@ class Shape:
         return found
 
 
-def shape_of(program: Program, *, modal: bool, temporal: bool) -> Shape:
+def shape_of(program: Program, *, modal: bool, temporal: bool, evidence: bool = False) -> Shape:
     """Return the shape of a program.
 
     Parameters
@@ -111,6 +117,8 @@ def shape_of(program: Program, *, modal: bool, temporal: bool) -> Shape:
         not if it starts from, or is asked for as, a value for each neuron.
     temporal : bool
         Whether temporal variation is recorded.
+    evidence : bool
+        Whether plastic pairs are sampled with the traces, and coefficients of the input are left at the end.
     """
     names = list(program.populations)
     slow_sources = program.nmda.sources if program.nmda is not None else ()
@@ -152,7 +160,7 @@ def shape_of(program: Program, *, modal: bool, temporal: bool) -> Shape:
         for name in source.amplitude
     )
     dtype = "float64" if program.dtype == torch.float64 else "float32"
-    return Shape(dtype, tuple(populations), pairs, noise, program.nmda is not None, temporal)
+    return Shape(dtype, tuple(populations), pairs, noise, program.nmda is not None, temporal, evidence)
 
 
 def is_modal(program: Program, state: State, plan: RecordPlan) -> bool:
