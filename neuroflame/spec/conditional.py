@@ -118,7 +118,7 @@ def _combined(axes: Sequence[ResolvedAxis]) -> dict[str, np.ndarray[Any, Any]]:
         raise SpecError(
             "has conditions on too many values", got=math.prod(shape), path="space", remedy="list fewer"
         )
-    where = np.indices(shape).reshape(len(shape), -1) if shape else []
+    where: Any = np.indices(shape).reshape(len(shape), -1) if shape else ()
     return {
         axis.path: np.array(_levels(axis), dtype=object)[i] for axis, i in zip(chosen, where, strict=True)
     }

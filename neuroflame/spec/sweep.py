@@ -161,7 +161,9 @@ class SweepSpec(Spec):
         several = len(search.goals) > 1
         if isinstance(search, CmaesSearch):
             if len(self.axes) < 2:
-                raise SpecError("must have at least two axes in a cmaes search", path="space", remedy="use tpe")
+                raise SpecError(
+                    "must have at least two axes in a cmaes search", path="space", remedy="use tpe"
+                )
             for axis in self.axes:
                 if not axis.ordered or axis.when:
                     rule = "is conditional" if axis.when else "has no order"

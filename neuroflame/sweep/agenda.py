@@ -150,4 +150,4 @@ class Agenda:
             self._search.replay(self._assignments, told)
         else:
             self._search.tell(told)
-        self._tally.stopping.told(told[:, :goals], (told[:, goals:] <= 0).all(axis=1))
+        self._tally.stopping.told(told[:, :goals], np.all(told[:, goals:] <= 0, axis=1))

@@ -157,10 +157,13 @@ def point_columns(axes: Sequence[ResolvedAxis]) -> list[Column]:
 
 def swept_data(assignments: Assignments) -> dict[str, Any]:
     """Return the columns of swept values, None where an axis does not count."""
-    return {
-        f"point.{path}": np.where(missing(column), None, column).tolist() if missing(column).any() else column
-        for path, column in assignments.items()
-    }
+    found: dict[str, Any] = {}
+    for path, column in assignments.items():
+        absent = missing(column)
+        cells = column.tolist()
+        plain = [None if gone else cell for cell, gone in zip(cells, absent.tolist(), strict=True)]
+        found[f"point.{path}"] = plain if absent.any() else column
+    return found
 
 
 def point_data(points: Points) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import numpy as np
 from neuroflame.sweep.planner import duration
 
 if TYPE_CHECKING:
+    from neuroflame.conditions import Goal
     from neuroflame.spec.sweep import SweepSpec
     from neuroflame.sweep.points import Array
 
@@ -26,7 +27,7 @@ class Stopping:
     def __init__(self, spec: SweepSpec) -> None:
         self._stop = spec.stop
         self._repeats = spec.repeat.count
-        goals = getattr(spec.search, "goals", ())
+        goals: tuple[Goal, ...] = getattr(spec.search, "goals", ())
         self._goal = goals[0] if len(goals) == 1 else None
         self.best = math.nan
         self.reason: str | None = None

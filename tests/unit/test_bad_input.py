@@ -132,7 +132,7 @@ CASES = {
         "space.transfer: has no order, which cmaes cannot search (use tpe)",
     ),
     "cmaes over one axis": (
-        plan("search={kind: cmaes, trials: 4, maximise: bump.E.m1}"),
+        plan("space={J.EE: [1, 2, 3, 4]}", "search={kind: cmaes, trials: 4, maximise: bump.E.m1}"),
         "space: must have at least two axes in a cmaes search",
     ),
     "constraint on nothing": (
@@ -153,7 +153,7 @@ CASES = {
     ),
     "when of nothing": (
         plan("space.J.EI={values: [-1, -2], when: {J.EF: 1}}"),
-        "space.J.EI.when.J.EF: is not another axis of this sweep (did you mean 'J.EE'?)",
+        "space.J.EI.when.J.EF: is not another axis of this sweep (did you mean 'J0.E'?)",
     ),
     "when of no value": (
         plan(

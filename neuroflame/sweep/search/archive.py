@@ -61,7 +61,7 @@ class Archive:
         """Return losses, (A, goals); those without a value have the worst of them."""
         losses = self._told[:, : len(self._signs)] * self._signs
         losses = np.where(np.isfinite(losses), losses, np.nan)
-        lost = np.isnan(losses).any(axis=1)
+        lost = np.asarray(np.isnan(losses).any(axis=1))
         worst = losses[~lost].max(axis=0) if (~lost).any() else np.zeros(len(self._signs))
         return np.where(lost[:, None], worst, losses)
 

@@ -55,7 +55,8 @@ class Nsga2(Learner):
             self._parents = born
             return
         study = self._study([self._parents, born], 0)
-        chosen = study.sampler.get_parent_population(study, 2)
+        sampler: Any = study.sampler
+        chosen = sampler.get_parent_population(study, 2)
         both = np.concatenate([self._parents, born])
         self._parents = both[[trial.number for trial in chosen]]
 
