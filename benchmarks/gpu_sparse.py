@@ -25,8 +25,7 @@ from neuroflame.core.executors import REFERENCE  # noqa: E402
 from neuroflame.core.measure import EngineCache, start_states  # noqa: E402
 from neuroflame.core.program import Program, build_program  # noqa: E402
 from neuroflame.core.recorder import RecordPlan, Window  # noqa: E402
-from neuroflame.core.stepped import SteppedExecutor  # noqa: E402
-from neuroflame.core.stepped.topology import reads_one_by_one  # noqa: E402
+from neuroflame.core.stepped import SteppedExecutor, job  # noqa: E402
 from neuroflame.spec import NetworkSpec, load_network  # noqa: E402
 from tests.gpu.helpers import worst  # noqa: E402
 
@@ -115,18 +114,18 @@ def case(name: str, repetitions: int) -> dict[str, object]:
     with torch.no_grad():
         state = start_states(program, ["network"] * points)
         for _ in range(repetitions + 1):
-            job = executor.prepare(program, state, steps, plan)
+            launched = executor.prepare(program, state, steps, plan)
             begun, ended = (torch.cuda.Event(enable_timing=True) for _ in range(2))
             torch.cuda.synchronize()
             begun.record()
-            compiled = job.launch()
+            compiled = launched.launch()
             ended.record()
             torch.cuda.synchronize()
             taken.append(begun.elapsed_time(ended) * 1e3 / steps)
-            crew = job._soonest()
-            gathered = reads_one_by_one(program.pairs[0].operator, program.dtype)
-            rate = float(job.recording(steps).sums[-1]["E"].first.mean())
-            del job
+            crew = launched._soonest()
+            gathered = job.reads_one_by_one(program.pairs[0].operator, program.dtype)
+            rate = float(launched.recording(steps).sums[-1]["E"].first.mean())
+            del launched
     peak = torch.cuda.max_memory_allocated() / 2**30
     del program, state
     torch.cuda.empty_cache()
@@ -154,14 +153,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--case", nargs="+", choices=list(CASES), default=list(CASES))
     parser.add_argument("--repetitions", type=int, default=5)
+    parser.add_argument(
+        "--gathered", action="store_true", help="read sources one by one, whatever the density"
+    )
     options = parser.parse_args()
+    if options.gathered:
+        job.reads_one_by_one = lambda operator, dtype: True
     rows = []
     for name in options.case:
         rows.append(case(name, options.repetitions))
         print(table(rows[-1:]), flush=True)
         torch.cuda.empty_cache()
     print(", ".join(f"{key} {value}" for key, value in machine("cuda").items()))
-    write("gpu_sparse", "cuda", rows)
+    write("gpu_sparse_gathered" if options.gathered else "gpu_sparse", "cuda", rows)
 
 
 if __name__ == "__main__":

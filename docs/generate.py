@@ -20,6 +20,7 @@ from pydantic_core import PydanticUndefined
 from neuroflame.cli import make_parser
 from neuroflame.core.measure import measure_points
 from neuroflame.regimes import LABELS, Thresholds
+from neuroflame.spec.base import VARIANT_TAGS
 from neuroflame.spec.measures import MEASURE_NAMES
 from neuroflame.spec.network import NetworkSpec
 from neuroflame.spec.sweep import SweepSpec
@@ -123,6 +124,8 @@ def statistics_page() -> str:
 def columns_of(kind: str) -> list[Column]:
     """Return the columns that a measure adds."""
     spec, seeds = NetworkSpec.parse(TINY), np.zeros(1, dtype=int)
+    if kind == "weights":
+        spec = spec.with_values({"hebbian.EE": {"rule": "hebb", "eta": 0.1}})
     found = measure_points(spec, {}, seeds=seeds, initial=["cued"], measure=[kind], executor="reference")
     return [column for column in found.columns if column.name not in ("status", "t_fail")]
 
@@ -187,7 +190,7 @@ def models_in(annotation: Any) -> Iterator[tuple[type[BaseModel], str]]:
 
 def discriminator(model: type[BaseModel]) -> str | None:
     """Return the field that picks this model among its union's, None if it is in no union."""
-    for name in ("kind", "shape"):
+    for name in VARIANT_TAGS:
         if name in model.model_fields and len(get_args(model.model_fields[name].annotation)) == 1:
             return name
     return None

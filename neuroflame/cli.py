@@ -112,6 +112,18 @@ def plan(arguments: argparse.Namespace) -> int:
     return DONE
 
 
+def theory(arguments: argparse.Namespace) -> int:
+    """Draw the phase diagram that theory predicts for a sweep, and simulate nothing."""
+    from neuroflame.report import draw_prediction
+    from neuroflame.sweep.predicting import predicted_table
+
+    spec = _sweep(arguments)
+    path = arguments.out or f"{spec.name}.theory.png"
+    print(draw_prediction(predicted_table(spec), path))
+    print(f"figure      {path}")
+    return DONE
+
+
 def validate(arguments: argparse.Namespace) -> int:
     """Check network and sweep files, and run nothing."""
     from neuroflame.sweep.inspect import in_words, read_file
@@ -394,6 +406,11 @@ def make_parser() -> argparse.ArgumentParser:
     command("status", status, "directory")
 
     made = command("plan", plan, "sweep")
+    _add_set(made)
+    _add_compute(made)
+
+    made = command("theory", theory, "sweep")
+    made.add_argument("-o", "--out", metavar="FILE", help="the figure; default <name>.theory.png")
     _add_set(made)
     _add_compute(made)
 

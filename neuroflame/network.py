@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from neuroflame.core.connectivity import make_operator
+from neuroflame.core.connectivity.edges import edges_of
 from neuroflame.core.connectivity.given import blocks_of, operator_of, with_blocks
 from neuroflame.core.executors import choose
 from neuroflame.core.inputs import points_of, read_inputs
@@ -242,7 +243,7 @@ class Network(DynamicsTools, Diagnostics, nn.Module):
             with ``pairwise`` go together.
         record : sequence of str
             ``rates``, ``currents`` (recurrent input), ``slow`` (NMDA), or one variable such as ``rates.E`` or
-            ``stp.EE.u``.
+            ``stp.EE.u`` or ``weights.EE`` (one value a connection: take few samples).
         every : int, optional
             Steps between two samples; by default at most 1,000 samples are kept.
         inputs, initial, seeds
@@ -275,7 +276,8 @@ class Network(DynamicsTools, Diagnostics, nn.Module):
         with torch.no_grad():
             recording = self._run(values, inputs or {}, initial, seeds, record, every, steps)
         assert recording.final is not None
-        found = label(self.spec, recording, record, values)
+        edges = {name: edges_of(self.operators[name], self.device) for name in self.spec.hebbian}
+        found = label(self.spec, recording, record, values, edges)
         return (found, recording.final) if return_state else found
 
     def measure(

@@ -16,6 +16,7 @@ from neuroflame.core.state import State
 from neuroflame.errors import SimulationError
 from neuroflame.spec import find_path
 from neuroflame.spec.dynamics import FixedPointOptions, LyapunovOptions, SpectrumOptions
+from neuroflame.spec.measures import check_constant_weights
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,7 +69,10 @@ class LabelledStates:
 
 
 class DynamicsTools:
-    """What `Network` inherits from here; formulas and sources in docs/dynamics.md."""
+    """What `Network` inherits from here; formulas and sources in docs/dynamics.md.
+
+    All of it raises `SpecError` where weights learn.
+    """
 
     def lyapunov(
         self: Simulates,
@@ -90,6 +94,7 @@ class DynamicsTools:
         **options
             Fields of `neuroflame.spec.dynamics.LyapunovOptions`: ``k``, ``transient``, ``duration``, ``blocks``.
         """
+        check_constant_weights(self.spec, "lyapunov")
         chosen = LyapunovOptions.parse(options)
         values, points, state = _begin(self, sweep, start, seeds, pairwise)
         found = dynamics.lyapunov(_ensemble(self, values, points, start, seeds), state, chosen)
@@ -121,6 +126,7 @@ class DynamicsTools:
         **options
             Fields of `neuroflame.spec.dynamics.SpectrumOptions`: ``k`` and ``basis``.
         """
+        check_constant_weights(self.spec, "spectrum")
         chosen = SpectrumOptions.parse(options)
         values, points, state = _begin(self, sweep, start, None, pairwise)
         ensemble = _ensemble(self, values, points, start, None)
@@ -162,6 +168,7 @@ class DynamicsTools:
             Columns ``point``, the swept paths, ``residual``, ``found`` (starts that led there), mean rate and
             bump of each population, ``alpha``, ``alpha.goldstone``, ``frequency``, ``unstable`` and ``kind``.
         """
+        check_constant_weights(self.spec, "fixed_points")
         chosen = FixedPointOptions.parse(options)
         values, points = _assignments(self, sweep, seeds, pairwise)
         at = self.spec.steps if time is None else round(time / self.spec.dt)
@@ -217,6 +224,7 @@ class DynamicsTools:
             Columns: the path, ``error``, mean rate and bump of each population, ``alpha``, ``alpha.goldstone``,
             ``frequency``, ``unstable``, ``kind``, and ``event`` (`neuroflame.core.dynamics.continuation.EVENTS`).
         """
+        check_constant_weights(self.spec, "continue_state")
         check_batchable(self.spec, [path])
         given = {path: self.spec.get(path)} | dict(values or {})
         numbers = {name: np.atleast_1d(np.asarray(value, dtype=np.float64)) for name, value in given.items()}

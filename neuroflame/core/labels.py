@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
+    from neuroflame.core.connectivity.edges import Edges
     from neuroflame.core.recorder import Recording
 
 GROUPS = ("rates", "currents", "slow")
@@ -29,9 +30,19 @@ def side_by_side(spec: NetworkSpec, recording: Recording, group: str) -> Tensor:
 
 
 def label(
-    spec: NetworkSpec, recording: Recording, record: Sequence[str], values: Mapping[str, Any]
+    spec: NetworkSpec,
+    recording: Recording,
+    record: Sequence[str],
+    values: Mapping[str, Any],
+    edges: Mapping[str, Edges],
 ) -> xr.Dataset:
-    """Return recorded variables with their dimensions, coordinates and units; see `Network.simulate`."""
+    """Return recorded variables with their dimensions, coordinates and units; see `Network.simulate`.
+
+    Parameters
+    ----------
+    edges : mapping of Edges
+        Connections by pair whose weights learn.
+    """
     import xarray as xr
 
     sizes = {name: p.size for name, p in spec.populations.items()}
@@ -58,6 +69,11 @@ def label(
                 np.concatenate(list(degrees.values())),
                 {"units": "degrees"},
             )
+        elif name.startswith("weights.") or name.endswith(".product"):
+            data, pair = _masked(recording, name), name.split(".")[1]
+            axis = f"connection_{pair}"
+            coordinates[f"post_{pair}"] = (axis, edges[pair].rows.cpu().numpy())
+            coordinates[f"pre_{pair}"] = (axis, edges[pair].columns.cpu().numpy())
         else:
             data = _masked(recording, name)
             owner_name = _owner(spec, name)
@@ -71,11 +87,13 @@ def label(
 def _owner(spec: NetworkSpec, name: str) -> str:
     """Return the population whose neurons a variable is about."""
     _, middle, *_ = name.split(".")
-    pairs = {pair.name: pair.pre for pair in spec.pairs}
+    pairs = {pair.name: pair for pair in spec.pairs}
     last = name.rsplit(".", 1)[-1]
+    if name.startswith("averages."):
+        return pairs[middle].pre if last.startswith("pre_") else pairs[middle].post
     if name.startswith("feedforward."):
         return middle
-    return pairs[middle] if name.startswith("stp.") else last
+    return pairs[middle].pre if name.startswith("stp.") else last
 
 
 def _masked(recording: Recording, name: str) -> Tensor:

@@ -210,7 +210,7 @@ def measure_points(
     SpecError, SimulationError
         If a name is unknown, a path is structural, or the device is not there.
     """
-    check_measures(measure)
+    check_measures(spec, measure)
     check_batchable(spec, list(values))
     if precision not in PRECISIONS:
         raise SimulationError("is not a precision", got=precision, remedy=suggestion(precision, PRECISIONS))
@@ -247,14 +247,14 @@ def measure_points(
         temporal=frozenset({FINAL}),
         trace_every=max(1, -(-spec.steps // TRACE_SAMPLES)) if traces else 0,
         samplings=samplings(spec, window, wanted),
-        final_state=any(name in DYNAMIC for name in wanted),
+        final_state="weights" in wanted or any(name in DYNAMIC for name in wanted),
         evidence=needs_evidence(wanted),
     )
     chosen = choose(executor, program, plan)
     with torch.no_grad():
         recording = chosen.run(program, start_states(program, initial), spec.steps, plan)
         found: Sequence[Statistic] = ()
-        if plan.final_state:
+        if any(name in DYNAMIC for name in wanted):
             ensemble = Ensemble(spec, operators, numbers, keys, stimulated, place, turned)
             assert recording.final is not None
             found = measure_dynamics(ensemble, recording.final, wanted, dynamics)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from neuroflame.core.connectivity.make import bind_operator, scaling
 from neuroflame.core.feedforward import FeedforwardProgram, make_feedforward
+from neuroflame.core.hebbian import HebbianProgram, hebbian_program
 from neuroflame.core.stimuli import StimulusProgram, make_stimuli
 from neuroflame.spec import NetworkSpec, paths
 from neuroflame.spec.parts import PerStepNoise, WhiteNoise
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from neuroflame.core.connectivity import Operator
+    from neuroflame.core.connectivity.edges import Edges
     from neuroflame.core.inputs import Inputs
 
 
@@ -62,7 +64,10 @@ class StpProgram:
 
 @dataclass(frozen=True)
 class PairProgram:
-    """One connected pair: the coupling with its scaling and the integrator's weight, and the connectivity."""
+    """One connected pair: the coupling with its scaling and the integrator's weight, and the connectivity.
+
+    Of a pair with Hebbian plasticity ``weight`` leaves out the coupling, which is in each connection's own weight.
+    """
 
     name: str
     post: str
@@ -70,6 +75,7 @@ class PairProgram:
     weight: Tensor
     operator: Operator
     stp: StpProgram | None
+    hebbian: HebbianProgram | None
 
 
 @dataclass(frozen=True)
@@ -127,6 +133,11 @@ class Program:
     feedforward: dict[str, FeedforwardProgram]
     inputs: Inputs | None = None
     fast: bool = False
+
+    @property
+    def edges(self) -> dict[str, Edges]:
+        """Connections by pair whose weights learn."""
+        return {pair.name: pair.hebbian.edges for pair in self.pairs if pair.hebbian is not None}
 
     def boundaries(self) -> list[int]:
         """Return the steps at which a stimulus starts or ends, ascending, beginning with 0."""
@@ -220,16 +231,21 @@ def build_program(
     pairs = []
     for pair in spec.pairs:
         scale = scaling(spec, pair)
+        learns = pair.name in spec.hebbian
+        coupling = number(f"J.{pair.name}")
+        coupling = torch.ones_like(coupling) if learns else coupling
+        operator = bind_operator(operators[pair.name], spec, pair, number, dtype)
         pairs.append(
             PairProgram(
                 name=pair.name,
                 post=pair.post,
                 pre=pair.pre,
-                weight=column(number(f"J.{pair.name}") * scale * weight(f"populations.{pair.post}.tau_syn")),
-                operator=bind_operator(operators[pair.name], spec, pair, number, dtype),
+                weight=column(coupling * scale * weight(f"populations.{pair.post}.tau_syn")),
+                operator=operator,
                 stp=_plasticity(spec, spec.stp[pair.name].kind, f"stp.{pair.name}", number, column)
                 if pair.name in spec.stp
                 else None,
+                hebbian=hebbian_program(spec, pair, operator, number, column) if learns else None,
             )
         )
 

@@ -280,7 +280,9 @@ class Recorder:
                 return state
             fresh = bad & (self.fail_step < 0)
             self.fail_step = torch.where(fresh, state.step, self.fail_step)
-            self.all_diverged = bool((self.fail_step >= 0).all())
+            # A run that is sampled goes on: its samples' number may not depend on the points beside.
+            sampled = self.plan.variables or self.plan.trace_every or self.plan.samplings
+            self.all_diverged = not sampled and bool((self.fail_step >= 0).all())
         return state.map(lambda value: torch.where(bad[:, None], torch.zeros_like(value), value))
 
     def _accumulate(self, state: State) -> None:

@@ -13,6 +13,7 @@ from neuroflame.core.connectivity import RingOperator
 from neuroflame.core.dual import linear
 from neuroflame.core.external import External
 from neuroflame.core.feedforward import start_feedforward, step_feedforward
+from neuroflame.core.hebbian import start_averages, start_weights, step_hebbian
 from neuroflame.core.random import NOISE, START, normals, uniforms
 from neuroflame.core.state import State
 from neuroflame.core.torch_physics import physics
@@ -90,6 +91,7 @@ def initial_state(program: Program, rates: dict[str, Tensor] | None = None) -> S
         if noise.decay is not None
         for name, amplitude in noise.amplitude.items()
     }
+    weights = start_weights(program)
     return replace(
         state,
         slow=slow,
@@ -98,14 +100,16 @@ def initial_state(program: Program, rates: dict[str, Tensor] | None = None) -> S
         x=x,
         noise=correlated,
         feedforward=start_feedforward(program),
+        weights=weights,
+        averages=start_averages(program, first, weights),
     )
 
 
 def step(program: Program, state: State, external: dict[str, Tensor]) -> State:
     """Return the state one step later.
 
-    Order, part of the model: STP from the rates, synapses from what is transmitted, the external input's own
-    dynamics, rates from the new currents, thresholds from the new rates.
+    Order, part of the model: weights that learn and STP from the rates, synapses from what is transmitted, the
+    external input's own dynamics, rates from the new currents, thresholds from the new rates.
 
     Parameters
     ----------
@@ -113,7 +117,8 @@ def step(program: Program, state: State, external: dict[str, Tensor]) -> State:
         External input of each population during the step, without noise.
     """
     sources, u, x = _transmit(program, state)
-    fast, excitatory = _synaptic(program, sources)
+    weights, averages = step_hebbian(program, state.step, state.rates, state.weights, state.averages)
+    fast, excitatory = _synaptic(program, sources, weights)
     noise, kicks = _draw(program, state)
     external = {name: sum(kicks["external"][name], received) for name, received in external.items()}
     external, feedforward = step_feedforward(program, state.feedforward, external)
@@ -138,7 +143,19 @@ def step(program: Program, state: State, external: dict[str, Tensor]) -> State:
         if population.adapt_decay is not None:
             raised = population.adapt_rest + population.adapt_strength * rates[name]
             thresholds[name] = physics.relax(state.thresholds[name], raised, population.adapt_decay)
-    return State(state.step + 1, rates, currents, slow, thresholds, u, x, noise, feedforward=feedforward)
+    return State(
+        step=state.step + 1,
+        rates=rates,
+        currents=currents,
+        slow=slow,
+        thresholds=thresholds,
+        u=u,
+        x=x,
+        noise=noise,
+        feedforward=feedforward,
+        weights=weights,
+        averages=averages,
+    )
 
 
 def run(program: Program, state: State, steps: int, recorder: Recorder) -> State:
@@ -194,21 +211,30 @@ def _transmit(
     return sources, u, x
 
 
-def _synaptic(program: Program, sources: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+def _synaptic(
+    program: Program, sources: dict[str, Tensor], weights: dict[str, Tensor]
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Return Σ_B J_AB C_AB s_B by postsynaptic population, of all and of NMDA's sources."""
     fast: dict[str, Tensor] = {}
     excitatory: dict[str, Tensor] = {}
     moments: dict[tuple[str, int], Tensor] = {}
     for pair in program.pairs:
-        current = pair.weight * _product(pair, sources, moments)
+        current = pair.weight * _product(pair, sources, weights, moments)
         fast[pair.post] = fast[pair.post] + current if pair.post in fast else current
         if program.nmda is not None and pair.pre in program.nmda.sources:
             excitatory[pair.post] = excitatory[pair.post] + current if pair.post in excitatory else current
     return fast, excitatory
 
 
-def _product(pair: PairProgram, sources: dict[str, Tensor], moments: dict[tuple[str, int], Tensor]) -> Tensor:
+def _product(
+    pair: PairProgram,
+    sources: dict[str, Tensor],
+    weights: dict[str, Tensor],
+    moments: dict[tuple[str, int], Tensor],
+) -> Tensor:
     source = f"{pair.name}.stp" if pair.stp is not None else pair.pre
+    if pair.hebbian is not None:
+        return pair.hebbian.edges.receive(weights[pair.name], sources[source])
     if not isinstance(pair.operator, RingOperator):
         return linear(pair.operator.apply, sources[source])
     key = (source, pair.operator.series.modes)

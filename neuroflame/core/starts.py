@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from neuroflame.core.hebbian import start_averages
 from neuroflame.core.inputs import as_rows
 from neuroflame.core.reference import initial_state
 from neuroflame.errors import SpecError
@@ -45,4 +46,7 @@ def given_state(program: Program, given: Mapping[str, Any]) -> State:
                 path=f"initial.{name}",
             )
         named[name] = rows.expand(points, size)
-    return start.renamed(named, step=0)
+    replaced = start.renamed(named, step=0)
+    averages = start_averages(program, replaced.rates, replaced.weights)  # begin as the rates given
+    fitting = {f"averages.{name}": value for name, value in averages.items()}
+    return replaced.renamed(named | {n: v for n, v in fitting.items() if n not in given}, step=0)

@@ -33,6 +33,11 @@ class State:
         Ornstein–Uhlenbeck variables, by source and population (``0.E``).
     feedforward : mapping of Tensor, (P, N_A)
         Variables of the external input's own dynamics, by population and variable (``E.filtered``).
+    weights : mapping of Tensor, (P, connections)
+        Weights in units of J, of the pairs with Hebbian plasticity; connections as in
+        `neuroflame.core.connectivity.edges`.
+    averages : mapping of Tensor, (P, N_A) or (P, connections)
+        Running means of those pairs, by pair and quantity (``EE.post_mean``).
     """
 
     step: int
@@ -44,6 +49,8 @@ class State:
     x: dict[str, Tensor] = field(default_factory=dict)
     noise: dict[str, Tensor] = field(default_factory=dict)
     feedforward: dict[str, Tensor] = field(default_factory=dict)
+    weights: dict[str, Tensor] = field(default_factory=dict)
+    averages: dict[str, Tensor] = field(default_factory=dict)
 
     def map(self, function: Callable[[Tensor], Tensor]) -> State:
         """Return the state with a function applied to every tensor."""

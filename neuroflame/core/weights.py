@@ -62,6 +62,8 @@ class WeightBlock:
 class EffectiveWeights:
     """W = J · scaling · C, all populations side by side, post by pre; short-term plasticity is not in it.
 
+    Weights that learn are those at the start.
+
     Parameters
     ----------
     program : Program

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from neuroflame.report.history import search_front, search_history
     from neuroflame.report.page import ReportPaths, build_report
     from neuroflame.report.panels import statistics_against_axes
+    from neuroflame.report.predicted import draw_prediction, predicted_diagram, predicted_summary
     from neuroflame.report.series import traces
     from neuroflame.report.views import View, view
 
@@ -32,6 +33,7 @@ _HOMES = {
     "history": ("search_front", "search_history"),
     "page": ("ReportPaths", "build_report"),
     "panels": ("statistics_against_axes",),
+    "predicted": ("draw_prediction", "predicted_diagram", "predicted_summary"),
     "series": ("traces",),
     "views": ("View", "view"),
 }
@@ -45,11 +47,14 @@ __all__ = [
     "View",
     "build_report",
     "choose_points",
+    "draw_prediction",
     "main_statistics",
     "objective",
     "parse_condition",
     "phase_diagram",
     "plot_connectivity",
+    "predicted_diagram",
+    "predicted_summary",
     "question",
     "search_front",
     "search_history",

@@ -24,7 +24,8 @@ _ORDER = (
     r"rate\.{A}\.(cv|sd_t)",
     r"bump\.\w+\.(ratio|m1|ratio\.after|trend|phase)",
     r"rate\.\w+\.(cv|sd_t|sd_i|max)",
-    r"(?!.*\.(m0|before|during|after)(\.|$)).*",
+    r"(?!theory\.|.*\.(m0|before|during|after)(\.|$)).*",
+    r"theory\.(regime|rate\..*|alpha\..*|fold\..*)",
 )
 _NEVER_MAPS = (r".*\.m0(\..*)?", r".*\.(before|during)")
 

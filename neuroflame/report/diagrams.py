@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.cm import ScalarMappable
 
 from neuroflame.report.cells import gather
+from neuroflame.report.contours import draw_contours
 from neuroflame.report.heat import Legend, draw_borders, draw_cells, draw_marks, draw_shades, patches
 from neuroflame.report.labels import axis_label, escape, plain_label
 from neuroflame.report.lines import draw_lines
@@ -38,6 +39,7 @@ def phase_diagram(
     *,
     border: Regions | None = None,
     shade: Regions | None = None,
+    contour: str | Sequence[str] | None = None,
     where: Where | None = None,
     facet: str | Sequence[str] | None = None,
     marks: Mapping[str, int] | None = None,
@@ -67,6 +69,9 @@ def phase_diagram(
         or several by their labels. With repeats, a cell is inside if at least half of its points are.
     shade : str, Condition, ndarray of bool or mapping, optional
         The same for regions that are strewn with dots.
+    contour : str or sequence of str, optional
+        Columns, such as predictions of theory, whose lines are drawn over a heat map: where a name changes, where a
+        number is zero.
     where : str, Condition or ndarray of bool, optional
         Use only the points that meet this condition.
     facet : str or sequence of str, optional
@@ -89,7 +94,9 @@ def phase_diagram(
         If a name is no column or axis, or a condition is not well formed.
     """
     data = view(table)
-    plan = make_plan(data, x, y, value, reduce, (border, shade), where, facet, limits, whole=ax is None)
+    plan = make_plan(
+        data, x, y, value, reduce, (border, shade), where, facet, limits, whole=ax is None, contour=contour
+    )
     if ax is not None:
         legend = _panel(ax, plan, np.ones(len(data.frame), dtype=bool), plan.scale, marks or {})
         _bar(ax.figure, plan, plan.scale, [ax])  # type: ignore[arg-type]
@@ -138,6 +145,7 @@ def _panel(
         _, legend = draw_cells(ax, cells, scale)
         legend.update(draw_shades(ax, data, plan.shades, x, y, rows))
         legend.update(draw_borders(ax, data, plan.borders, x, y, rows))
+        legend.update(draw_contours(ax, data, plan.contours, x, y, rows))
     else:
         legend = draw_points(ax, data, x, y, plan.value, rows & plan.use, plan.borders, scale)
     draw_marks(ax, places)

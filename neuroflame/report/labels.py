@@ -30,6 +30,9 @@ _SYMBOLS = {
     "J": "J",
 }
 _ALONE = {
+    "theory.regime": "predicted regime",
+    "theory.alpha.mode0": "predicted growth of mode 0",
+    "theory.alpha.mode1": "predicted growth of mode 1",
     "dt": r"$\Delta t$",
     "duration": "duration",
     "M0": "$M_0$",

@@ -16,6 +16,7 @@ from neuroflame.errors import StoreError
 from neuroflame.report import content
 from neuroflame.report.answer import goals, headline, summary, tally
 from neuroflame.report.choose import choose_points, main_statistics
+from neuroflame.report.contours import predicted_columns
 from neuroflame.report.diagrams import phase_diagram
 from neuroflame.report.history import search_front, search_history
 from neuroflame.report.panels import curves, statistics_against_axes
@@ -132,6 +133,7 @@ def _pictures(data: View) -> Iterator[Picture]:
         label = f"{counted.question.label}: {counted.question.condition.text}"
         regions = {"border": {label: counted.holds}, "shade": {"decaying: a ghost": counted.dissolving}}
         short = {"border": {counted.question.label: counted.holds}, "shade": {"decaying": counted.dissolving}}
+    over: dict[str, Any] = {"contour": predicted_columns(data)}
     chosen = choose_points(data) if "trace.time" in data.columns else []
     marks = {point.letter: point.row for point in chosen}
     if data.axes and first is not None:
@@ -141,10 +143,10 @@ def _pictures(data: View) -> Iterator[Picture]:
             f"phase_{first}",
             "headline",
             caption,
-            lambda: phase_diagram(data, value=first, marks=marks, **regions),
+            lambda: phase_diagram(data, value=first, marks=marks, **regions, **over),
         )
     if data.axes:
-        yield from _further_diagrams(data, first, short)
+        yield from _further_diagrams(data, first, {**short, **over})
         if curves(data, 1):
             caption = "Each statistic against each axis."
             yield Picture("statistics", "statistics", caption, lambda: statistics_against_axes(data))

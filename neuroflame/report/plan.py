@@ -49,6 +49,8 @@ class Plan:
     reduce : str or None
     limits : (float, float) or None
         Ends of the colour scale.
+    contours : tuple of str
+        Columns whose lines are drawn.
     """
 
     data: View
@@ -60,6 +62,7 @@ class Plan:
     shades: dict[str, np.ndarray]
     reduce: str | None
     limits: tuple[float, float] | None
+    contours: tuple[str, ...] = ()
 
     @property
     def scale(self) -> Scale:
@@ -108,6 +111,7 @@ def make_plan(
     limits: tuple[float, float] | None,
     *,
     whole: bool,
+    contour: str | Sequence[str] | None = None,
 ) -> Plan:
     """Return what a diagram of a table shows; the arguments are those of `phase_diagram`.
 
@@ -117,6 +121,8 @@ def make_plan(
         What is outlined, and what is strewn with dots.
     whole : bool
         Whether there is a figure for it, with room for small multiples.
+    contour : str or sequence of str, optional
+        Columns whose lines are drawn.
     """
     value = value or headline(data)
     if value is None:
@@ -141,7 +147,10 @@ def make_plan(
     if where is not None:
         rows &= _truth(data, where) == 1.0
     borders, shades = (_truths(data, region) for region in regions)
-    return Plan(data, value, tuple(chosen), tuple(further), rows, borders, shades, reduce, limits)
+    lines = (contour,) if isinstance(contour, str) else tuple(contour or ())
+    for name in lines:
+        data.need(name)
+    return Plan(data, value, tuple(chosen), tuple(further), rows, borders, shades, reduce, limits, lines)
 
 
 def _truths(data: View, regions: Regions | None) -> dict[str, np.ndarray]:

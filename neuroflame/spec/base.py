@@ -17,6 +17,8 @@ from neuroflame.errors import SpecError
 Real = Annotated[float, Strict(), AllowInfNan(False)]
 Whole = Annotated[int, Strict()]
 Flag = Annotated[bool, Strict()]
+VARIANT_TAGS = ("kind", "shape", "rule")
+"""Keys that say which model of a union a mapping is."""
 
 
 def quantity(
@@ -162,7 +164,7 @@ def _put(node: Any, key: str, value: object, path: str) -> None:
 
 def _other_variant(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     """Whether the new mapping is of another kind, so that the old one's keys do not apply to it."""
-    return any(tag in new and old.get(tag) != new[tag] for tag in ("kind", "shape"))
+    return any(tag in new and old.get(tag) != new[tag] for tag in VARIANT_TAGS)
 
 
 def _index(node: list[Any], key: str, path: str) -> int:
@@ -266,7 +268,7 @@ def _fields_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
 
 
 def _tags(model: type[BaseModel]) -> tuple[str, ...]:
-    for name in ("kind", "shape"):
+    for name in VARIANT_TAGS:
         info = model.model_fields.get(name)
         if info is not None:
             return tuple(str(arg) for arg in getattr(info.annotation, "__args__", ()))

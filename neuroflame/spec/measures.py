@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, get_args
 
+from neuroflame.errors import SpecError
 from neuroflame.spec.dynamics import DynamicsOptions
 from neuroflame.spec.stimuli import span
 
@@ -20,6 +21,7 @@ MeasureName = Literal[
     "memory",
     "convergence",
     "stp",
+    "weights",
     "lyapunov",
     "spectrum",
     "fixed_points",
@@ -29,8 +31,8 @@ MEASURE_NAMES: tuple[str, ...] = get_args(MeasureName)
 """What ``measure:`` may name; ``regime`` stands for all that is recorded, and the label that follows from the row."""
 DYNAMIC = ("lyapunov", "spectrum", "fixed_points")
 """Those that need the network's equations, not what was recorded."""
-_SUMMED = ("rates", "bump")
-"""Those that need no more of a recording than its sums over windows."""
+_SUMMED = ("rates", "bump", "weights")
+"""Those that need no more of a recording than its sums over windows, or the weights at its end."""
 
 DEFAULTS = DynamicsOptions()
 _BY_POPULATION: dict[str, tuple[str, ...]] = {
@@ -59,6 +61,7 @@ _OF_THE_RUN: dict[str, tuple[str, ...]] = {
     ),
     "memory": ("memory.error", "memory.lifetime", "memory.censored"),
 }
+_BY_LEARNING_PAIR = {"weights": ("weight.{}.mean", "weight.{}.sd", "weight.{}.zero", "weight.{}.ratio")}
 _IN_EPOCHS = ("before", "during", "after")
 _OF_DYNAMICS: dict[str, tuple[str, ...]] = {
     "spectrum": (
@@ -74,11 +77,14 @@ _OF_DYNAMICS: dict[str, tuple[str, ...]] = {
 
 
 def expanded(measure: Iterable[str]) -> tuple[str, ...]:
-    """Return the measures that are computed: ``regime`` needs all but those of dynamics, which it uses if asked for."""
+    """Return the measures that are computed: ``regime`` needs all that is recorded of rates and plasticity.
+
+    Measures of dynamics it uses if they are asked for.
+    """
     names = tuple(measure)
     if "regime" not in names:
         return names
-    return tuple(name for name in MEASURE_NAMES if name not in DYNAMIC or name in names)
+    return tuple(name for name in MEASURE_NAMES if name not in {*DYNAMIC, "weights"} or name in names)
 
 
 def samples_course(measure: Iterable[str]) -> bool:
@@ -118,6 +124,8 @@ def statistics(
         if kind in DYNAMIC:
             names.extend(dynamic_statistics(kind, dynamics))
             continue
+        for pattern in _BY_LEARNING_PAIR.get(kind, ()):
+            names.extend(pattern.format(pair.name) for pair in network.pairs if pair.name in network.hebbian)
         for pattern in _BY_POPULATION.get(kind, ()):
             for population in network.populations:
                 name = pattern.format(population)
@@ -140,3 +148,26 @@ def dynamic_statistics(kind: str, dynamics: DynamicsOptions) -> tuple[str, ...]:
         exponents = (f"lyapunov.{i + 1}" for i in range(dynamics.lyapunov.k))
         return tuple(name for exponent in exponents for name in (exponent, f"{exponent}.se"))
     return _OF_DYNAMICS[kind]
+
+
+def check_applicable(network: NetworkSpec, measure: Iterable[str]) -> None:
+    """Raise `SpecError` if a measure is of something that the network has not, or cannot be taken of it."""
+    for kind in measure:
+        if kind == "weights" and not network.hebbian:
+            raise SpecError(
+                "weights has no effect: no weights learn",
+                path="measure",
+                remedy="leave it out, or give hebbian",
+            )
+        if kind in DYNAMIC:
+            check_constant_weights(network, kind, path="measure")
+
+
+def check_constant_weights(network: NetworkSpec, tool: str, *, path: str | None = None) -> None:
+    """Raise `SpecError` if weights learn, for a tool of dynamics by its name."""
+    if network.hebbian:
+        raise SpecError(
+            f"{tool} needs constant weights, and those of {', '.join(network.hebbian)} learn",
+            path=path,
+            remedy="leave it out, or leave out hebbian" if path else "leave out hebbian",
+        )

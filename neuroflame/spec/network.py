@@ -17,6 +17,7 @@ from neuroflame.spec.base import Real, Spec, canonical_json, is_number, merge, q
 from neuroflame.spec.blocks import check_file, is_edge_list
 from neuroflame.spec.connectivity import Connectivity, PairConnectivity, Profile
 from neuroflame.spec.feedforward import Feedforward
+from neuroflame.spec.hebbian import HebbianRule, check_hebbian
 from neuroflame.spec.loading import read_yaml
 from neuroflame.spec.parts import (
     NMDA,
@@ -83,6 +84,9 @@ class NetworkSpec(Spec):
     J0: dict[str, Real] = quantity("External coupling by population; 0 where absent.", default={})
     M0: Real = quantity("Rate of the external population.", default=1.0, unit="Hz")
     stp: dict[str, Plasticity] = quantity("Short-term plasticity by pair.", default={}, structural=True)
+    hebbian: dict[str, HebbianRule] = quantity(
+        "Hebbian plasticity by pair, from one weight a connection.", default={}, structural=True
+    )
     nmda: NMDA | None = quantity("Slow recurrent currents.", default=None, structural=True)
     stimuli: tuple[Stimulus, ...] = quantity("Stimulus epochs.", default=(), structural=True)
     feedforward: Feedforward | None = quantity(
@@ -105,6 +109,7 @@ class NetworkSpec(Spec):
         _known(self.J0, names, "J0", "population")
         _known(self.J, pairs, "J", "pair")
         _known(self.stp, self.J, "stp", "pair that J connects")
+        _known(self.hebbian, self.J, "hebbian", "pair that J connects")
         _known(self.connectivity.pairs, self.J, "connectivity.pairs", "pair that J connects")
         if isinstance(self.transfer, dict):
             _exactly(self.transfer, names, "transfer", "population")
@@ -117,6 +122,7 @@ class NetworkSpec(Spec):
                     path=f"populations.{name}.rate_max",
                 )
         self._check_connectivity(pairs)
+        check_hebbian(self)
         if self.nmda is not None:
             _known(self.nmda.sources, names, "nmda.sources", "population")
             _covers(self.nmda.tau, names, "nmda.tau", "population", exact=True)

@@ -19,13 +19,14 @@ from neuroflame.spec.base import Real, Spec, quantity, suggestion
 from neuroflame.spec.compute import Answer, Compute, Repeat
 from neuroflame.spec.conditional import check_conditions, count_assignments
 from neuroflame.spec.dynamics import DynamicsOptions
-from neuroflame.spec.measures import DYNAMIC, MeasureName, statistics
+from neuroflame.spec.measures import DYNAMIC, MeasureName, check_applicable, statistics
 from neuroflame.spec.network import NetworkSpec, load_network
 from neuroflame.spec.paths import find_path
 from neuroflame.spec.resolved import ResolvedAxis, resolve_axis
 from neuroflame.spec.search import CmaesSearch, GridSearch, Learning, SearchSpec
 from neuroflame.spec.stimuli import is_time
 from neuroflame.spec.stop import Stop
+from neuroflame.spec.theory import THEORY_TEXTS, TheoryName, theory_columns
 
 _MOST_POINTS = 10**8
 _TRACED_POINTS = 2000
@@ -44,6 +45,9 @@ class SweepSpec(Spec):
         "What is computed for each point.", default=("rates", "bump"), min_length=1
     )
     dynamics: DynamicsOptions = quantity("Options of the measures of dynamics.", default=DynamicsOptions())
+    theory: tuple[TheoryName, ...] = quantity(
+        "What theory predicts for each point, in columns beside the simulated ones.", default=()
+    )
     window: Real | None = quantity("Length of the final averaging window.", default=None, unit="s", gt=0)
     traces: Literal["auto", True, False] = quantity(
         "Whether the populations' time courses are kept; auto: in sweeps of at most 2000 points.",
@@ -98,7 +102,7 @@ class SweepSpec(Spec):
             error.path = f"{'set' if named else 'network'}.{error.path}" if error.path else "set"
             raise
 
-    @field_validator("measure")
+    @field_validator("measure", "theory")
     @classmethod
     def _measures_differ(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(value)) < len(value):
@@ -127,6 +131,7 @@ class SweepSpec(Spec):
                     path=f"space.{axis.path}",
                 )
             self._check_ends(axis)
+        check_applicable(self.network, self.measure)
         trials = getattr(self.search, "trials", None)
         if trials is not None and not self.space:
             raise SpecError(f"must have at least one axis in a {self.search.kind} search", path="space")
@@ -190,9 +195,10 @@ class SweepSpec(Spec):
 
     def _one_row(self) -> dict[str, Any]:
         """Return columns like those of this sweep's table, with a row to try conditions on."""
-        names = statistics(self.network, self.measure, self.dynamics)
+        names = [*statistics(self.network, self.measure, self.dynamics), *self.predicted]
         found: dict[str, Any] = {name: np.ones(1) for name in ("graph", "seed", *names)}
         found |= {name: np.array(["ok"], object) for name in ("status", "error", "initial_condition")}
+        found |= {name: np.array(["ok"], object) for name in THEORY_TEXTS if name in found}
         for axis in self.axes:
             found[f"point.{axis.path}"] = np.array([axis.ends[0]], object if axis.text else float)
         return found
@@ -237,7 +243,8 @@ class SweepSpec(Spec):
         return None
 
     def _check_column(self, name: str, path: str) -> None:
-        known = statistics(self.network, self.measure, self.dynamics)
+        predicted = [column for column in self.predicted if column not in THEORY_TEXTS]
+        known = [*statistics(self.network, self.measure, self.dynamics), *predicted]
         if name not in known:
             raise SpecError(
                 "is not a column of this sweep", got=name, remedy=suggestion(name, known), path=path
@@ -248,6 +255,7 @@ class SweepSpec(Spec):
         swept = [axis.path for axis in self.axes]
         known = [
             *statistics(self.network, self.measure, self.dynamics),
+            *self.predicted,
             *swept,
             *(f"point.{path}" for path in swept),
         ]
@@ -267,6 +275,21 @@ class SweepSpec(Spec):
                 error.path = ".".join(part for part in ("space", path, inner) if part)
                 raise
         return tuple(found)
+
+    @property
+    def fold_ranges(self) -> dict[str, tuple[float, float]]:
+        """The ends of the axes along which theory seeks folds: of all that are batchable."""
+        found = {}
+        for axis in self.axes:
+            ends = [float(end) for end in axis.ends if not isinstance(end, str)]
+            if not axis.structural and len(ends) > 1:
+                found[axis.path] = (min(ends), max(ends))
+        return found
+
+    @property
+    def predicted(self) -> list[str]:
+        """The columns that theory adds."""
+        return theory_columns(self.network, self.theory, self.fold_ranges)
 
     @property
     def trials(self) -> int:
@@ -293,6 +316,8 @@ class SweepSpec(Spec):
         data["dynamics"] = {name: data["dynamics"][name] for name in DYNAMIC if name in self.measure}
         if not data["dynamics"]:
             del data["dynamics"]
+        if not self.theory:
+            del data["theory"]
         data["network"] = without_files(data["network"])
         return {**data, "traces": self.keeps_traces, "precision": self.compute.precision}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from neuroflame.core.memory import free_bytes
 from neuroflame.errors import SpecError
+from neuroflame.spec.hebbian import learning_bytes, learning_connections
 from neuroflame.spec.measures import samples_course
 from neuroflame.sweep.tiles import GRAIN, whole_grains
 
@@ -28,6 +29,7 @@ _LARGEST = 65536
 _FIRST = 64
 _CORE_S = (1.5e-9, 1.5e-10)  # seconds for a neuron, for a synapse; measured, and half as much again
 _CUDA_S = (1e-11, 1e-12)
+_LEARNING_S = (1e-9, 1.5e-12)  # for a connection whose weight learns, with the next line's factor
 _REFERENCE = 30.0  # how much longer the reference executor takes
 _CELL_BYTES = 8 * 24  # states, inputs, window sums of two epochs and the final window, in double precision
 _SAMPLES = 1000
@@ -58,37 +60,29 @@ def step_seconds(network: NetworkSpec, *, cuda: bool) -> float:
         elif pair.kind == "given" or pair.profile.kind == "gaussian":
             gathered += post * pre
     per_neuron, per_synapse = _CUDA_S if cuda else _CORE_S
-    return network.size * per_neuron + gathered * per_synapse
+    learning = learning_connections(network) * _LEARNING_S[cuda]
+    return network.size * per_neuron + gathered * per_synapse + learning
 
 
 def guessed_seconds_of(spec: SweepSpec, network: NetworkSpec, *, cuda: bool) -> float:
     """Return the seconds of a point of a sweep before anything is measured.
 
-    The reference executor, if it is asked for, takes longer; it also takes the measures of dynamics.
+    The reference executor takes longer; it is asked for, or weights learn. It also takes the measures of dynamics.
     """
-    slower = _REFERENCE if spec.compute.executor == "reference" else 1.0
+    slower = _REFERENCE if spec.compute.executor == "reference" or network.hebbian else 1.0
     steps = sum(spec.dynamics.extra_steps(network, spec.measure).values())
     dynamics = _REFERENCE * steps * step_seconds(network, cuda=cuda)
     return slower * guessed_seconds(network, cuda=cuda) + dynamics
 
 
 def point_bytes(spec: SweepSpec, network: NetworkSpec) -> int:
-    """Return the memory of a point in a running tile: proportional to neurons, not to steps."""
+    """Return the memory of a point in a running tile: it grows with neurons and what learns, not with steps."""
     series = 2 * _SAMPLES * len(network.populations) * 4 if spec.keeps_traces else 0
     if samples_course(spec.measure):  # of the final window, looked at in double precision
         window = min(network.duration, spec.window or max(10.0 * network.slowest(), 2.0))
         series += int(window / _SAMPLED_S) * (len(network.populations) + len(network.stp)) * _SAMPLE_BYTES
-    return network.size * (_CELL_BYTES + 8 * spec.dynamics.vectors(spec.measure)) + series
-
-
-def free_bytes() -> int:
-    """Return the memory of this machine that is free for simulations."""
-    try:
-        with open("/proc/meminfo", encoding="ascii") as lines:
-            found = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in lines if ":" in line}
-        return found.get("MemAvailable", 4 * 2**30)
-    except OSError:
-        return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * 0.5)
+    learning = learning_bytes(network, 8 if spec.compute.precision == "double" else 4)
+    return network.size * (_CELL_BYTES + 8 * spec.dynamics.vectors(spec.measure)) + series + learning
 
 
 @dataclass(frozen=True)

@@ -139,7 +139,8 @@ def evaluate(
         run(middle, last)
 
     run(0, len(points))
-    return replace(_joined(spec, points, pieces), too_many=min(too_many, default=0))
+    rows = replace(_joined(spec, points, pieces), too_many=min(too_many, default=0))
+    return _with_theory(spec, network, points, rows, structural)
 
 
 def _memory_is_short(error: Exception) -> bool:
@@ -230,6 +231,24 @@ def _joined(spec: SweepSpec, points: Points, pieces: Sequence[tuple[int, int, Me
         device=measured[0].device if measured else "",
         pieces=len(pieces),
     )
+
+
+def _with_theory(
+    spec: SweepSpec, network: NetworkSpec, points: Points, rows: Rows, structural: set[str]
+) -> Rows:
+    """Return rows with the columns that theory predicts, whatever became of the simulation."""
+    if not spec.theory:
+        return rows
+    from neuroflame.theory import predict
+
+    found = predict(
+        network,
+        {path: column for path, column in points.values.items() if path not in structural},
+        spec.theory,
+        points=len(points),
+        ranges=spec.fold_ranges,
+    )
+    return replace(rows, columns=(*rows.columns, *found.columns), data={**rows.data, **found.data})
 
 
 def _union(groups: Iterable[Sequence[Column]]) -> list[Column]:

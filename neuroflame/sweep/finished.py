@@ -56,7 +56,7 @@ class Finished:
             self._told = told(
                 search,
                 {
-                    name: frame[name].astype(object).where(frame[name].notna(), None).tolist()
+                    str(name): frame[name].astype(object).where(frame[name].notna(), None).tolist()
                     for name in frame
                 },
             )

@@ -49,6 +49,31 @@ def test_ornstein_uhlenbeck_noise_has_its_variance_and_correlation_time(dt):
     assert float(lag) == pytest.approx(np.exp(-0.02 / 0.05), abs=0.03)
 
 
+@pytest.mark.parametrize("on", ["input", "rates"])
+@pytest.mark.parametrize("dt", [0.0005, 0.001, 0.002])
+def test_a_linear_neuron_filters_ornstein_uhlenbeck_noise(on, dt):
+    """σ² τ_n/(τ_n + τ): the variance of one exponential filter behind another, whatever dt."""
+    rates = stationary(dt, {"kind": "ou", "on": on, "sigma": SIGMA, "tau": 0.03})
+    assert float(rates.var()) == pytest.approx(SIGMA**2 * 0.03 / (0.03 + 0.02), rel=0.05)
+
+
+@pytest.mark.parametrize("on", ["input", "rates"])
+@pytest.mark.parametrize("dt", [0.0005, 0.002])
+def test_rates_forget_white_noise_with_their_own_time_constant(on, dt):
+    model = single(
+        dt=dt,
+        duration=0.4,
+        **{
+            "populations.E": {"size": 4000, "tau": 0.02, "threshold": -200.0},
+            "noise": {"kind": "white", "on": on, "sigma": SIGMA},
+        },
+    )
+    rates = model(every=round(0.01 / dt))[0, 19:].numpy() - 201.0
+    for lag in (1, 2):
+        found = (rates[lag:] * rates[:-lag]).mean() / (rates**2).mean()
+        assert float(found) == pytest.approx(np.exp(-lag * 0.01 / 0.02), abs=0.02)
+
+
 def test_per_step_noise_depends_on_dt():
     """Its variance on a linear neuron is (1−e)/(1+e) σ², in proportion to dt."""
     fine, coarse = (stationary(dt, {"kind": "per_step", "sigma": SIGMA}).var() for dt in (0.0005, 0.002))

@@ -74,6 +74,36 @@ def test_first_order_convergence_of_a_recurrent_network():
     assert slope == pytest.approx(1.0, abs=0.05)
 
 
+def test_first_order_convergence_with_everything_on():
+    """Smooth but nonlinear: two populations, slow and fast synapses, plasticity, adaptation, a stimulus."""
+    base = {
+        "duration": 0.064,
+        "populations": {
+            "E": {
+                "size": 8,
+                "tau": 0.02,
+                "tau_syn": 0.005,
+                "rate_max": 3.0,
+                "adaptation": {"tau": 0.05, "strength": 0.3},
+            },
+            "I": {"size": 6, "tau": 0.01, "rate_max": 2.0},
+        },
+        "transfer": {"E": "erf", "I": "tanh"},
+        "J0": {"E": 0.5, "I": 0.3},
+        "J": {"EE": 1.2, "EI": -0.8, "IE": 1.0, "II": -0.5},
+        "connectivity": {"profile": {"kind": "cosine", "kappa": 0.7}},
+        "stp": {"EE": {"U": 0.3, "tau_fac": 0.04, "tau_rec": 0.03}},
+        "nmda": {"ratio": 0.6, "tau": 0.03},
+        "stimuli": [{"shape": "cosine", "onset": 0.016, "offset": 0.048, "strength": 0.7, "width": 0.9}],
+    }
+    steps = np.array([1e-3, 5e-4, 2.5e-4, 1.25e-4, 6.25e-5])
+    models = [build(base, dt=dt, executor="reference") for dt in steps]
+    ends = np.array([model(every=model.spec.steps)[0, -1].numpy() for model in models])
+    exact = 2 * ends[4] - ends[3]  # free of the first order
+    errors = np.abs(ends[:3] - exact).max(axis=1)
+    assert np.polyfit(np.log(steps[:3]), np.log(errors), 1)[0] == pytest.approx(1.0, abs=0.05)
+
+
 def test_linear_ei_network_matches_the_matrix_exponential():
     """Instantaneous synapses, above threshold: dr/dt = A r + b, and the map is exact up to O(dt)."""
     from scipy.linalg import expm

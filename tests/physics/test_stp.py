@@ -37,15 +37,34 @@ def settled(*, kind="markram", dt=1e-3, **stp):
     return tuple(found[name][:, -1, 0].to_numpy() for name in ("stp.OE.u", "stp.OE.x", "rates.O"))
 
 
-@pytest.mark.parametrize(("kind", "tolerance"), [("markram", 1e-9), ("markram_exp", 0.06)])
-def test_steady_state(kind, tolerance):
-    """u* = U (1 + τ_f r)/(1 + U τ_f r), x* = 1/(1 + u* τ_r r): exact for markram, up to O(dt r) for the other."""
+def steady():
+    """u* = U (1 + τ_f r)/(1 + U τ_f r) and x* = 1/(1 + u* τ_r r) at each of `RATES`."""
+    u = U * (1 + FAC * RATES) / (1 + U * FAC * RATES)
+    return u, 1 / (1 + u * REC * RATES)
+
+
+@pytest.mark.parametrize("kind", ["markram", "markram_lagged"])
+def test_steady_state(kind):
     u, x, transmitted = settled(kind=kind)
-    expected = U * (1 + FAC * RATES) / (1 + U * FAC * RATES)
-    resources = 1 / (1 + expected * REC * RATES)
-    np.testing.assert_allclose(u, expected, rtol=tolerance)
-    np.testing.assert_allclose(x, resources, rtol=tolerance)
-    np.testing.assert_allclose(transmitted, expected * resources * RATES, rtol=tolerance)
+    expected, resources = steady()
+    np.testing.assert_allclose(u, expected, rtol=1e-9)
+    np.testing.assert_allclose(x, resources, rtol=1e-9)
+    np.testing.assert_allclose(transmitted, expected * resources * RATES, rtol=1e-9)
+
+
+def test_steady_state_of_exact_relaxation_with_euler_rate_terms():
+    """Its map's own fixed point: τ becomes dt/(1 − exp(−dt/τ)), which leaves a distance of first order in dt."""
+    steps, distances = np.array([4e-3, 2e-3, 1e-3]), []
+    for dt in steps:
+        fac, rec = (dt / -np.expm1(-dt / tau) for tau in (FAC, REC))
+        u, x, transmitted = settled(kind="markram_exp", dt=float(dt))
+        expected = U * (1 + fac * RATES) / (1 + U * fac * RATES)
+        np.testing.assert_allclose(u, expected, rtol=1e-9)
+        np.testing.assert_allclose(x, 1 / (1 + expected * rec * RATES), rtol=1e-9)
+        np.testing.assert_allclose(transmitted, u * x * RATES, rtol=1e-9)
+        distances.append(np.abs(np.array([u, x]) - steady()))
+    slopes = np.polyfit(np.log(steps), np.log(np.array(distances).reshape(3, -1)), 1)[0]
+    np.testing.assert_allclose(slopes, 1.0, atol=0.05)
 
 
 def test_depression_only():

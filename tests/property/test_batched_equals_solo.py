@@ -8,6 +8,12 @@ from neuroflame import Network
 from neuroflame.spec import NetworkSpec
 
 number = st.floats(-2, 4).map(lambda x: round(x, 3))
+RULES = [
+    {"rule": "hebb", "eta": 1.0, "decay": 0.5},
+    {"rule": "cov", "eta": -2.0, "tau": 0.01},
+    {"rule": "bcm", "eta": 1.0, "tau": 0.02, "onset": 0.01},
+    {"rule": "corr", "eta": 5.0, "tau": 0.01, "w_max": 2.0},
+]
 
 
 @st.composite
@@ -45,6 +51,8 @@ def networks(draw):
     }
     if pairs and draw(st.booleans()):
         data["stp"] = {pairs[0]: {"U": 0.2, "tau_fac": 0.1, "tau_rec": 0.05}}
+    if pairs and draw(st.booleans()):
+        data["hebbian"] = {pairs[-1]: draw(st.sampled_from(RULES))}
     if draw(st.booleans()):
         data["noise"] = {"kind": draw(st.sampled_from(["white", "per_step"])), "sigma": 0.1}
     return NetworkSpec.parse(data)

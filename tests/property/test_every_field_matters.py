@@ -129,6 +129,22 @@ INPUTS = {
     "noise": [{"kind": "ou", "sigma": 0.2, "tau": 0.01, "on": "external"}],
 }
 """Inputs with times of each point, patterns, arrays and dynamics."""
+LEARNING = [
+    {"hebbian": {"EE": rule | {"eta": 20.0, "onset": 0.01, "decay": 1.0, "w_max": 2.05}, "II": anti}}
+    for rule, anti in (
+        ({"rule": "hebb"}, {"rule": "hebb", "eta": -1.0, "onset": 0.01}),
+        ({"rule": "cov", "tau": 0.01}, {"rule": "cov", "eta": 50.0, "tau": 0.01, "onset": 0.01}),
+        (
+            {"rule": "bcm", "tau": 0.01, "target": 0.5},
+            {"rule": "bcm", "eta": 5.0, "tau": 0.01, "onset": 0.01},
+        ),
+        (
+            {"rule": "corr", "tau": 0.01, "sd_min": 0.1},
+            {"rule": "corr", "eta": 5.0, "tau": 0.01, "onset": 0.01},
+        ),
+    )
+]
+"""Each rule on a sparse pair, whose weights saturate, and on one that is all to all."""
 OTHER_NAMES = {
     "stimuli.3.over": "neurons",
     "feedforward.stp.E.kind": "markram_exp",
@@ -192,6 +208,7 @@ def cases():
     others = [("initial", start) for start in STARTS] + [("connectivity", own) for own in STRUCTURES]
     bases = [(RICH, ""), *((RICH | {part: own}, f"{part}.") for part, own in others)]
     bases += [(RICH | INPUTS, f"{part}.") for part in INPUTS]
+    bases += [(RICH | learning, "hebbian.") for learning in LEARNING]
     for base, part in bases:
         for path, info in paths(NetworkSpec.parse(base)).items():
             if path.startswith(part) and path not in LABELS and changed(info) is not None:

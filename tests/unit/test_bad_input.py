@@ -181,8 +181,8 @@ CASES = {
     ),
     "unknown measure": (
         plan("measure=[rate]"),
-        "measure.0: must be one of 'rates', 'bump', 'oscillation', 'memory', 'convergence', 'stp', 'lyapunov', "
-        "'spectrum', 'fixed_points' or 'regime', got 'rate'",
+        "measure.0: must be one of 'rates', 'bump', 'oscillation', 'memory', 'convergence', 'stp', 'weights', "
+        "'lyapunov', 'spectrum', 'fixed_points' or 'regime', got 'rate'",
     ),
     "options of what is not measured": (
         plan("dynamics.spectrum.k=3"),
@@ -195,6 +195,20 @@ CASES = {
     "no exponent": (
         plan("measure=[lyapunov]", "dynamics.lyapunov.k=0"),
         "dynamics.lyapunov.k: must be at least 1, got 0",
+    ),
+    "measure of what is not there": (plan("measure=[weights]"), "measure: weights has no effect: no weights"),
+    "dynamics of weights that learn": (
+        plan("measure=[rates, lyapunov]", "hebbian.EE={rule: hebb, eta: 1}"),
+        "measure: lyapunov needs constant weights, and those of EE learn (leave it out, or leave out hebbian)",
+    ),
+    "unknown rule": (
+        plan("hebbian.EE={rule: heb, eta: 1}"),
+        "hebbian.EE.rule: must be one of 'hebb', 'cov', 'bcm', 'corr', got 'heb' (did you mean 'hebb'?)",
+    ),
+    "field of another rule": (plan("hebbian.EE={rule: hebb, eta: 1, tau: 1}"), "EE.tau: is not a known key"),
+    "learning after the end": (
+        plan("hebbian.EE={rule: hebb, eta: 1, onset: 9}"),
+        "hebbian.EE.onset: must be before the end",
     ),
     "unknown start": (
         plan("repeat.initial_conditions=[warm]"),

@@ -68,7 +68,9 @@ def test_spectrum_of_a_small_network_and_of_a_float32_one():
     every = np.linalg.eigvals(tiny.weights().numpy())
     assert tiny.weight_spectrum(3).radius == pytest.approx(np.abs(every).max())
     spec = NetworkSpec.parse(MIXED)
-    single, double = (Network(spec, device="cpu", precision=p).weight_spectrum(2) for p in ("exact", "double"))
+    single, double = (
+        Network(spec, device="cpu", precision=p).weight_spectrum(2) for p in ("exact", "double")
+    )
     np.testing.assert_allclose(np.abs(single.eigenvalues), np.abs(double.eigenvalues), rtol=1e-4)
 
 

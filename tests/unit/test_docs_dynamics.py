@@ -1,11 +1,14 @@
-"""The examples of docs/dynamics.md do what they say."""
+"""The examples of docs/dynamics.md and docs/theory.md do what they say."""
 
 import doctest
 from pathlib import Path
 
+import pytest
 
-def test_examples_of_the_page():
-    page = Path(__file__).parents[2] / "docs" / "dynamics.md"
+
+@pytest.mark.parametrize(("name", "least"), [("dynamics.md", 9), ("theory.md", 4)])
+def test_examples_of_the_page(name, least):
+    page = Path(__file__).parents[2] / "docs" / name
     found = doctest.testfile(str(page), module_relative=False)
-    assert found.attempted >= 9
+    assert found.attempted >= least
     assert found.failed == 0

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from neuroflame.sweep.cost import LONGEST_S, TARGET_S, CostModel
+from neuroflame.sweep import cost
+from neuroflame.sweep.cost import LONGEST_S, TARGET_S, CostModel, point_bytes
 from neuroflame.sweep.planner import duration, make_plan
 from neuroflame.sweep.tiles import GRAIN, TileQueue, make_tile, parse_ref
 from tests.unit.test_points import block_of
@@ -141,3 +142,27 @@ def test_plan_of_sampled_searches(search):
 )
 def test_duration(seconds, text):
     assert duration(seconds) == text
+
+
+LEARNING = {"hebbian.EE": {"rule": "hebb", "eta": 1.0}}
+
+
+@pytest.mark.parametrize("dense", [False, True])
+def test_a_point_whose_weights_learn_takes_memory_and_time_for_each_connection(dense):
+    kind = {"connectivity.pairs.EE": {"kind": "all_to_all" if dense else "sparse"}}
+    plain, learning = sweep(set=kind), sweep(set=kind | LEARNING)
+    pair, size = learning.network.pairs[0], learning.network.populations["E"].size
+    connections = size * (size if dense else pair.K)
+    extra = point_bytes(learning) - point_bytes(plain)
+    assert extra == 20 * 4 * connections
+    double = sweep(set=kind | LEARNING, compute={"precision": "double"})
+    assert point_bytes(double) - point_bytes(plain) == 2 * extra
+    slower = CostModel(learning, 1).seconds(1) - 30 * CostModel(plain, 1).seconds(1)
+    assert slower == pytest.approx(3e-8 * connections * learning.network.steps)
+
+
+def test_tiles_of_learning_networks_fit_the_memory(monkeypatch):
+    monkeypatch.setattr(cost, "free_bytes", lambda: 10**9)
+    dense = {"populations.E.size": 1000, "connectivity.pairs.EE": {"kind": "all_to_all"}}
+    assert CostModel(sweep(set=dense), 1).size(1000) == 64
+    assert CostModel(sweep(set=dense | LEARNING), 1).size(1000) == 4  # 40 % of it, 80 MB a point

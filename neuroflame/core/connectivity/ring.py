@@ -137,10 +137,10 @@ class RingOperator(Operator):
         """Return the matrices, float64, (P, N_post, N_pre), or (N_post, N_pre) if all points share one."""
         device = self._series.phase.device
         difference = angles(self.post, device)[:, None] - angles(self.pre, device)  # (N_post, N_pre)
-        order = torch.arange(self._series.modes + 1, dtype=torch.float64, device=device)
         shifted = difference[None] - self._series.phase[:, None, None]
-        terms = torch.cos(order[:, None, None, None] * shifted) * self._series.amplitude.T[:, :, None, None]
-        dense = terms.sum(0)
+        dense = torch.zeros_like(shifted)
+        for order, amplitude in enumerate(self._series.amplitude.T):  # one mode at a time: it is N² a point
+            dense = dense + amplitude[:, None, None] * torch.cos(order * shifted)
         return dense[0] if dense.shape[0] == 1 else dense
 
 

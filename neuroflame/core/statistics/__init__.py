@@ -1,8 +1,8 @@
 """From a recording to one number a point: each with its unit and definition.
 
-A module for each family: rates, bump, oscillation, memory, convergence, plasticity. What is wanted of a run is the
-sums over its windows, samples of the populations' means and first Fourier modes, and the state at its end; none
-grows with the number of neurons times that of steps.
+A module for each family: rates, bump, oscillation, memory, convergence, plasticity, weights. What is wanted of a run
+is the sums over its windows, samples of the populations' means and first Fourier modes, and the state at its end;
+none grows with the number of neurons times that of steps.
 """
 
 from __future__ import annotations
@@ -16,15 +16,17 @@ from neuroflame.core.statistics.oscillation import oscillation
 from neuroflame.core.statistics.plasticity import plasticity
 from neuroflame.core.statistics.rates import rates
 from neuroflame.core.statistics.view import View
+from neuroflame.core.statistics.weights import weights
 from neuroflame.core.statistics.windows import FINAL, final_window, program_windows, samplings, windows
 from neuroflame.errors import SpecError
 from neuroflame.spec.base import suggestion
-from neuroflame.spec.measures import MEASURE_NAMES
+from neuroflame.spec.measures import MEASURE_NAMES, check_applicable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from neuroflame.core.statistics.view import Statistic
+    from neuroflame.spec import NetworkSpec
 
 __all__ = [
     "FINAL",
@@ -45,6 +47,7 @@ MEASURES: dict[str, Callable[[View], Iterator[Statistic]]] = {
     "memory": memory,
     "convergence": convergence,
     "stp": plasticity,
+    "weights": weights,
 }
 """What ``measure:`` may name; ``regime`` besides, which stands for all of them and the label they lead to."""
 
@@ -54,10 +57,11 @@ def needs_evidence(measure: Sequence[str]) -> bool:
     return bool({"convergence", "stp"} & set(measure))
 
 
-def check_measures(names: Sequence[str]) -> None:
-    """Raise `SpecError` if a name is not a measure."""
+def check_measures(spec: NetworkSpec, names: Sequence[str]) -> None:
+    """Raise `SpecError` if a name is not a measure, or measures what the network has not."""
     for name in names:
         if name not in MEASURE_NAMES:
             raise SpecError(
                 "is not a measure", got=name, path="measure", remedy=suggestion(name, MEASURE_NAMES)
             )
+    check_applicable(spec, names)

@@ -181,6 +181,8 @@ def refusal(program: Program) -> str | None:
     if program.feedforward:
         return "the external input has dynamics of its own (feedforward)"
     for pair in program.pairs:
+        if pair.hebbian is not None:
+            return f"the weights of {pair.name} learn (hebbian)"
         if isinstance(pair.operator, RingOperator) and pair.operator.series.modes > MODES_LIMIT:
             return f"the profile of {pair.name} has more than {MODES_LIMIT} Fourier modes"
         if not isinstance(pair.operator, RingOperator | SparseOperator):

@@ -60,7 +60,9 @@ KNOWN = frozenset(
 )
 
 CANNOT = {
-    "IF_HEBB": "Hebbian plasticity",
+    "IF_HEBB": (
+        "Hebbian plasticity; there each step's change replaces the last one's and nothing is learnt: see hebbian"
+    ),
     "IF_OPTO": "silencing of random neurons' synapses",
     "IF_BATCH_J": "a batch of E to E couplings given at run time; sweep J.EE instead",
     "RANDOM_ITI": "a random time before the first stimulus",
