@@ -243,7 +243,11 @@ def _with_theory(
 
     found = predict(
         network,
-        {path: column for path, column in points.values.items() if path not in structural},
+        {
+            path: _whole(column, network, path)
+            for path, column in points.values.items()
+            if path not in structural
+        },
         spec.theory,
         points=len(points),
         ranges=spec.fold_ranges,
