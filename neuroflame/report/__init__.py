@@ -12,12 +12,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from neuroflame.conditions import Condition, parse_condition
     from neuroflame.report.answer import Question, Tally, objective, question, summary, tally
     from neuroflame.report.choose import Chosen, choose_points, main_statistics
-    from neuroflame.report.conditions import Condition, parse_condition
     from neuroflame.report.connectivity import plot_connectivity
     from neuroflame.report.diagrams import phase_diagram
-    from neuroflame.report.history import search_history
+    from neuroflame.report.history import search_front, search_history
     from neuroflame.report.page import ReportPaths, build_report
     from neuroflame.report.panels import statistics_against_axes
     from neuroflame.report.predicted import draw_prediction, predicted_diagram, predicted_summary
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 _HOMES = {
     "answer": ("Question", "Tally", "objective", "question", "summary", "tally"),
     "choose": ("Chosen", "choose_points", "main_statistics"),
-    "conditions": ("Condition", "parse_condition"),
+    "neuroflame.conditions": ("Condition", "parse_condition"),
     "connectivity": ("plot_connectivity",),
     "diagrams": ("phase_diagram",),
-    "history": ("search_history",),
+    "history": ("search_front", "search_history"),
     "page": ("ReportPaths", "build_report"),
     "panels": ("statistics_against_axes",),
     "predicted": ("draw_prediction", "predicted_diagram", "predicted_summary"),
@@ -56,6 +56,7 @@ __all__ = [
     "predicted_diagram",
     "predicted_summary",
     "question",
+    "search_front",
     "search_history",
     "statistics_against_axes",
     "summary",
@@ -70,7 +71,8 @@ def __getattr__(name: str) -> object:
 
     for home, names in _HOMES.items():
         if name in names:
-            return getattr(import_module(f"{__name__}.{home}"), name)
+            module = home if "." in home else f"{__name__}.{home}"
+            return getattr(import_module(module), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

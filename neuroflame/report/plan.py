@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.colors import Normalize
 
+from neuroflame.conditions import Condition, parse_condition
 from neuroflame.errors import SpecError
 from neuroflame.report.answer import headline
 from neuroflame.report.cells import gather
-from neuroflame.report.conditions import Condition, parse_condition
 from neuroflame.report.labels import escape, quantity, symbol
 from neuroflame.report.scales import Scale, scale_of
 from neuroflame.report.views import POINT_REGIME

@@ -6,16 +6,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from neuroflame.spec.search import Learning
 from neuroflame.sweep.asks import ask_name, assignments_from, write_ask
 from neuroflame.sweep.block import Block
-from neuroflame.sweep.finished import Finished, mean_by_trial
+from neuroflame.sweep.finished import Finished
 from neuroflame.sweep.planner import known_block
 from neuroflame.sweep.points import Array, Assignments, Points, size_of
 from neuroflame.sweep.search import KnownSearch, make_search
+from neuroflame.sweep.search.learner import Learner
 from neuroflame.sweep.tiles import Tile, TileQueue
+from neuroflame.sweep.told import by_trial
+from neuroflame.sweep.warm import warm_start
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from neuroflame.spec.sweep import SweepSpec
     from neuroflame.store import SweepStore
@@ -37,11 +41,21 @@ class Agenda:
         Its directory. What is in it counts as done.
     tally : Tally
         Is told what was done before, and what the search is told.
+    note : callable
+        Is told in passing what a warm start holds.
     retry_failed : bool
         Whether points that failed before count as not done.
     """
 
-    def __init__(self, spec: SweepSpec, store: SweepStore, tally: Tally, *, retry_failed: bool) -> None:
+    def __init__(
+        self,
+        spec: SweepSpec,
+        store: SweepStore,
+        tally: Tally,
+        note: Callable[[str], None],
+        *,
+        retry_failed: bool,
+    ) -> None:
         self._spec, self._store, self._tally = spec, store, tally
         self._search = make_search(spec)
         self._on_disk = Finished(store, spec, retry_failed=retry_failed)
@@ -49,10 +63,13 @@ class Agenda:
         self._asks = {} if isinstance(self._search, KnownSearch) else store.read_asks()
         self._number = -1
         self._block: Block | None = None
-        self._objective: Array = np.empty(0)
+        self._told: Array = np.empty(0)
         self._assignments: Assignments = {}
         self._replayed = False
         self._left = 0
+        asked = spec.search
+        if isinstance(self._search, Learner) and isinstance(asked, Learning) and asked.warm_start is not None:
+            self._search.warm(*warm_start(spec, asked, store, note))
         self._advance()
 
     @property
@@ -84,10 +101,10 @@ class Agenda:
         """Return the next tile, of at most so many points."""
         return self._queue.next(size)
 
-    def complete(self, tile: Tile, objective: Sequence[float]) -> None:
+    def complete(self, tile: Tile, told: Sequence[Sequence[float]]) -> None:
         """Take note that a tile is done, and what the search is to be told of its points, if anything."""
-        if len(objective):
-            self._objective[tile.ranks] = objective
+        if len(told):
+            self._told[tile.ranks] = told
         self._left -= len(tile)
         if self._left == 0:
             self._advance()
@@ -97,11 +114,14 @@ class Agenda:
         while self._left == 0:
             if self._block is not None:
                 self._tell_search(self._block)
+            if self._tally.stopping.reason is not None:
+                self._block = None
+                return
             self._number += 1
             self._block = self._next_block()
             if self._block is None:
                 return
-            pending, self._objective = self._on_disk.look_up(self._block)
+            pending, self._told = self._on_disk.look_up(self._block)
             self._left = int(pending.sum())
             self._tally.restore_points(len(self._block) - self._left)
             self._queue = TileQueue(self._block, self._number, pending, self._on_disk.attempt)
@@ -124,9 +144,10 @@ class Agenda:
     def _tell_search(self, block: Block) -> None:
         if not self._search.needs_results:
             return
-        told = mean_by_trial(block.trial_of(np.arange(len(block))), self._objective)
+        goals = len(getattr(self._spec.search, "goals", ()))
+        told = by_trial(block.trial_of(np.arange(len(block))), self._told, goals)
         if self._replayed:
             self._search.replay(self._assignments, told)
         else:
             self._search.tell(told)
-        self._tally.told(told)
+        self._tally.stopping.told(told[:, :goals], np.all(told[:, goals:] <= 0, axis=1))

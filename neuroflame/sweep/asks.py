@@ -9,7 +9,7 @@ import numpy as np
 from neuroflame.columns import Column
 from neuroflame.errors import StoreError
 from neuroflame.sweep.block import Block
-from neuroflame.sweep.points import Assignments, Points, dtype_of, point_columns, size_of
+from neuroflame.sweep.points import Assignments, Points, dtype_of, point_columns, size_of, swept_data
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +44,7 @@ def write_ask(spec: SweepSpec, store: SweepStore, number: int, assignments: Assi
     data: dict[str, Any] = {
         "point_id": points.ids(),
         "trial": np.arange(first, first + count),
-        **{f"point.{path}": column for path, column in assignments.items()},
+        **swept_data(assignments),
     }
     store.write_ask(ask_name(number), columns, data)
 

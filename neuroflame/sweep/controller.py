@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from neuroflame.errors import BackendError, StoreError
+from neuroflame.spec.search import Learning
 from neuroflame.sweep.agenda import Agenda
 from neuroflame.sweep.backend import Backend, Feed, Resources
 from neuroflame.sweep.cost import CostModel, GroupCost
@@ -17,7 +18,9 @@ from neuroflame.sweep.evaluate import failed_rows
 from neuroflame.sweep.flights import Flights
 from neuroflame.sweep.progress import Progress, Status
 from neuroflame.sweep.signals import stopped_like_ctrl_c
+from neuroflame.sweep.stopping import Stopping
 from neuroflame.sweep.tally import Tally
+from neuroflame.sweep.told import told
 from neuroflame.sweep.worker import Job, TileResult, publish
 
 if TYPE_CHECKING:
@@ -65,27 +68,32 @@ class Controller(Feed):
         self._flights = Flights(spec.compute.retries)
         self._again: deque[Tile] = deque()
         self._lost_in_a_row = 0
-        self._tally = Tally(spec.points, maximise=bool(getattr(spec.search, "maximise", None)))
+        self._tally = Tally(spec.points, Stopping(spec))
         self._told = time.monotonic()
         self._resources = Resources(actors=1, cuda=False, about="")
-        self._agenda = Agenda(spec, store, self._tally, retry_failed=retry_failed)
+        self._agenda = Agenda(spec, store, self._tally, self.progress.note, retry_failed=retry_failed)
 
     # What a backend sees
 
     @property
     def done(self) -> bool:
         """Whether no tile will be handed out any more and none is running."""
-        return self.error is not None or (self._agenda.done and not self._flights)
+        over = self._agenda.done or self._tally.stopping.reason is not None
+        return self.error is not None or (over and not self._flights)
 
     def next(self) -> str | None:
         """Return the reference of a tile to run; None if there is none now."""
-        if self.error is not None:
+        stopping = self._tally.stopping
+        if self.error is not None or stopping.reason is not None:
+            return None
+        left = stopping.left(self._tally.done + self._flights.points)
+        if left == 0:
             return None
         if self._again:
             tile = self._again.popleft()
         elif self._agenda.waiting:
             group = self._cost.group_of(self._agenda.first_waiting)
-            tile = self._agenda.next(self._cost.size(self._agenda.waiting, group))
+            tile = self._agenda.next(int(min(left, self._cost.size(self._agenda.waiting, group))))
         else:
             return None
         self._flights.depart(tile, self._cost.deadline(len(tile), self._group(tile)))
@@ -143,7 +151,10 @@ class Controller(Feed):
     def _give_up(self, tile: Tile, why: str) -> None:
         rows = failed_rows(self.spec, self._agenda.points(tile), why)
         if publish(self.store, tile, rows, math.nan):
-            self._count(tile, TileResult(tile.id, len(tile), len(tile), 0, 0.0, causes=((why, len(tile)),)))
+            search = self.spec.search
+            found = told(search, rows.data).tolist() if isinstance(search, Learning) else []
+            causes = ((why, len(tile)),)
+            self._count(tile, TileResult(tile.id, len(tile), len(tile), 0, 0.0, told=found, causes=causes))
         else:  # it was as good as done when its worker was ended
             self._count(tile, TileResult(tile.id, len(tile), 0, 0, 0.0))
 
@@ -250,14 +261,12 @@ class Controller(Feed):
 
     def _count(self, tile: Tile, result: TileResult) -> None:
         self._tally.add(len(tile), failed=result.failed, diverged=result.diverged, gpu=result.gpu)
-        about = {
-            key: value for key, value in asdict(result).items() if key not in ("id", "objective", "causes")
-        }
+        about = {key: value for key, value in asdict(result).items() if key not in ("id", "told", "causes")}
         self.progress.event("tile", {"tile": tile.id, **about, "done": self._tally.done})
         for cause, points in result.causes:
             new = self._tally.add_cause(cause, points)
             self.progress.event("failure", {"tile": tile.id, "cause": cause, "points": points, "new": new})
-        self._agenda.complete(tile, result.objective)
+        self._agenda.complete(tile, result.told)
         self._tell()
 
 

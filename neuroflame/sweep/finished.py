@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from neuroflame.sweep.evaluate import objective
+from neuroflame.spec.search import Learning
+from neuroflame.sweep.told import needed, told
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from neuroflame.spec.sweep import SweepSpec
     from neuroflame.store import SweepStore
     from neuroflame.sweep.block import Block
@@ -35,15 +33,16 @@ class Finished:
     def __init__(self, store: SweepStore, spec: SweepSpec, *, retry_failed: bool = False) -> None:
         found = [identity for ids in store.finished().values() for identity in ids]
         self._ids = np.unique(np.array(found, dtype="S16"))
-        self._values: Mapping[str, float] = {}
+        self._rows: dict[str, int] = {}
+        self._told: Array = np.empty((0, width_of(spec)))
         self.failed = self.diverged = self.attempt = 0
         self.causes: list[tuple[str, int]] = []
         if not found:
             return
-        sought = getattr(spec.search, "objective", None)
         table = store.table()
-        wanted = ("point_id", "status", "error", sought)
-        frame = table.to_pandas([name for name in wanted if name in table.columns])
+        search = spec.search if isinstance(spec.search, Learning) else None
+        wanted = ["point_id", "status", "error", *(needed(search, table.columns) if search else ())]
+        frame = table.to_pandas([name for name in dict.fromkeys(wanted) if name in table.columns])
         failed = frame["status"] == "failed"
         if retry_failed:
             self.attempt = 1 + table.attempt
@@ -53,35 +52,29 @@ class Finished:
             self.failed = int(failed.sum())
             self.causes = list(Counter(frame["error"][failed].tolist()).items()) if self.failed else []
         self.diverged = int((frame["status"] == "diverged").sum())
-        if sought:
-            rows: dict[str, Any] = {"status": frame["status"].tolist()}
-            if sought in frame:
-                rows[sought] = frame[sought].tolist()
-            told = objective(rows, sought).tolist()
-            self._values = dict(zip(frame["point_id"].tolist(), told, strict=True))
+        if search is not None:
+            self._told = told(
+                search,
+                {
+                    str(name): frame[name].astype(object).where(frame[name].notna(), None).tolist()
+                    for name in frame
+                },
+            )
+            self._rows = {identity: row for row, identity in enumerate(frame["point_id"].tolist())}
 
     def look_up(self, block: Block) -> tuple[Array, Array]:
-        """Return which points of a block are pending, and the objective of the others."""
-        told = np.full(len(block), np.nan)
+        """Return which points of a block are pending, and what is told of the others."""
+        found = np.full((len(block), self._told.shape[1]), np.nan)
         if len(self._ids) == 0:
-            return np.ones(len(block), dtype=bool), told
+            return np.ones(len(block), dtype=bool), found
         ids = block.points(np.arange(len(block))).ids()
-        if self._values:
-            told = np.array([self._values.get(identity, math.nan) for identity in ids])
-        return ~np.isin(np.array(ids, dtype="S16"), self._ids), told
+        if self._rows:
+            rows = np.array([self._rows.get(identity, -1) for identity in ids])
+            found[rows >= 0] = self._told[rows[rows >= 0]]
+        return ~np.isin(np.array(ids, dtype="S16"), self._ids), found
 
 
-def mean_by_trial(trial: Array, values: Array) -> Array:
-    """Return the mean over the repetitions of each assignment that are finite; NaN where none is.
-
-    Parameters
-    ----------
-    trial : ndarray of int, (P,)
-        Number of each point's assignment, from 0.
-    values : ndarray of float, (P,)
-        Objective of each point.
-    """
-    good = np.isfinite(values)
-    count = np.bincount(trial, weights=good)
-    total = np.bincount(trial, weights=np.where(good, values, 0.0))
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+def width_of(spec: SweepSpec) -> int:
+    """Return how many numbers a search is told of a point."""
+    search = spec.search
+    return len(search.goals) + len(search.constraints) if isinstance(search, Learning) else 0

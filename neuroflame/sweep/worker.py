@@ -7,16 +7,18 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from neuroflame.spec.search import Learning
 from neuroflame.spec.sweep import SweepSpec
 from neuroflame.store import SweepStore
 from neuroflame.sweep.asks import asked_block
 from neuroflame.sweep.causes import Causes
-from neuroflame.sweep.evaluate import Measure, Rows, evaluate, objective
+from neuroflame.sweep.evaluate import Measure, Rows, evaluate
 from neuroflame.sweep.gpu import gpu_use
 from neuroflame.sweep.planner import known_block
 from neuroflame.sweep.provenance import provenance
 from neuroflame.sweep.search import KnownSearch, make_search
 from neuroflame.sweep.tiles import Tile, parse_ref
+from neuroflame.sweep.told import told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,8 +74,8 @@ class TileResult:
         Fewest points that were too many for the memory at once; 0 if none were.
     executor, device : str
         What simulated it.
-    objective : list of float
-        The searched column at each point, if the search learns.
+    told : list of list of float
+        What a search that learns is told of each point; see `neuroflame.sweep.told`.
     causes : tuple of (str, int)
         Why points failed, and how many.
     gpu : str or None
@@ -89,7 +91,7 @@ class TileResult:
     too_many: int = 0
     executor: str = ""
     device: str = ""
-    objective: list[float] = field(default_factory=list)
+    told: list[list[float]] = field(default_factory=list)
     causes: tuple[tuple[str, int], ...] = ()
     gpu: str | None = None
 
@@ -135,7 +137,6 @@ class Worker:
         publish(store, tile, rows, seconds)
         causes = Causes()
         causes.update((text, 1) for text in rows.data["error"] if text is not None)
-        sought = getattr(spec.search, "objective", None)
         return TileResult(
             id=tile.id,
             points=len(points),
@@ -146,7 +147,7 @@ class Worker:
             too_many=rows.too_many,
             executor=rows.executor,
             device=rows.device,
-            objective=objective(rows.data, sought).tolist() if sought else [],
+            told=told(spec.search, rows.data).tolist() if isinstance(spec.search, Learning) else [],
             causes=causes.top(_CAUSES),
             gpu=gpu_use(),
         )

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from neuroflame import Network
-from neuroflame.report import parse_condition
+from neuroflame.conditions import parse_condition
 from neuroflame.spec import load_network, load_sweep
 
 ROOT = Path(__file__).parents[2]

@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from neuroflame.conditions import parse_condition
 from neuroflame.errors import SpecError
-from neuroflame.report.conditions import parse_condition
 
 NAN = np.nan
 TABLE = {

@@ -1,4 +1,4 @@
-"""The grammar of conditions (see `conditions`): text to syntax tree and back."""
+"""The grammar of conditions (see `condition`): text to syntax tree and back."""
 
 from __future__ import annotations
 

@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neuroflame.conditions.grammar import ARITHMETIC, REMEDY, Node, conjuncts, names, parse_tree, show
 from neuroflame.errors import SpecError
-from neuroflame.report.grammar import ARITHMETIC, REMEDY, Node, conjuncts, names, parse_tree, show
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -136,7 +136,7 @@ def _logical(node: Node, data: Columns) -> Any:
         settled = np.any([part == decided for part in parts], axis=0)
         return np.where(settled, decided, np.where(unknown, np.nan, 1.0 - decided))
     if kind == "name":
-        value = _value(node, data)
+        value = value_of(node, data)
         if isinstance(value, str) or value.dtype != bool:
             raise SpecError("a condition must compare something", got=node[1], remedy=REMEDY)
         return value.astype(float)
@@ -144,7 +144,7 @@ def _logical(node: Node, data: Columns) -> Any:
 
 
 def _compare(sign: str, left: Node, right: Node, data: Columns) -> Any:
-    a, b = _value(left, data), _value(right, data)
+    a, b = value_of(left, data), value_of(right, data)
     texts = [isinstance(side, str) or side.dtype == object for side in (a, b)]
     if not any(texts):
         missing = np.isnan(np.asarray(a, float)) | np.isnan(np.asarray(b, float))
@@ -163,7 +163,7 @@ def _compare(sign: str, left: Node, right: Node, data: Columns) -> Any:
     return np.where(missing, np.nan, np.asarray(_ORDER[sign](a, b), dtype=float))
 
 
-def _value(node: Node, data: Columns) -> Any:
+def value_of(node: Node, data: Columns) -> Any:
     """Return a float or bool array, an object array of texts (None where missing), or one text."""
     kind = node[0]
     if kind in ("number", "text"):
@@ -172,7 +172,7 @@ def _value(node: Node, data: Columns) -> Any:
         return _column(node[1], data)
     if kind not in (*ARITHMETIC, "abs", "minus"):
         raise SpecError("a comparison cannot be used as a number", got=show(node))
-    values = [_value(child, data) for child in node[1:]]
+    values = [value_of(child, data) for child in node[1:]]
     for value, child in zip(values, node[1:], strict=True):
         if isinstance(value, str) and child[0] == "name":
             raise _no_column(child[1], data)
