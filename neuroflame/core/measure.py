@@ -179,7 +179,7 @@ def measure_points(
     SpecError, SimulationError
         If a name is unknown, a path is structural, or the device is not there.
     """
-    check_measures(measure)
+    check_measures(measure, spec)
     check_batchable(spec, list(values))
     for name in initial:
         if name not in STARTS:
@@ -203,6 +203,7 @@ def measure_points(
         windows=windows(spec, window),
         temporal=frozenset({FINAL}),
         trace_every=max(1, -(-spec.steps // TRACE_SAMPLES)) if traces else 0,
+        intervals=FINAL if "spikes" in measure else "",
     )
     chosen = choose(executor, program, plan)
     with torch.no_grad():

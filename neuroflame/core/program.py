@@ -11,6 +11,7 @@ from torch import Tensor
 from neuroflame.core.connectivity.base import angles
 from neuroflame.core.connectivity.make import bind_operator
 from neuroflame.core.connectivity.ring import radians
+from neuroflame.core.surrogate import STEEPNESS
 from neuroflame.spec import NetworkSpec, paths
 from neuroflame.spec.parts import GaussianStimulus, PerStepNoise, WhiteNoise
 
@@ -18,14 +19,31 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from neuroflame.core.connectivity import Operator
+    from neuroflame.spec.network import Pair
+
+
+@dataclass(frozen=True)
+class SpikingProgram:
+    """Coefficients of `neuroflame.physics.spiking.lif_step`, (P, 1) or (1, 1), and where the voltage starts.
+
+    ``start`` is None where it is drawn between reset and threshold.
+    """
+
+    rest: Tensor
+    reset: Tensor
+    leak: Tensor
+    hold: Tensor
+    height: Tensor
+    start: Tensor | None
 
 
 @dataclass(frozen=True)
 class PopulationProgram:
     """Coefficients of one population; every Tensor is (P, 1) or (1, 1).
 
-    ``rate_max`` is the factor on the transfer function in a step, with the integrator's weight folded in;
-    ``rate_max_start`` is that of the specification. ``adapt_rest`` is what a silent neuron's threshold relaxes to.
+    ``threshold`` is that of the voltage where ``spiking`` is not None; ``transfer`` is then empty. ``rate_max`` is
+    the factor on the transfer function in a step, with the integrator's weight folded in; ``rate_max_start`` is that
+    of the specification. ``adapt_rest`` is what a silent neuron's threshold relaxes to.
     """
 
     name: str
@@ -41,13 +59,15 @@ class PopulationProgram:
     adapt_rest: Tensor
     adapt_decay: Tensor | None
     adapt_strength: Tensor | None
+    spiking: SpikingProgram | None = None
 
 
 @dataclass(frozen=True)
 class StpProgram:
-    """Coefficients of `neuroflame.physics.dynamics.stp_step` for one pair, (P, 1) or (1, 1).
+    """Coefficients of a step of short-term plasticity for one pair, (P, 1) or (1, 1).
 
-    ``start`` is the utilisation at step 0; ``lagged`` whether `stp_step_lagged` takes the step.
+    ``start`` is the utilisation at step 0; ``rule`` the function of `neuroflame.physics` that takes the step:
+    ``stp_step``, ``stp_step_lagged``, or ``stp_event`` where the presynaptic population spikes.
     """
 
     U: Tensor
@@ -56,7 +76,7 @@ class StpProgram:
     relax_rec: Tensor
     gain_rec: Tensor
     start: Tensor
-    lagged: bool
+    rule: str
 
 
 @dataclass(frozen=True)
@@ -127,6 +147,8 @@ class Program:
         From dotted path to its value at each point, float64, (P,) or (1,).
     seeds : Tensor, (P,), int64
         Seeds of noise and of random starts.
+    steepness : float
+        Of the surrogate gradient of a spike, see `neuroflame.core.surrogate`.
     """
 
     spec: NetworkSpec
@@ -140,6 +162,7 @@ class Program:
     stimuli: tuple[StimulusProgram, ...]
     noise: tuple[NoiseProgram, ...]
     nmda: NMDAProgram | None
+    steepness: float = STEEPNESS
 
     def boundaries(self) -> list[int]:
         """Return the steps at which the external input changes, ascending, beginning with 0."""
@@ -166,6 +189,7 @@ def build_program(
     dtype: torch.dtype,
     device: torch.device,
     stimulated: Tensor | None = None,
+    steepness: float = STEEPNESS,
 ) -> Program:
     """Return the program of P points.
 
@@ -179,6 +203,8 @@ def build_program(
         Batchable path to its value at each point; may require gradients.
     stimulated : Tensor, (P,), optional
         1 for the points that receive the stimuli, 0 for the others.
+    steepness : float
+        Of the surrogate gradient of a spike.
     """
     known = paths(spec)
     cache: dict[str, Tensor] = {}
@@ -211,12 +237,13 @@ def build_program(
         base = f"populations.{name}"
         adapts = population.adaptation is not None
         from_zero = population.adaptation is not None and population.adaptation.relative_to == "zero"
-        threshold = number(f"{base}.threshold")
+        spiking = population.spiking is not None
+        threshold = number(f"{base}.spiking.V_threshold" if spiking else f"{base}.threshold")
         rate_max = number(f"{base}.rate_max")
         populations[name] = PopulationProgram(
             name=name,
             size=population.size,
-            transfer=spec.transfer_of(name),
+            transfer="" if spiking else spec.transfer_of(name),
             decay=column(decay(f"{base}.tau")),
             decay_syn=column(decay(f"{base}.tau_syn")),
             threshold=column(threshold),
@@ -227,6 +254,7 @@ def build_program(
             adapt_rest=column(torch.zeros_like(threshold) if from_zero else threshold),
             adapt_decay=column(decay(f"{base}.adaptation.tau")) if adapts else None,
             adapt_strength=column(number(f"{base}.adaptation.strength")) if adapts else None,
+            spiking=_spiking(spec, base, name, number, column) if spiking else None,
         )
 
     pairs = []
@@ -239,7 +267,7 @@ def build_program(
                 pre=pair.pre,
                 weight=column(number(f"J.{pair.name}") * scale * weight(f"populations.{pair.post}.tau_syn")),
                 operator=bind_operator(operators[pair.name], spec, pair, number, dtype),
-                stp=_plasticity(spec, pair.name, number, column) if pair.name in spec.stp else None,
+                stp=_plasticity(spec, pair, number, column) if pair.name in spec.stp else None,
             )
         )
 
@@ -283,14 +311,36 @@ def build_program(
         stimuli=tuple(stimuli),
         noise=tuple(_noise(spec, i, number, column) for i in range(len(spec.noise))),
         nmda=nmda,
+        steepness=steepness,
+    )
+
+
+def _spiking(
+    spec: NetworkSpec,
+    base: str,
+    name: str,
+    number: Callable[[str], Tensor],
+    column: Callable[[Tensor], Tensor],
+) -> SpikingProgram:
+    population = spec.populations[name].spiking
+    assert population is not None
+    tau = number(f"{base}.tau")
+    return SpikingProgram(
+        rest=column(number(f"{base}.spiking.V_rest")),
+        reset=column(number(f"{base}.spiking.V_reset")),
+        leak=column(spec.dt / tau),
+        hold=column(number(f"{base}.spiking.tau_ref") / spec.dt),
+        height=column(torch.full_like(tau, 1.0 / spec.dt)),
+        start=None if population.V_start is None else column(number(f"{base}.spiking.V_start")),
     )
 
 
 def _plasticity(
-    spec: NetworkSpec, pair: str, number: Callable[[str], Tensor], column: Callable[[Tensor], Tensor]
+    spec: NetworkSpec, pair: Pair, number: Callable[[str], Tensor], column: Callable[[Tensor], Tensor]
 ) -> StpProgram:
-    dt, kind = spec.dt, spec.stp[pair].kind
-    exact, lagged = kind == "markram_exp", kind == "markram_lagged"
+    dt, kind = spec.dt, spec.stp[pair.name].kind
+    events = spec.populations[pair.pre].spiking is not None
+    exact, lagged = events or kind == "markram_exp", kind == "markram_lagged"
 
     def relax_and_gain(path: str) -> tuple[Tensor, Tensor]:
         tau = number(path)
@@ -300,9 +350,9 @@ def _plasticity(
         zero = torch.zeros_like(tau)
         return torch.where(on, relax, zero), torch.where(on, zero + dt, zero)
 
-    relax_fac, gain_fac = relax_and_gain(f"stp.{pair}.tau_fac")
-    relax_rec, gain_rec = relax_and_gain(f"stp.{pair}.tau_rec")
-    rest = number(f"stp.{pair}.U")
+    relax_fac, gain_fac = relax_and_gain(f"stp.{pair.name}.tau_fac")
+    relax_rec, gain_rec = relax_and_gain(f"stp.{pair.name}.tau_rec")
+    rest = number(f"stp.{pair.name}.U")
     start = rest * (2.0 - rest) if lagged else rest
     return StpProgram(
         column(rest),
@@ -311,7 +361,7 @@ def _plasticity(
         column(relax_rec),
         column(gain_rec),
         column(start),
-        lagged,
+        "stp_event" if events else "stp_step_lagged" if lagged else "stp_step",
     )
 
 

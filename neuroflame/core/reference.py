@@ -10,6 +10,7 @@ from torch import Tensor
 
 from neuroflame.core.connectivity import RingOperator
 from neuroflame.core.random import NOISE, START, normals, uniforms
+from neuroflame.core.spiking import fire, spikes_at_start, voltage_at_start
 from neuroflame.core.state import State
 from neuroflame.core.torch_physics import physics
 from neuroflame.spec.parts import ConstantStart, NormalStart, UniformStart
@@ -49,14 +50,21 @@ def initial_state(program: Program, rates: dict[str, Tensor] | None = None) -> S
         elif isinstance(start, NormalStart):
             drawn = normals(program.seeds, f"currents.{name}", START, 0, population.size, program.dtype)
             currents[name] = program.number("initial.sigma").to(program.dtype)[:, None] * drawn
+    voltage, refractory = {}, {}
+    for name, population in program.populations.items():
+        if population.spiking is not None:
+            first[name] = spikes_at_start(program, population, first[name])
+            voltage[name] = voltage_at_start(program, population)
+            refractory[name] = zeros[name]
     state = State(step=0, rates=first, currents=currents)
     slow = dict(zeros) if spec.nmda is not None else {}
     if rates is None and isinstance(start, NormalStart):
         external = program.external(0)
         for name, population in program.populations.items():
-            first[name] = population.rate_max_start * _transfer(
-                program, state, name, external[name] + currents[name]
-            )
+            if population.spiking is None:
+                first[name] = population.rate_max_start * _transfer(
+                    program, state, name, external[name] + currents[name]
+                )
             if spec.nmda is not None:
                 drawn = normals(program.seeds, f"slow.{name}", START, 0, population.size, program.dtype)
                 slow[name] = program.number("initial.sigma").to(program.dtype)[:, None] * drawn
@@ -86,14 +94,23 @@ def initial_state(program: Program, rates: dict[str, Tensor] | None = None) -> S
         if noise.decay is not None
         for name, amplitude in noise.amplitude.items()
     }
-    return replace(state, slow=slow, thresholds=thresholds, u=u, x=x, noise=correlated)
+    return replace(
+        state,
+        slow=slow,
+        thresholds=thresholds,
+        u=u,
+        x=x,
+        noise=correlated,
+        voltage=voltage,
+        refractory=refractory,
+    )
 
 
 def step(program: Program, state: State, external: dict[str, Tensor]) -> State:
     """Return the state one step later.
 
-    Order, part of the model: STP from the rates, synapses from what is transmitted, rates from the new
-    currents, thresholds from the new rates.
+    Order, part of the model: STP from the rates, synapses from what is transmitted, rates (or voltages and spikes)
+    from the new currents, thresholds from the new rates.
 
     Parameters
     ----------
@@ -104,7 +121,7 @@ def step(program: Program, state: State, external: dict[str, Tensor]) -> State:
     fast, excitatory = _synaptic(program, sources)
     noise, on_input, on_target, on_rates = _draw(program, state)
 
-    rates, currents, slow, thresholds = {}, {}, {}, {}
+    rates, currents, slow, thresholds, voltage, refractory = {}, {}, {}, {}, {}, {}
     for name, population in program.populations.items():
         received = fast.get(name, torch.zeros_like(state.currents[name]))
         currents[name] = physics.relax(state.currents[name], received, population.decay_syn)
@@ -115,23 +132,26 @@ def step(program: Program, state: State, external: dict[str, Tensor]) -> State:
             total = total + slow[name]
         for kick in on_input[name]:
             total = total + kick
-        goal = population.rate_max * _transfer(program, state, name, total)
-        for kick in on_target[name]:
-            goal = goal + kick
-        rates[name] = physics.relax(state.rates[name], goal, population.decay)
-        for kick in on_rates[name]:
-            rates[name] = rates[name] + kick
+        if population.spiking is not None:
+            voltage[name], refractory[name], rates[name] = fire(program, population, state, total)
+        else:
+            goal = population.rate_max * _transfer(program, state, name, total)
+            for kick in on_target[name]:
+                goal = goal + kick
+            rates[name] = physics.relax(state.rates[name], goal, population.decay)
+            for kick in on_rates[name]:
+                rates[name] = rates[name] + kick
         if population.adapt_decay is not None:
             raised = population.adapt_rest + population.adapt_strength * rates[name]
             thresholds[name] = physics.relax(state.thresholds[name], raised, population.adapt_decay)
-    return State(state.step + 1, rates, currents, slow, thresholds, u, x, noise)
+    return State(state.step + 1, rates, currents, slow, thresholds, u, x, noise, voltage, refractory)
 
 
 def run(program: Program, state: State, steps: int, recorder: Recorder) -> State:
     """Advance the state by a number of steps, showing each to the recorder.
 
-    A lane whose rates leave the finite range below ``rate_limit`` is reported to the recorder and put to rest;
-    its neighbours are not touched.
+    A lane whose rates leave the finite range below ``rate_limit``, or whose voltages are not finite, is reported to
+    the recorder and put to rest; its neighbours are not touched.
     """
     boundaries = set(program.boundaries())
     external = program.external(state.step)
@@ -162,7 +182,7 @@ def _transmit(
     for pair in program.pairs:
         if pair.stp is not None:
             s = pair.stp
-            advance = physics.stp_step_lagged if s.lagged else physics.stp_step
+            advance = getattr(physics, s.rule)
             u[pair.name], x[pair.name], sources[f"{pair.name}.stp"] = advance(
                 state.u[pair.name],
                 state.x[pair.name],

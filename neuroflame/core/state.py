@@ -31,6 +31,10 @@ class State:
         Utilisation and resources, of the pairs with short-term plasticity.
     noise : mapping of Tensor, (P, N_A)
         Ornstein–Uhlenbeck variables, by source and population (``0.E``).
+    voltage : mapping of Tensor, (P, N_A)
+        Membrane voltages of the populations that spike; their ``rates`` are 1/dt after a step with a spike, else 0.
+    refractory : mapping of Tensor, (P, N_A)
+        Refractory time left, steps.
     """
 
     step: int
@@ -41,6 +45,8 @@ class State:
     u: dict[str, Tensor] = field(default_factory=dict)
     x: dict[str, Tensor] = field(default_factory=dict)
     noise: dict[str, Tensor] = field(default_factory=dict)
+    voltage: dict[str, Tensor] = field(default_factory=dict)
+    refractory: dict[str, Tensor] = field(default_factory=dict)
 
     def map(self, function: Callable[[Tensor], Tensor]) -> State:
         """Return the state with a function applied to every tensor."""

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from neuroflame.columns import Column
-from neuroflame.core.recorder import Recording, Window, bump_amplitude, fourier_mode
+from neuroflame.core.recorder import Recording, Sums, Window, bump_amplitude, fourier_mode
+from neuroflame.core.spike_record import Intervals
+from neuroflame.core.spike_statistics import spikes
 from neuroflame.core.torch_physics import mean_neurons
 from neuroflame.errors import SpecError
 from neuroflame.spec.base import suggestion
+from neuroflame.spec.measures import check_applicable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -51,45 +55,76 @@ class View:
 
     def profile(self, population: str, window: str) -> Tensor:
         """Return each neuron's mean rate over a window, (P, N), Hz."""
-        found, parts = self._parts(population, window)
+        found, parts = self._parts(population, window, _steps)
         total = sum((steps * mean for steps, mean, _ in parts), torch.zeros_like(parts[0][1]))
         return self._masked(total / found.steps, found)
 
     def temporal_sd(self, population: str, window: str) -> tuple[Tensor, Tensor]:
-        """Return temporal standard deviations over a window, Hz: of the mean (P,), of each neuron (P, N)."""
-        found, parts = self._parts(population, window)
-        _, means = self._parts(population, window, of_mean=True)
+        """Return temporal standard deviations over a window, Hz: of the mean (P,), of each neuron (P, N).
+
+        Over steps; where the population spikes, over bins of `neuroflame.core.spike_record.BIN`.
+        """
+        found, means = self._parts(population, window, _mean_samples)
+        _, parts = self._parts(population, window, _samples)
         return self._masked(_pooled_sd(means), found), self._masked(_pooled_sd(parts), found)
 
+    def intervals(self, population: str) -> tuple[Tensor, Tensor, Tensor]:
+        """Return what `Intervals.cv` does for a population, undefined where lost: no neuron has enough."""
+        plan, kept = self.recording.plan, self.recording.intervals.get(population)
+        if kept is None:
+            kept = Intervals.none(torch.zeros(len(self.recording.fail_step), 1))
+        found = next(w for w in plan.windows if w.name == plan.intervals)
+        enough, cv, cv2 = kept.cv()
+        return enough & ~self._lost(found)[:, None].to(enough.device), cv, cv2
+
     def _parts(
-        self, population: str, window: str, *, of_mean: bool = False
+        self, population: str, window: str, moments: Callable[[Sums], Moments]
     ) -> tuple[Window, list[tuple[int, Tensor, Tensor | None]]]:
         found = next(w for w in self.recording.plan.windows if w.name == window)
         parts = []
         for segment, by_population in zip(self.recording.segments, self.recording.sums, strict=False):
             if found.start <= segment.start and segment.stop <= found.stop:
-                sums = by_population[population]
-                first, total, squares = (
-                    (sums.mean_first, sums.mean_total, sums.mean_squares)
-                    if of_mean
-                    else (sums.first, sums.total, sums.squares)
-                )
+                count, first, total, squares = moments(by_population[population])
+                if not count:  # shorter than a bin
+                    continue
                 assert first is not None and total is not None  # noqa: PT018
                 moved = total.double()
-                spread = None if squares is None else squares.double() - moved * moved / sums.steps
-                parts.append((sums.steps, first.double() + moved / sums.steps, spread))
+                spread = None if squares is None else squares.double() - moved * moved / count
+                parts.append((count, first.double() + moved / count, spread))
         if not parts:  # all lanes diverged before it began
-            size = () if of_mean else (self.spec.populations[population].size,)
+            size = () if moments is _mean_samples else (self.spec.populations[population].size,)
             shape = (self.recording.fail_step.shape[0], *size)
             parts = [(found.steps, torch.full(shape, torch.nan, dtype=torch.float64), None)]
         return found, parts
 
-    def _masked(self, value: Tensor, window: Window) -> Tensor:
+    def _lost(self, window: Window) -> Tensor:
         failed = self.recording.fail_step
-        lost = (failed >= 0) & (failed <= window.stop)
+        return (failed >= 0) & (failed <= window.stop)
+
+    def _masked(self, value: Tensor, window: Window) -> Tensor:
+        lost = self._lost(window)
         if value.dim() == 2:
             lost = lost[:, None]
         return torch.where(lost.to(value.device), torch.full_like(value, torch.nan), value)
+
+
+Moments = tuple[int, Tensor | None, Tensor | None, Tensor | None]
+"""Number of samples, the value that they are relative to, and the sums of their differences and squares."""
+
+
+def _steps(sums: Sums) -> Moments:
+    return sums.steps, sums.first, sums.total, sums.squares
+
+
+def _samples(sums: Sums) -> Moments:
+    if sums.bins is None:
+        return _steps(sums)
+    return sums.bins.count, sums.first, sums.bins.total / sums.bins.steps, sums.squares
+
+
+def _mean_samples(sums: Sums) -> Moments:
+    count = sums.steps if sums.bins is None else sums.bins.count
+    return count, sums.mean_first, sums.mean_total, sums.mean_squares
 
 
 def _pooled_sd(parts: Sequence[tuple[int, Tensor, Tensor | None]]) -> Tensor:
@@ -178,15 +213,20 @@ def _column(name: str, unit: str, doc: str) -> Column:
     return Column(name, "float", unit, doc)
 
 
-MEASURES: dict[str, Callable[[View], Iterator[Statistic]]] = {"rates": rates, "bump": bump}
+MEASURES: dict[str, Callable[[View], Iterator[Statistic]]] = {
+    "rates": rates,
+    "bump": bump,
+    "spikes": partial(spikes, window=FINAL),
+}
 """What ``measure:`` may name."""
 
 
-def check_measures(names: Sequence[str]) -> None:
-    """Raise `SpecError` if a name is not a measure."""
+def check_measures(names: Sequence[str], spec: NetworkSpec) -> None:
+    """Raise `SpecError` if a name is not a measure, or not one of this network."""
     for name in names:
         if name not in MEASURES:
             raise SpecError("is not a measure", got=name, path="measure", remedy=suggestion(name, MEASURES))
+    check_applicable(names, spec)
 
 
 def final_window(spec: NetworkSpec, asked: float | None) -> float:

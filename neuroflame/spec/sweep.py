@@ -15,7 +15,7 @@ from neuroflame.errors import SpecError
 from neuroflame.spec.axes import Axis
 from neuroflame.spec.base import Real, Spec, quantity, suggestion
 from neuroflame.spec.compute import Answer, Compute, Repeat
-from neuroflame.spec.measures import MeasureName, statistics
+from neuroflame.spec.measures import MeasureName, check_applicable, statistics
 from neuroflame.spec.network import NetworkSpec, load_network
 from neuroflame.spec.paths import find_path
 from neuroflame.spec.resolved import ResolvedAxis, resolve_axis
@@ -94,6 +94,7 @@ class SweepSpec(Spec):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        check_applicable(self.measure, self.network)
         for path in self.space:
             if any(f"{path}." == f"{name}." or f"{path}.".startswith(f"{name}.") for name in self.set):
                 remedy = f"to fix it, put one value under space: {path}: [value]"
