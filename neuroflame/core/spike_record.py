@@ -83,7 +83,7 @@ class Intervals:
     Attributes
     ----------
     last : Tensor, (P, N)
-        Step of the last spike, −1 before the first.
+        Step of the last spike, 0 before the first.
     previous, first : Tensor, (P, N)
         The last interval and the first one.
     count : Tensor, (P, N)
@@ -106,7 +106,7 @@ class Intervals:
     def none(cls, like: Tensor) -> Intervals:
         """Return what is there before the first spike."""
         zero = torch.zeros_like(like, requires_grad=False)
-        return cls(zero - 1.0, *[zero] * 6)
+        return cls(*[zero] * 7)
 
     def after(self, train: Tensor, step: int) -> Intervals:
         """Return the intervals after one step of the train, (P, N)."""

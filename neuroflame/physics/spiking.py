@@ -88,13 +88,13 @@ def note_interval(fired, step, last, previous, first, count, total, squares, loc
     ----------
     fired : whether there is a spike at this step
     step : this step, as a floating-point number
-    last : step of the last spike, −1 before the first
+    last : step of the last spike, 0 before the first
     previous, first : the last interval and the first one, steps
     count : number of intervals
     total, squares : sums of differences from the first interval, and of their squares
     local : Σ 2 |a − b| / (a + b) over neighbouring intervals
     """
-    ended = fired & (last >= 0.0)
+    ended = fired & (last > 0.0)
     interval = step - last
     first = where(ended & (count < 1.0), interval, first)
     change = maximum(interval - previous, previous - interval)

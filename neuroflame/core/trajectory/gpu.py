@@ -18,7 +18,7 @@ from neuroflame.core.trajectory.arguments import Arguments, Stretch
 from neuroflame.core.trajectory.cpu import CpuTrajectoryExecutor, Job, Results
 from neuroflame.core.trajectory.gpu_kernels import GpuKernel, gpu_kernel_for
 from neuroflame.core.trajectory.gpu_source import FIRST, QUIET, SQUARES, SUMS, WARPS, GpuSource, warps_for
-from neuroflame.core.trajectory.structure import MODES_LIMIT, is_modal, refusal, shape_of
+from neuroflame.core.trajectory.structure import MODES_LIMIT, SQUARED, is_modal, refusal, shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +50,7 @@ class GpuTrajectoryExecutor:
         """Return why this executor cannot run the program, None if it can."""
         if program.device.type != "cuda":
             return f"it is for CUDA devices, and the network is on {program.device.type}"
-        reason = refusal(program) or _too_large(program, plan)
+        reason = refusal(program) or _unfit(program, plan)
         if reason is None and importlib.util.find_spec("triton") is None:
             return "triton is not installed"
         return reason
@@ -73,7 +73,7 @@ def _shape(program: Program, plan: RecordPlan, *, modal: bool) -> Shape:
     products and sums rounds a kernel without them differently, and whether another point of the tile needs them
     may change no bit.
     """
-    shape = shape_of(program, modal=modal, temporal=bool(plan.temporal))
+    shape = shape_of(program, plan, modal=modal)
     return replace(
         shape,
         populations=tuple(replace(p, gained=True, scaled=True) for p in shape.populations),
@@ -86,7 +86,10 @@ def _modes_at_most(program: Program) -> int:
     return MODES_LIMIT if any(pair.profile.kind == "von_mises" for pair in program.spec.pairs) else 1
 
 
-def _too_large(program: Program, plan: RecordPlan) -> str | None:
+def _unfit(program: Program, plan: RecordPlan) -> str | None:
+    for name, population in program.populations.items():
+        if population.spiking is not None:
+            return f"the neurons of {name} spike"
     for pair in program.pairs:
         if not isinstance(pair.operator, RingOperator):
             return f"the connectivity of {pair.name} is sparse"
@@ -133,7 +136,7 @@ def intervals(stretch: Stretch) -> np.ndarray:
             rows.append((1, row, segment, FIRST, sample if steps == 1 else -1))
             left -= 1
         if left:
-            kind = QUIET if segment < 0 else SQUARES if squared else SUMS
+            kind = QUIET if segment < 0 else SQUARES if squared & SQUARED else SUMS
             rows.append((left, row, max(segment, 0), kind, sample))
         step += steps
     return np.array(rows, dtype=np.int32).reshape(-1, 5)

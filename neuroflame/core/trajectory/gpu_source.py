@@ -145,8 +145,7 @@ class GpuSource(Source):
                     for n in ("U", "relax_fac", "gain_fac", "relax_rec", "gain_rec")
                 ]
                 u, x = self._array(f"u{i}"), self._array(f"x{i}")
-                advance = "stp_step_lagged" if pair.lagged else "stp_step"
-                self._put(f"{u}, {x}, sent{i} = {advance}({u}, {x}, r{pair.pre}, {', '.join(names)})")
+                self._put(f"{u}, {x}, sent{i} = {pair.rule}({u}, {x}, r{pair.pre}, {', '.join(names)})")
         sums: dict[int, list[tuple[str, str]]] = {}
         for (kind, i), modes in sources.items():
             value, a = (f"r{i}", i) if kind == "r" else (f"sent{i}", self.shape.pairs[i].pre)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from neuroflame.core.connectivity import RingOperator, SparseOperator
+from neuroflame.core.spike_record import bin_steps
 from neuroflame.spec.parts import NormalStart
 
 if TYPE_CHECKING:
@@ -16,13 +17,15 @@ if TYPE_CHECKING:
     from neuroflame.core.state import State
 
 MODES_LIMIT = 16
+SQUARED, INTERVALS = 1, 2
+"""Bits of what is kept in an interval: squares, interspike intervals."""
 SUM_CHUNK = 64
 """Neurons summed one after the other before the sums of chunks are: keeps rounding near that of pairwise sums."""
 
 
 @dataclass(frozen=True)
 class PairShape:
-    """One pair: ring connectivity with some modes, or sparse; plastic or not."""
+    """One pair: ring connectivity with some modes, or sparse; plastic or not; ``events``: its source spikes."""
 
     post: int
     pre: int
@@ -31,7 +34,8 @@ class PairShape:
     phased: bool
     plastic: bool
     slow: bool
-    lagged: bool
+    rule: str
+    events: bool
 
     @property
     def ring(self) -> bool:
@@ -50,6 +54,7 @@ class PopulationShape:
     patterned: bool
     gained: bool
     scaled: bool
+    spiking: bool
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,16 @@ class NoiseShape:
 
 
 @dataclass(frozen=True)
+class TrainShape:
+    """What is kept of spike trains: steps of a bin, and whether intervals, traces and whole variables are."""
+
+    bin_steps: int = 0
+    intervals: bool = False
+    traced: bool = False
+    sampled: bool = False
+
+
+@dataclass(frozen=True)
 class Shape:
     """Everything that the source of a kernel depends on."""
 
@@ -72,6 +87,7 @@ class Shape:
     noise: tuple[NoiseShape, ...]
     slow: bool
     temporal: bool
+    trains: TrainShape
 
     @property
     def table_modes(self) -> int:
@@ -88,17 +104,17 @@ class Shape:
         return found
 
 
-def shape_of(program: Program, *, modal: bool, temporal: bool) -> Shape:
+def shape_of(program: Program, plan: RecordPlan, *, modal: bool) -> Shape:
     """Return the shape of a program.
 
     Parameters
     ----------
     program : Program
+    plan : RecordPlan
+        What is recorded.
     modal : bool
         Whether recurrent input may be kept as Fourier coefficients where all connections are rings; it must
         not if it starts from, or is asked for as, a value for each neuron.
-    temporal : bool
-        Whether temporal variation is recorded.
     """
     names = list(program.populations)
     slow_sources = program.nmda.sources if program.nmda is not None else ()
@@ -111,7 +127,8 @@ def shape_of(program: Program, *, modal: bool, temporal: bool) -> Shape:
             phased=isinstance(pair.operator, RingOperator) and bool((pair.operator.series.phase != 0).any()),
             plastic=pair.stp is not None,
             slow=pair.pre in slow_sources,
-            lagged=pair.stp is not None and pair.stp.lagged,
+            rule=pair.stp.rule if pair.stp is not None else "",
+            events=program.populations[pair.pre].spiking is not None,
         )
         for pair in program.pairs
     )
@@ -128,6 +145,7 @@ def shape_of(program: Program, *, modal: bool, temporal: bool) -> Shape:
                 patterned=any(name in s.targets and s.shape != "cosine" for s in program.stimuli),
                 gained=bool((population.gain != 1).any()),
                 scaled=bool((population.rate_max != 1).any()),
+                spiking=population.spiking is not None,
             )
         )
     from neuroflame.core.random import stream
@@ -140,7 +158,13 @@ def shape_of(program: Program, *, modal: bool, temporal: bool) -> Shape:
         for name in source.amplitude
     )
     dtype = "float64" if program.dtype == torch.float64 else "float32"
-    return Shape(dtype, tuple(populations), pairs, noise, program.nmda is not None, temporal)
+    trains = TrainShape()
+    if any(population.spiking for population in populations):
+        trains = TrainShape(
+            bin_steps(program.spec.dt), bool(plan.intervals), plan.trace_every > 0, bool(plan.variables)
+        )
+    slow, temporal = program.nmda is not None, bool(plan.temporal)
+    return Shape(dtype, tuple(populations), pairs, noise, slow, temporal, trains)
 
 
 def is_modal(program: Program, state: State, plan: RecordPlan) -> bool:
@@ -170,4 +194,6 @@ def _numbers(program: Program) -> list[torch.Tensor]:
     found += [
         t for pair in program.pairs if pair.stp for t in (pair.stp.U, pair.stp.relax_fac, pair.stp.relax_rec)
     ]
+    neurons = [p.spiking for p in program.populations.values() if p.spiking is not None]
+    found += [value for spiking in neurons for value in vars(spiking).values() if value is not None]
     return found + [s.amplitude for s in program.stimuli]
