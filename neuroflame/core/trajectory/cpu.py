@@ -15,7 +15,7 @@ from neuroflame.core.recorder import Recording, RecordPlan, Sums, segments
 from neuroflame.core.spike_record import Bins, Intervals, bin_steps
 from neuroflame.core.trajectory.arguments import Arguments, Array, timetable
 from neuroflame.core.trajectory.kernels import kernel_for
-from neuroflame.core.trajectory.structure import is_modal, refusal, shape_of
+from neuroflame.core.trajectory.structure import is_modal, refusal, shape_of, trains_of
 
 if TYPE_CHECKING:
     from neuroflame.core.program import Program
@@ -50,7 +50,12 @@ class CpuTrajectoryExecutor:
 
     def run(self, program: Program, state: State, steps: int, plan: RecordPlan) -> Recording:
         """Advance the state by a number of steps and return what the plan asks for."""
-        shape = shape_of(program, plan, modal=is_modal(program, state, plan))
+        shape = shape_of(
+            program,
+            modal=is_modal(program, state, plan),
+            temporal=bool(plan.temporal),
+            trains=trains_of(program, plan),
+        )
         kernel = kernel_for(shape)
         job = Job(program, state, plan, kernel, steps)
         job.arguments = Arguments(program, shape, kernel.parameters, kernel.modes, job.inputs)

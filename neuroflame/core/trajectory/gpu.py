@@ -73,7 +73,7 @@ def _shape(program: Program, plan: RecordPlan, *, modal: bool) -> Shape:
     products and sums rounds a kernel without them differently, and whether another point of the tile needs them
     may change no bit.
     """
-    shape = shape_of(program, plan, modal=modal)
+    shape = shape_of(program, modal=modal, temporal=bool(plan.temporal))
     return replace(
         shape,
         populations=tuple(replace(p, gained=True, scaled=True) for p in shape.populations),

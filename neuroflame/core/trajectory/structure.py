@@ -104,17 +104,27 @@ class Shape:
         return found
 
 
-def shape_of(program: Program, plan: RecordPlan, *, modal: bool) -> Shape:
+def trains_of(program: Program, plan: RecordPlan) -> TrainShape:
+    """Return what a plan keeps of the spike trains of a program, if it has any."""
+    if all(population.spiking is None for population in program.populations.values()):
+        return TrainShape()
+    bins = bin_steps(program.spec.dt)
+    return TrainShape(bins, bool(plan.intervals), plan.trace_every > 0, bool(plan.variables))
+
+
+def shape_of(program: Program, *, modal: bool, temporal: bool, trains: TrainShape | None = None) -> Shape:
     """Return the shape of a program.
 
     Parameters
     ----------
     program : Program
-    plan : RecordPlan
-        What is recorded.
     modal : bool
         Whether recurrent input may be kept as Fourier coefficients where all connections are rings; it must
         not if it starts from, or is asked for as, a value for each neuron.
+    temporal : bool
+        Whether temporal variation is recorded.
+    trains : TrainShape, optional
+        What is kept of spike trains; nothing by default.
     """
     names = list(program.populations)
     slow_sources = program.nmda.sources if program.nmda is not None else ()
@@ -158,13 +168,8 @@ def shape_of(program: Program, plan: RecordPlan, *, modal: bool) -> Shape:
         for name in source.amplitude
     )
     dtype = "float64" if program.dtype == torch.float64 else "float32"
-    trains = TrainShape()
-    if any(population.spiking for population in populations):
-        trains = TrainShape(
-            bin_steps(program.spec.dt), bool(plan.intervals), plan.trace_every > 0, bool(plan.variables)
-        )
-    slow, temporal = program.nmda is not None, bool(plan.temporal)
-    return Shape(dtype, tuple(populations), pairs, noise, slow, temporal, trains)
+    slow = program.nmda is not None
+    return Shape(dtype, tuple(populations), pairs, noise, slow, temporal, trains or TrainShape())
 
 
 def is_modal(program: Program, state: State, plan: RecordPlan) -> bool:
