@@ -44,6 +44,10 @@ def networks(draw):
     if pairs and draw(st.booleans()):
         data["stp"] = {pairs[0]: {"U": 0.2, "tau_fac": 0.1, "tau_rec": 0.05}}
     if draw(st.booleans()):
+        data["populations"][names[0]] |= {"tau": 0.01, "spiking": {"V_threshold": 0.5}}
+        if len(names) == 1:
+            del data["transfer"]
+    if draw(st.booleans()):
         data["noise"] = {"kind": draw(st.sampled_from(["white", "per_step"])), "sigma": 0.1}
     return NetworkSpec.parse(data)
 

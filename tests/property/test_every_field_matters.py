@@ -60,6 +60,25 @@ RICH = {
     "initial": {"kind": "uniform", "low": 0.5, "high": 2.0},
     "rate_limit": 1e4,
 }
+SPIKING = {
+    "dt": 0.0005,
+    "duration": 0.06,
+    "populations": {
+        "E": {
+            "size": 24,
+            "tau_syn": 0.004,
+            "adaptation": {"tau": 0.05, "strength": 0.02},
+            "spiking": {"V_rest": 0.1, "V_threshold": 0.9, "V_reset": 0.2, "tau_ref": 0.003},
+        },
+        "I": {"size": 16, "tau": 0.01, "spiking": {"V_start": 0.3}},
+        "R": {"size": 5, "threshold": 0.1},
+    },
+    "J": {"EE": 0.02, "EI": -0.02, "IE": 0.02, "RE": 1.0},
+    "J0": {"E": 1.5, "I": 1.2},
+    "stp": {"EE": {"U": 0.2, "tau_fac": 0.3, "tau_rec": 0.1}},
+    "noise": {"kind": "white", "sigma": 0.02},
+    "initial": {"kind": "constant", "rate": {"E": 20.0, "R": 0.5}},
+}
 STARTS = [
     {"kind": "constant", "rate": {"E": 1.0, "I": 0.5}},
     {"kind": "constant", "rate": 1.0},
@@ -86,7 +105,11 @@ LABELS = {"stimuli.bump.name"}
 
 
 def rates(spec, **keys):
-    return Network(spec, device="cpu", precision="double", executor="reference", seed=5, **keys)()[0].numpy()
+    """Return the rates, and with them the voltages of populations that spike: a train only tells of whole steps."""
+    model = Network(spec, device="cpu", precision="double", executor="reference", seed=5, **keys)
+    record = ["rates", "voltage"] if any(p.spiking for p in spec.populations.values()) else ["rates"]
+    found = model.simulate(record=record, every=1)
+    return np.concatenate([found[name][0] for name in record], axis=1)
 
 
 @lru_cache(maxsize=8)
@@ -117,7 +140,10 @@ def changed(info):
 
 
 def cases():
-    """Yield a network and a path into it: every value of the rich one, and those of other starts."""
+    """Yield a network and a path into it: every value of the rich ones, and those of other starts."""
+    for path, info in paths(NetworkSpec.parse(SPIKING)).items():
+        if changed(info) not in {None, info.value} and path != "rate_limit":
+            yield SPIKING, path
     for base in (RICH, *(RICH | {"initial": start} for start in STARTS)):
         for path, info in paths(NetworkSpec.parse(base)).items():
             other_start = base is not RICH and not path.startswith("initial.")
