@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from neuroflame.core import reference
 from neuroflame.core.recorder import Recorder, Recording, RecordPlan
+from neuroflame.core.stepped import SteppedExecutor
 from neuroflame.core.trajectory.gpu import TrajectoryExecutor
 from neuroflame.errors import SimulationError
 from neuroflame.spec.base import suggestion
@@ -46,7 +47,7 @@ REFERENCE = ReferenceExecutor()
 SHORT_RUN = 1000
 """Steps below which compiling a kernel to look at whole variables costs more than it saves."""
 
-EXECUTORS: tuple[Executor, ...] = (TrajectoryExecutor(), REFERENCE)
+EXECUTORS: tuple[Executor, ...] = (TrajectoryExecutor(), SteppedExecutor(), REFERENCE)
 """Fastest first."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from neuroflame.core.trajectory.structure import Shape
 
 Array = np.ndarray
+HALF_RANGE = 2.0**14
+"""What a rate at its limit is scaled to, at most, where it is sent in float16, whose range ends at 65,504."""
 
 
 class Stretch(NamedTuple):
@@ -120,7 +123,6 @@ class Arguments:
         seeds = program.seeds
         self._keys = torch.stack([seeds & 0xFFFFFFFF, (seeds >> 32) & 0xFFFFFFFF]).numpy()
         self.tables = [self._table(p.size, modes) for p in program.populations.values()]
-        self.topology = self._topology()
 
     def block(self, points: Array) -> dict[str, Array]:
         """Return par, ext, keys, limit and patterns for the points of a block."""
@@ -191,7 +193,8 @@ class Arguments:
         )
 
     def _parameters(self) -> dict[str, Tensor]:
-        found: dict[str, Tensor] = {}
+        scale = torch.exp2(torch.floor(torch.log2(HALF_RANGE / self.program.number("rate_limit"))))
+        found: dict[str, Tensor] = {"scale": scale, "unscale": 1.0 / scale}
         for a, p in enumerate(self.program.populations.values()):
             found |= {
                 f"decay{a}": p.decay,
@@ -259,7 +262,9 @@ class Arguments:
                 total = total + s.pattern(size)
         return total.detach()
 
-    def _topology(self) -> dict[str, Array]:
+    @cached_property
+    def topology(self) -> dict[str, Array]:
+        """Connectivity of the sparse pairs: offsets and indices."""
         found = {}
         for i, pair in enumerate(self.program.pairs):
             if isinstance(pair.operator, SparseOperator):

@@ -21,7 +21,7 @@ from neuroflame.core.trajectory.gpu_source import FIRST, QUIET, SQUARES, SUMS, W
 from neuroflame.core.trajectory.structure import MODES_LIMIT, SQUARED, is_modal, refusal, shape_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from neuroflame.core.recorder import Recording, RecordPlan
     from neuroflame.core.state import State
@@ -66,7 +66,7 @@ class GpuTrajectoryExecutor:
         return GpuJob(program, on_host(program), state, plan, steps, self.warps)
 
 
-def _shape(program: Program, plan: RecordPlan, *, modal: bool) -> Shape:
+def lasting_shape(program: Program, plan: RecordPlan, *, modal: bool) -> Shape:
     """Return the shape of a program on the CPU, which does not follow from the values of its tile's points.
 
     Gain and maximum are factors even where all are 1, and profiles are turned even by 0: a compiler that fuses
@@ -97,7 +97,7 @@ def _unfit(program: Program, plan: RecordPlan) -> str | None:
     if max(sizes) > SIZE_LIMIT:
         return f"a population has more than {SIZE_LIMIT} neurons"
     modal = not plan.final_state and not plan.variables
-    source = GpuSource(_shape(program, plan, modal=modal), sizes)
+    source = GpuSource(lasting_shape(program, plan, modal=modal), sizes)
     return "its state does not fit in a program's registers" if warps_for(source) is None else None
 
 
@@ -158,7 +158,7 @@ class GpuJob(Job):
     def __init__(
         self, program: Program, host: Program, state: State, plan: RecordPlan, steps: int, warps: int | None
     ) -> None:
-        shape = _shape(host, plan, modal=is_modal(host, state, plan))
+        shape = lasting_shape(host, plan, modal=is_modal(host, state, plan))
         sizes = tuple(population.size for population in host.populations.values())
         kernel = gpu_kernel_for(shape, sizes, _modes_at_most(host))
         super().__init__(program, state, plan, kernel, steps)
@@ -205,7 +205,7 @@ class GpuJob(Job):
             What Triton compiled.
         """
         compiled = None
-        with _current(self.program.device):
+        with current(self.program.device):
             for (start, stop, _), rows in zip(self.stretches, self._intervals, strict=True):
                 pool = self._pool | {
                     "iv": rows,
@@ -225,14 +225,19 @@ class GpuJob(Job):
 
     def recording(self, stop: int) -> Recording:
         """Return what the launches left, with the sums over neurons made means."""
-        for a, size in enumerate(self.arguments.sizes()):
-            self.out.traces[:, a] /= size
-            self.out.means[:, a, :2] /= size
-            self.out.means[:, a, 2] /= size**2
+        means_of_sums(self.out, self.arguments.sizes())
         return super().recording(stop)
 
 
-def _current(device: torch.device) -> AbstractContextManager[Any]:
+def means_of_sums(out: Results, sizes: Sequence[int]) -> None:
+    """Divide sums over neurons, in traces and in what is kept of the populations' means, by their number."""
+    for a, size in enumerate(sizes):
+        out.traces[:, a] /= size
+        out.means[:, a, :2] /= size
+        out.means[:, a, 2] /= size**2
+
+
+def current(device: torch.device) -> AbstractContextManager[Any]:
     return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
 
 

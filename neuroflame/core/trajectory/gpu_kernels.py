@@ -14,6 +14,8 @@ from neuroflame.core.trajectory.gpu_source import GpuSource, warps_for
 from neuroflame.core.trajectory.kernels import Kernel
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from neuroflame.core.trajectory.structure import Shape
 
 
@@ -50,9 +52,11 @@ def gpu_kernel_for(shape: Shape, sizes: tuple[int, ...], modes: int = 0) -> GpuK
     modes : int
         See `neuroflame.core.trajectory.gpu_source.warps_for`.
     """
+    from neuroflame.core.trajectory.gpu_physics import scope
+
     source = GpuSource(shape, sizes)
     return GpuKernel(
-        run=_load(source.text).kernel,
+        run=load_text(source.text, scope()).kernel,
         parameters=tuple(source.parameters),
         arrays=tuple(source.arguments()),
         lanes=1,
@@ -62,16 +66,14 @@ def gpu_kernel_for(shape: Shape, sizes: tuple[int, ...], modes: int = 0) -> GpuK
     )
 
 
-def _load(text: str) -> ModuleType:
-    """Return the text as a module whose source `inspect`, and so Triton, finds without a file."""
-    from neuroflame.core.trajectory.gpu_physics import scope
-
+def load_text(text: str, scope: Mapping[str, Any]) -> ModuleType:
+    """Return the text as a module with these globals, whose source `inspect`, and so Triton, finds without a file."""
     name = f"neuroflame_gpu_kernel_{hashlib.blake2b(text.encode(), digest_size=12).hexdigest()}"
     if name not in sys.modules:
         place = f"<{name}>"
         linecache.cache[place] = (len(text), None, text.splitlines(keepends=True), place)
         module = ModuleType(name)
-        module.__dict__.update(scope())
+        module.__dict__.update(scope)
         exec(compile(text, place, "exec"), module.__dict__)
         sys.modules[name] = module
     return sys.modules[name]

@@ -118,7 +118,7 @@ def draw_normals(step, blocks, stream, purpose, low, high):
     return tl.interleave(tl.interleave(n0, n2), tl.interleave(n1, n3))
 
 
-def _range(*bounds: Any) -> range:
+def interpreted_range(*bounds: Any) -> range:
     return range(
         *(int(bound.handle.data.item()) if isinstance(bound, tl.tensor) else bound for bound in bounds)
     )
@@ -132,4 +132,4 @@ def scope() -> dict[str, Any]:
     """
     names = {"triton": triton, "tl": tl, "draw_normals": draw_normals, **vars(physics)}
     names |= {name.replace("transfer_", "physics_"): f for name, f in vars(physics).items()}
-    return names | ({"range": _range} if INTERPRETED else {})
+    return names | ({"range": interpreted_range} if INTERPRETED else {})
