@@ -188,12 +188,11 @@ def test_temporal_statistics_are_of_bins():
 
 
 def test_gpu_kernels_leave_spikes_to_the_reference():
-    from neuroflame.core.recorder import RecordPlan
-    from neuroflame.core.trajectory.gpu import _unfit
+    from neuroflame.core.trajectory.structure import gpu_refusal
 
     model = Network(NetworkSpec.parse(BASE), device="cpu")
     program = model.program({}, 1, torch.zeros(1, dtype=torch.int64))
-    assert _unfit(program, RecordPlan()) == "the neurons of E spike"
+    assert gpu_refusal(program) == "the neurons of E spike"
 
 
 def rate_and_gradient(value, path="J0.E", *, steepness=100.0, spec=ALONE, **changes):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from typing import TYPE_CHECKING
 
-from neuroflame.core.trajectory.structure import refusal
+from neuroflame.core.trajectory.structure import gpu_refusal
 
 if TYPE_CHECKING:
     from neuroflame.core.program import Program
@@ -35,7 +35,7 @@ class SteppedExecutor:
             return f"it is for CUDA devices, and the network is on {program.device.type}"
         if importlib.util.find_spec("triton") is None:
             return "triton is not installed"
-        return refusal(program)
+        return gpu_refusal(program)
 
     def run(self, program: Program, state: State, steps: int, plan: RecordPlan) -> Recording:
         """Advance the state by a number of steps and return what the plan asks for."""

@@ -351,7 +351,7 @@ class SteppedSource(GpuSource):
             U = self._parameter(f"U{i}")
             factors = [f"{self._parameter(f'{n}{i}')} * going" for n in ("relax_fac", "gain_fac", "relax_rec", "gain_rec")]
             u, x = self._array(f"u{i}"), self._array(f"x{i}")
-            advance = "stp_step_lagged" if self.shape.pairs[i].lagged else "stp_step"
+            advance = self.shape.pairs[i].rule
             self._put(f"{u}, {x}, sent{i} = {advance}({u}, {x}, r, {U}, {', '.join(factors)})")
             sends += [("s", i)] if ("s", i) in self.sent else []
         for kind, i in sends:

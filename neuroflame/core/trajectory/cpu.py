@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -74,12 +74,12 @@ class Results:
     first: list[Tensor]
     total: list[Tensor]
     squares: list[Tensor]
-    edges: list[Tensor]
-    intervals: list[Tensor]
     means: Tensor
     traces: Tensor
     variables: dict[str, Tensor]
     final: dict[str, Tensor]
+    edges: list[Tensor] = field(default_factory=list)
+    intervals: list[Tensor] = field(default_factory=list)
 
 
 class Job:
@@ -255,9 +255,9 @@ class Job:
             variables=self.out.variables,
             final=self._final(stop),
             intervals={
-                name: Intervals(*self.out.intervals[a])
-                for a, name in enumerate(names)
-                if len(self.out.intervals[a])
+                name: Intervals(*kept)
+                for name, kept in zip(names, self.out.intervals, strict=False)
+                if len(kept)
             },
         )
 

@@ -18,7 +18,7 @@ from neuroflame.core.trajectory.arguments import Arguments, Stretch
 from neuroflame.core.trajectory.cpu import CpuTrajectoryExecutor, Job, Results
 from neuroflame.core.trajectory.gpu_kernels import GpuKernel, gpu_kernel_for
 from neuroflame.core.trajectory.gpu_source import FIRST, QUIET, SQUARES, SUMS, WARPS, GpuSource, warps_for
-from neuroflame.core.trajectory.structure import MODES_LIMIT, SQUARED, is_modal, refusal, shape_of
+from neuroflame.core.trajectory.structure import MODES_LIMIT, SQUARED, gpu_refusal, is_modal, shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,7 +50,7 @@ class GpuTrajectoryExecutor:
         """Return why this executor cannot run the program, None if it can."""
         if program.device.type != "cuda":
             return f"it is for CUDA devices, and the network is on {program.device.type}"
-        reason = refusal(program) or _unfit(program, plan)
+        reason = gpu_refusal(program) or _too_large(program, plan)
         if reason is None and importlib.util.find_spec("triton") is None:
             return "triton is not installed"
         return reason
@@ -86,10 +86,7 @@ def _modes_at_most(program: Program) -> int:
     return MODES_LIMIT if any(pair.profile.kind == "von_mises" for pair in program.spec.pairs) else 1
 
 
-def _unfit(program: Program, plan: RecordPlan) -> str | None:
-    for name, population in program.populations.items():
-        if population.spiking is not None:
-            return f"the neurons of {name} spike"
+def _too_large(program: Program, plan: RecordPlan) -> str | None:
     for pair in program.pairs:
         if not isinstance(pair.operator, RingOperator):
             return f"the connectivity of {pair.name} is sparse"

@@ -193,6 +193,14 @@ def refusal(program: Program) -> str | None:
     return None
 
 
+def gpu_refusal(program: Program) -> str | None:
+    """Return why no kernel for GPUs can run a program, None if one can."""
+    for name, population in program.populations.items():
+        if population.spiking is not None:
+            return f"the neurons of {name} spike"
+    return refusal(program)
+
+
 def _numbers(program: Program) -> list[torch.Tensor]:
     found = [pair.weight for pair in program.pairs]
     found += [t for p in program.populations.values() for t in (p.decay, p.drive, p.threshold, p.gain)]
