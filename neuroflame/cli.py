@@ -128,6 +128,43 @@ def report(arguments: argparse.Namespace) -> int:
     return DONE
 
 
+def export(arguments: argparse.Namespace) -> int:
+    """Write the table of a sweep for other programs: CSV, Parquet, netCDF, Zarr or a study of Optuna."""
+    from neuroflame.sweep.export import export as write
+
+    found = write(
+        arguments.directory,
+        arguments.to,
+        arguments.out,
+        force=arguments.force,
+        by=arguments.by,
+        smallest=arguments.smallest,
+    )
+    for path in found:
+        print(path)
+    return DONE
+
+
+def compact(arguments: argparse.Namespace) -> int:
+    """Put the many files of a sweep's table into few; safe at any time, also while the sweep runs."""
+    from neuroflame.store import SweepStore
+
+    done = SweepStore.open(arguments.directory).compact()
+    print(f"{done.before:,} files are {done.after:,}: {done.tiles:,} tiles, {done.rows:,} rows put together")
+    return DONE
+
+
+def repro(arguments: argparse.Namespace) -> int:
+    """Compute one point again from the manifest and compare it with its row; exit code 1 if they differ."""
+    from neuroflame.sweep.repro import reproduce
+
+    found = reproduce(arguments.directory, arguments.point_id)
+    for warning in found.warnings:
+        print(f"neuroflame-sweep: warning: {warning}", file=sys.stderr)
+    print(found)
+    return DONE if found.equal else SOME_FAILED
+
+
 def import_config(arguments: argparse.Namespace) -> int:
     """Turn a network file of the original NeuroFlame into one of ours, and tell what became of every key."""
     from neuroflame.spec.legacy import ImportRefused, import_legacy, write
@@ -293,6 +330,24 @@ def make_parser() -> argparse.ArgumentParser:
 
     made = command("report", report, "directory")
     made.add_argument("--out", metavar="FOLDER", help="where figures and page go; default DIR/report")
+
+    made = command("export", export, "directory")
+    made.add_argument(
+        "--to", choices=("csv", "parquet", "netcdf", "zarr", "optuna"), required=True, help="what to write"
+    )
+    made.add_argument(
+        "-o", "--out", metavar="PATH", help="the file or folder to write; default DIR/export/<name>.<ending>"
+    )
+    made.add_argument("--force", action="store_true", help="replace what is there")
+    made.add_argument(
+        "--by", metavar="COLUMN", help="for optuna: the objective; default what the search sought"
+    )
+    made.add_argument("--smallest", action="store_true", help="for optuna: small values are good")
+
+    command("compact", compact, "directory")
+
+    made = command("repro", repro, "directory")
+    made.add_argument("point_id", metavar="POINT_ID", help="the point, as in the column of that name")
 
     made = command("import-config", import_config)
     made.add_argument("file", metavar="FILE", help="a network file of the original")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from neuroflame.core.connectivity import make_operator
 from neuroflame.core.executors import choose
+from neuroflame.core.inputs import points_of, read_inputs
 from neuroflame.core.labels import GROUPS, label, side_by_side
 from neuroflame.core.measure import (
     PRECISIONS,
@@ -25,11 +27,14 @@ from neuroflame.core.measure import (
 )
 from neuroflame.core.program import Program, build_program
 from neuroflame.core.recorder import Recording, RecordPlan
+from neuroflame.core.starts import given_state
 from neuroflame.core.state import State
 from neuroflame.core.surrogate import STEEPNESS
 from neuroflame.errors import SimulationError, SpecError
+from neuroflame.network_dynamics import DynamicsTools
 from neuroflame.spec import NetworkSpec, find_path, load_network
 from neuroflame.spec.base import suggestion
+from neuroflame.spec.dynamics import DynamicsOptions
 from neuroflame.spec.legacy import import_legacy
 
 if TYPE_CHECKING:
@@ -41,10 +46,12 @@ if TYPE_CHECKING:
     from neuroflame.spec.legacy import LegacyReport
 
 Values = Mapping[str, Any]
+Arrays = Mapping[str, Any]
+Initial = str | Sequence[str] | State | Mapping[str, Any]
 SAMPLES_MAX = 1000
 
 
-class Network(nn.Module):
+class Network(DynamicsTools, nn.Module):
     """A recurrent network, ready to run.
 
     Parameters
@@ -171,20 +178,25 @@ class Network(nn.Module):
         self,
         values: Values | None = None,
         *,
-        initial: str | Sequence[str] | State = "network",
+        inputs: Arrays | None = None,
+        initial: Initial = "network",
         seeds: Sequence[int] | Tensor | None = None,
         every: int = 1,
         steps: int | None = None,
     ) -> Tensor:
-        """Simulate and return the rates; differentiable in the values.
+        """Simulate and return the rates; differentiable in values, inputs and the variables of the start.
 
         Parameters
         ----------
         values : mapping, optional
             Batchable path to a number or a vector (P,), Tensors with gradients included.
-        initial : str, sequence of str, or State
-            Initial condition (``network``, ``cold``, ``hot``, ``cued``), one for all or one a point, or a state
-            to continue from.
+        inputs : mapping, optional
+            Population to an array or Tensor that is added to its external input: (N,), (T, N) with T the number of
+            steps of this run, or (P, T, N).
+        initial : str, sequence of str, State, or mapping
+            Initial condition (``network``, ``cold``, ``hot``, ``cued``), one for all or one a point; a state to
+            continue from; or variables of the network's start to replace, by name (``rates.E``, ``stp.EE.u``), with
+            arrays or Tensors, (N,) or (P, N).
         seeds : sequence of int, optional
             Seed of each point's noise and start; the network's seed by default.
         every : int
@@ -198,7 +210,7 @@ class Network(nn.Module):
             All populations side by side, see `slices`. NaN from where a point diverged on. Of populations that
             spike the mean since the last sample: 1/dt for each spike, where ``every`` is 1.
         """
-        recording = self._run(values or {}, initial, seeds, GROUPS[:1], every, steps)
+        recording = self._run(values or {}, inputs or {}, initial, seeds, GROUPS[:1], every, steps)
         return side_by_side(self.spec, recording, "rates")
 
     def simulate(
@@ -207,7 +219,8 @@ class Network(nn.Module):
         *,
         record: Sequence[str] = ("rates",),
         every: int | None = None,
-        initial: str | Sequence[str] | State = "network",
+        inputs: Arrays | None = None,
+        initial: Initial = "network",
         seeds: Sequence[int] | None = None,
         duration: float | None = None,
         pairwise: bool = False,
@@ -225,7 +238,7 @@ class Network(nn.Module):
             ``voltage`` of the populations that spike, or one variable such as ``rates.E`` or ``stp.EE.u``.
         every : int, optional
             Steps between two samples; by default at most 1,000 samples are kept.
-        initial, seeds
+        inputs, initial, seeds
             As in `forward`.
         duration : float, optional
             Seconds to simulate; the file's duration by default.
@@ -249,11 +262,11 @@ class Network(nn.Module):
         SimulationError
             If a variable to record does not exist.
         """
-        values = _points(sweep or {}, pairwise=pairwise)
+        values = assignments(sweep or {}, pairwise=pairwise)
         steps = self.spec.steps if duration is None else round(duration / self.spec.dt)
         every = every or max(1, -(-steps // SAMPLES_MAX))
         with torch.no_grad():
-            recording = self._run(values, initial, seeds, record, every, steps)
+            recording = self._run(values, inputs or {}, initial, seeds, record, every, steps)
         assert recording.final is not None
         found = label(self.spec, recording, record, values)
         return (found, recording.final) if return_state else found
@@ -263,6 +276,7 @@ class Network(nn.Module):
         sweep: Values | None = None,
         *,
         measure: Sequence[str] = ("rates", "bump"),
+        dynamics: Mapping[str, Any] | DynamicsOptions | None = None,
         window: float | None = None,
         initial: str | Sequence[str] = "network",
         seeds: Sequence[int] | None = None,
@@ -270,12 +284,13 @@ class Network(nn.Module):
     ) -> pd.DataFrame:
         """Simulate points and return one row of statistics for each; units in ``attrs["units"]``.
 
-        Parameters are those of `simulate` and of `neuroflame.core.measure.measure_points`.
+        Parameters are those of `simulate` and of `neuroflame.core.measure.measure_points`; ``dynamics`` may be
+        plain data, ``{"lyapunov": {"k": 2}}``.
         """
         import pandas as pd
 
-        values = _points(sweep or {}, pairwise=pairwise)
-        points = self._count(values, initial, seeds)
+        values = assignments(sweep or {}, pairwise=pairwise)
+        points = self.count(values, {}, initial, seeds)
         engines = EngineCache()
         engines.put(self.spec, self.graph, self.device, dict(self.operators.items()))  # type: ignore[arg-type]
         measured = measure_points(
@@ -285,6 +300,9 @@ class Network(nn.Module):
             seeds=np.full(points, self.seed) if seeds is None else np.asarray(seeds),
             initial=_each(initial, points),
             measure=measure,
+            dynamics=dynamics
+            if isinstance(dynamics, DynamicsOptions)
+            else DynamicsOptions.parse(dynamics or {}),
             window=window,
             device=str(self.device),
             precision=self.precision,
@@ -316,30 +334,51 @@ class Network(nn.Module):
     def _run(
         self,
         values: Values,
-        initial: str | Sequence[str] | State,
+        inputs: Arrays,
+        initial: Initial,
         seeds: Sequence[int] | Tensor | None,
         record: Sequence[str],
         every: int,
         steps: int | None,
     ) -> Recording:
-        points = self._count(values, initial, seeds)
+        points = self.count(values, inputs, initial, seeds)
         keys = torch.as_tensor(
             [self.seed] * points if seeds is None else seeds, dtype=torch.int64, device=self.device
         )
-        names = _each("network" if isinstance(initial, State) else initial, points)
+        steps = self.spec.steps if steps is None else steps
+        given = isinstance(initial, State | Mapping)
+        names = _each("network" if given else initial, points)  # type: ignore[arg-type]
         stimulated = torch.as_tensor([name not in {"cold", "hot"} for name in names], device=self.device)
         program = self.program(values, points, keys, stimulated)
-        state = initial if isinstance(initial, State) else start_states(program, names)
+        if isinstance(initial, State):
+            state = initial
+        elif isinstance(initial, Mapping):
+            state = given_state(program, initial)
+        else:
+            state = start_states(program, names)
+        added = read_inputs(
+            self.spec,
+            inputs,
+            start=state.step,
+            steps=steps,
+            points=points,
+            dtype=program.dtype,
+            device=self.device,
+        )
+        program = replace(program, inputs=added)
         plan = RecordPlan(variables=self._variables(state, record), variables_every=every, final_state=True)
-        chosen = choose(self.executor, program, plan)
-        return chosen.run(program, state, self.spec.steps if steps is None else steps, plan)
+        return choose(self.executor, program, plan, state).run(program, state, steps, plan)
 
-    def _count(self, values: Values, initial: Any, seeds: Any) -> int:
+    def count(self, values: Values, inputs: Arrays, initial: Any, seeds: Any) -> int:
+        """Return for how many points values, starts and seeds are given; SpecError if they differ."""
         lengths = {path: np.size(v) if not isinstance(v, Tensor) else v.numel() for path, v in values.items()}
         if isinstance(initial, State):
             lengths["initial"] = next(iter(initial.rates.values())).shape[0]
+        elif isinstance(initial, Mapping):
+            lengths |= {f"initial.{name}": len(v) for name, v in initial.items() if np.ndim(v) == 2}
         elif not isinstance(initial, str):
             lengths["initial"] = len(initial)
+        lengths |= points_of(inputs)
         if seeds is not None:
             lengths["seeds"] = len(seeds)
         longest = max(lengths.values(), default=1)
@@ -368,7 +407,8 @@ class Network(nn.Module):
         return ", ".join(f"{name}: {p.size}" for name, p in self.spec.populations.items())
 
 
-def _points(sweep: Values, *, pairwise: bool) -> dict[str, np.ndarray]:
+def assignments(sweep: Values, *, pairwise: bool) -> dict[str, np.ndarray]:
+    """Return the value of each path at each point: the grid of the vectors, or the vectors side by side."""
     vectors = {path: np.atleast_1d(np.asarray(v, dtype=np.float64)) for path, v in sweep.items()}
     for path, vector in vectors.items():
         if vector.ndim != 1 or not vector.size:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+import torch
+
 from neuroflame.core import reference
+from neuroflame.core.own_windows import OwnRecorder
 from neuroflame.core.recorder import Recorder, Recording, RecordPlan
 from neuroflame.core.stepped import SteppedExecutor
 from neuroflame.core.trajectory.gpu import TrajectoryExecutor
@@ -39,7 +42,7 @@ class ReferenceExecutor:
 
     def run(self, program: Program, state: State, steps: int, plan: RecordPlan) -> Recording:
         """Advance the state by a number of steps and return what the plan asks for."""
-        recorder = Recorder(program, plan)
+        recorder = OwnRecorder(program, plan) if plan.own else Recorder(program, plan)
         return recorder.finish(reference.run(program, state, steps, recorder))
 
 
@@ -51,10 +54,22 @@ EXECUTORS: tuple[Executor, ...] = (TrajectoryExecutor(), SteppedExecutor(), REFE
 """Fastest first."""
 
 
-def choose(name: str, program: Program, plan: RecordPlan) -> Executor:
+def _carries_gradients(state: State) -> bool:
+    return torch.is_grad_enabled() and any(value.requires_grad for value in state.named().values())
+
+
+def choose(name: str, program: Program, plan: RecordPlan, state: State | None = None) -> Executor:
     """Return the executor of a name, or for ``auto`` the fastest that can run the program.
 
     The choice does not depend on the number of points: neither may a point's numbers.
+
+    Parameters
+    ----------
+    name : str
+    program : Program
+    plan : RecordPlan
+    state : State, optional
+        Where the run starts: only the reference executor carries gradients through it.
 
     Raises
     ------
@@ -64,9 +79,12 @@ def choose(name: str, program: Program, plan: RecordPlan) -> Executor:
     reasons = {}
     if name == "auto" and plan.variables and program.spec.steps < SHORT_RUN:
         return REFERENCE
+    through_start = state is not None and _carries_gradients(state)
     for executor in EXECUTORS:
         if name in {"auto", executor.name}:
             reason = executor.refuses(program, plan)
+            if through_start and executor is not REFERENCE:
+                reason = "gradients through the start are asked for"
             if reason is None:
                 return executor
             reasons[executor.name] = reason

@@ -80,6 +80,8 @@ def _owner(spec: NetworkSpec, name: str) -> str:
     _, middle, *_ = name.split(".")
     pairs = {pair.name: pair.pre for pair in spec.pairs}
     last = name.rsplit(".", 1)[-1]
+    if name.startswith("feedforward."):
+        return middle
     return pairs[middle] if name.startswith("stp.") else last
 
 

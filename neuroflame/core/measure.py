@@ -12,19 +12,23 @@ from torch import Tensor
 
 from neuroflame.columns import Column
 from neuroflame.core.connectivity import Operator, make_operator
+from neuroflame.core.dynamics import Ensemble, measure_dynamics
 from neuroflame.core.executors import choose
 from neuroflame.core.program import Program, build_program
 from neuroflame.core.recorder import Recording, RecordPlan, bump_amplitude
 from neuroflame.core.reference import initial_state
-from neuroflame.core.statistics import FINAL, MEASURES, View, check_measures, windows
+from neuroflame.core.statistics import FINAL, MEASURES, View, check_measures, program_windows
+from neuroflame.core.stimuli import drawn_onsets
 from neuroflame.errors import SimulationError, SpecError
 from neuroflame.spec import NetworkSpec, find_path
 from neuroflame.spec.base import suggestion
+from neuroflame.spec.measures import DEFAULTS, DYNAMIC
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from neuroflame.core.state import State
+    from neuroflame.spec.dynamics import DynamicsOptions
 
 PRECISIONS = {"exact": torch.float32, "double": torch.float64}
 COLD_RATE, HOT_RATE = 1e-3, 50.0
@@ -136,6 +140,7 @@ def measure_points(
     seeds: np.ndarray,
     initial: Sequence[str],
     measure: Sequence[str],
+    dynamics: DynamicsOptions = DEFAULTS,
     window: float | None = None,
     traces: bool = False,
     device: str = "cpu",
@@ -160,7 +165,9 @@ def measure_points(
     initial : sequence of str, P
         Names among `STARTS`.
     measure : sequence of str
-        Names among `neuroflame.core.statistics.MEASURES`.
+        Names among `neuroflame.core.statistics.MEASURES` and `neuroflame.core.dynamics.DYNAMICS`.
+    dynamics : DynamicsOptions
+        Options of the latter.
     window : float, optional
         Length of the final window, seconds.
     traces : bool
@@ -189,26 +196,42 @@ def measure_points(
     place = resolve_device(device)
     points = len(seeds)
     stimulated = torch.as_tensor(~np.isin(np.asarray(initial), ("cold", "hot")), device=place)
+    operators = (engines or EngineCache()).operators(spec, graph, place)
+    numbers = {
+        path: torch.as_tensor(np.asarray(v, dtype=np.float64), device=place) for path, v in values.items()
+    }
+    keys = torch.as_tensor(np.asarray(seeds, dtype=np.int64), device=place)
     program = build_program(
         spec,
-        (engines or EngineCache()).operators(spec, graph, place),
-        {path: torch.as_tensor(np.asarray(v, dtype=np.float64), device=place) for path, v in values.items()},
+        operators,
+        numbers,
         points=points,
-        seeds=torch.as_tensor(np.asarray(seeds, dtype=np.int64), device=place),
+        seeds=keys,
         dtype=PRECISIONS[precision],
         device=place,
         stimulated=stimulated,
     )
     plan = RecordPlan(
-        windows=windows(spec, window),
+        windows=program_windows(program, window),
         temporal=frozenset({FINAL}),
         trace_every=max(1, -(-spec.steps // TRACE_SAMPLES)) if traces else 0,
         intervals=FINAL if "spikes" in measure else "",
+        final_state=any(name in DYNAMIC for name in measure),
     )
     chosen = choose(executor, program, plan)
     with torch.no_grad():
         recording = chosen.run(program, start_states(program, initial), spec.steps, plan)
-        columns, data = summarise(spec, recording, measure)
+        columns, data = summarise(spec, recording, [name for name in measure if name not in DYNAMIC])
+        if recording.final is not None:
+            ensemble = Ensemble(spec, operators, numbers, keys, stimulated, place)
+            found = measure_dynamics(ensemble, recording.final, measure, dynamics)
+            columns += tuple(column for column, _ in found)
+            data |= {column.name: value for column, value in found}
+    for name, onset in drawn_onsets(spec, program.stimuli, points).items():
+        columns += (
+            Column(f"stimulus.{name}.onset", "float", "s", "Onset of the stimulus, its jitter included."),
+        )
+        data[f"stimulus.{name}.onset"] = onset.numpy()
     return Measured(columns, data, chosen.name, str(place))
 
 

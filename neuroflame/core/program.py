@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from neuroflame.core.connectivity.base import angles
 from neuroflame.core.connectivity.make import bind_operator
-from neuroflame.core.connectivity.ring import radians
+from neuroflame.core.feedforward import FeedforwardProgram, make_feedforward
+from neuroflame.core.stimuli import StimulusProgram, make_stimuli
 from neuroflame.core.surrogate import STEEPNESS
 from neuroflame.spec import NetworkSpec, paths
-from neuroflame.spec.parts import GaussianStimulus, PerStepNoise, WhiteNoise
+from neuroflame.spec.parts import PerStepNoise, WhiteNoise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from neuroflame.core.connectivity import Operator
-    from neuroflame.spec.network import Pair
+    from neuroflame.core.inputs import Inputs
 
 
 @dataclass(frozen=True)
@@ -92,29 +92,6 @@ class PairProgram:
 
 
 @dataclass(frozen=True)
-class StimulusProgram:
-    """One stimulus epoch: from which step, to which, onto whom, with which pattern."""
-
-    start: int
-    stop: int
-    targets: tuple[str, ...]
-    amplitude: Tensor
-    phase: Tensor
-    width: Tensor
-    shape: str
-
-    def pattern(self, size: int) -> Tensor:
-        """Return what each neuron of a population of this size receives, (P, N) in the run's type."""
-        theta = angles(size, self.phase.device)
-        if self.shape == "gaussian":
-            distance = torch.remainder(theta - self.phase + torch.pi, 2 * torch.pi) - torch.pi
-            profile = torch.exp(-0.5 * (distance / self.width) ** 2)
-        else:
-            profile = 1.0 + self.width * torch.cos(theta - self.phase)
-        return self.amplitude * profile
-
-
-@dataclass(frozen=True)
 class NoiseProgram:
     """One noise source: by population its amplitude a step, and for a correlated one its decay."""
 
@@ -147,6 +124,10 @@ class Program:
         From dotted path to its value at each point, float64, (P,) or (1,).
     seeds : Tensor, (P,), int64
         Seeds of noise and of random starts.
+    feedforward : mapping of FeedforwardProgram
+        Dynamics of the external input, of the populations that have them.
+    inputs : Inputs, optional
+        External input that was given as arrays.
     steepness : float
         Of the surrogate gradient of a spike, see `neuroflame.core.surrogate`.
     """
@@ -162,21 +143,18 @@ class Program:
     stimuli: tuple[StimulusProgram, ...]
     noise: tuple[NoiseProgram, ...]
     nmda: NMDAProgram | None
+    feedforward: dict[str, FeedforwardProgram]
+    inputs: Inputs | None = None
     steepness: float = STEEPNESS
 
     def boundaries(self) -> list[int]:
-        """Return the steps at which the external input changes, ascending, beginning with 0."""
-        return sorted({0, *(step for s in self.stimuli for step in (s.start, s.stop))})
+        """Return the steps at which a stimulus starts or ends, ascending, beginning with 0."""
+        return sorted({0, *(step for s in self.stimuli for step in s.edges())})
 
-    def external(self, step: int) -> dict[str, Tensor]:
-        """Return the external input without noise at a step, by population, (P, N) or (P, 1)."""
-        found = {name: population.drive for name, population in self.populations.items()}
-        for stimulus in self.stimuli:
-            if stimulus.start <= step < stimulus.stop:
-                for name in stimulus.targets:
-                    pattern = stimulus.pattern(self.populations[name].size)
-                    found[name] = found[name] + pattern.to(self.dtype)
-        return found
+    @property
+    def shared_times(self) -> bool:
+        """Whether all points receive every stimulus at the same time."""
+        return all(stimulus.shared for stimulus in self.stimuli)
 
 
 def build_program(
@@ -267,24 +245,16 @@ def build_program(
                 pre=pair.pre,
                 weight=column(number(f"J.{pair.name}") * scale * weight(f"populations.{pair.post}.tau_syn")),
                 operator=bind_operator(operators[pair.name], spec, pair, number, dtype),
-                stp=_plasticity(spec, pair, number, column) if pair.name in spec.stp else None,
-            )
-        )
-
-    gate = torch.ones(1, device=device) if stimulated is None else stimulated
-    stimuli = []
-    for i, stimulus in enumerate(spec.stimuli):
-        base = f"stimuli.{stimulus.name or i}"
-        width = number(f"{base}.width")
-        stimuli.append(
-            StimulusProgram(
-                start=round(stimulus.onset / dt),
-                stop=round(stimulus.offset / dt),
-                targets=spec.targets(stimulus),
-                amplitude=(external * number(f"{base}.strength") * gate.to(torch.float64))[:, None],
-                phase=radians(number(f"{base}.phase"))[:, None],
-                width=(radians(width) if isinstance(stimulus, GaussianStimulus) else width)[:, None],
-                shape=stimulus.shape,
+                stp=_plasticity(
+                    spec,
+                    spec.stp[pair.name].kind,
+                    f"stp.{pair.name}",
+                    number,
+                    column,
+                    events=spec.populations[pair.pre].spiking is not None,
+                )
+                if pair.name in spec.stp
+                else None,
             )
         )
 
@@ -308,9 +278,20 @@ def build_program(
         number=number,
         populations=populations,
         pairs=tuple(pairs),
-        stimuli=tuple(stimuli),
+        stimuli=make_stimuli(
+            spec,
+            number,
+            swept=list(values),
+            external=external,
+            gate=torch.ones(1, device=device) if stimulated is None else stimulated,
+            seeds=seeds,
+            device=device,
+        ),
         noise=tuple(_noise(spec, i, number, column) for i in range(len(spec.noise))),
         nmda=nmda,
+        feedforward=make_feedforward(
+            spec, number, column, lambda kind, base: _plasticity(spec, kind, base, number, column)
+        ),
         steepness=steepness,
     )
 
@@ -336,10 +317,15 @@ def _spiking(
 
 
 def _plasticity(
-    spec: NetworkSpec, pair: Pair, number: Callable[[str], Tensor], column: Callable[[Tensor], Tensor]
+    spec: NetworkSpec,
+    kind: str,
+    base: str,
+    number: Callable[[str], Tensor],
+    column: Callable[[Tensor], Tensor],
+    *,
+    events: bool = False,
 ) -> StpProgram:
-    dt, kind = spec.dt, spec.stp[pair.name].kind
-    events = spec.populations[pair.pre].spiking is not None
+    dt = spec.dt
     exact, lagged = events or kind == "markram_exp", kind == "markram_lagged"
 
     def relax_and_gain(path: str) -> tuple[Tensor, Tensor]:
@@ -350,9 +336,9 @@ def _plasticity(
         zero = torch.zeros_like(tau)
         return torch.where(on, relax, zero), torch.where(on, zero + dt, zero)
 
-    relax_fac, gain_fac = relax_and_gain(f"stp.{pair.name}.tau_fac")
-    relax_rec, gain_rec = relax_and_gain(f"stp.{pair.name}.tau_rec")
-    rest = number(f"stp.{pair.name}.U")
+    relax_fac, gain_fac = relax_and_gain(f"{base}.tau_fac")
+    relax_rec, gain_rec = relax_and_gain(f"{base}.tau_rec")
+    rest = number(f"{base}.U")
     start = rest * (2.0 - rest) if lagged else rest
     return StpProgram(
         column(rest),

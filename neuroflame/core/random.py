@@ -9,7 +9,7 @@ from torch import Tensor
 
 from neuroflame.core.torch_physics import physics
 
-NOISE, START, TOPOLOGY = 1, 2, 3
+NOISE, START, TOPOLOGY, PATTERN, TIMING = 1, 2, 3, 4, 5
 
 
 def stream(name: str) -> int:

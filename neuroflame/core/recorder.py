@@ -23,14 +23,17 @@ CHECK_EVERY = 10
 
 @dataclass(frozen=True)
 class Window:
-    """A stretch of the run, after step ``start`` to and including the state after step ``stop``."""
+    """A stretch of the run, after step ``start`` to and including the state after step ``stop``.
+
+    Both are Tensors, (P,), int64, where each point has steps of its own; in a plan all windows are of one kind.
+    """
 
     name: str
-    start: int
-    stop: int
+    start: int | Tensor
+    stop: int | Tensor
 
     @property
-    def steps(self) -> int:
+    def steps(self) -> int | Tensor:
         """Number of states in the window."""
         return self.stop - self.start
 
@@ -65,17 +68,23 @@ class RecordPlan:
     final_state: bool = False
     intervals: str = ""
 
-    def counts_intervals(self, step: int) -> bool:
-        """Whether the state after a step lies in the window of interspike intervals."""
-        return any(w.name == self.intervals and w.start < step <= w.stop for w in self.windows)
+    def in_intervals(self, step: int) -> bool | Tensor:
+        """Return whether the state after a step lies in the window of interspike intervals; (P,) where it is own."""
+        window = next((w for w in self.windows if w.name == self.intervals), None)
+        return window is not None and (window.start < step) & (step <= window.stop)
+
+    @property
+    def own(self) -> bool:
+        """Whether each point has windows of its own."""
+        return any(isinstance(window.start, Tensor) for window in self.windows)
 
 
 @dataclass(frozen=True)
 class Segment:
-    """A stretch between two neighbouring edges of windows."""
+    """A stretch between two neighbouring edges of windows; of a point's own windows with Tensors, (P,), int64."""
 
-    start: int
-    stop: int
+    start: int | Tensor
+    stop: int | Tensor
     temporal: bool
 
 
@@ -99,7 +108,7 @@ class Sums:
 
     Attributes
     ----------
-    steps : int
+    steps : int or Tensor, (P,)
         Number of states.
     first : Tensor, (P, N), Hz
     total, squares : Tensor, (P, N)
@@ -110,7 +119,7 @@ class Sums:
         Where the population spikes.
     """
 
-    steps: int
+    steps: int | Tensor
     first: Tensor
     total: Tensor
     squares: Tensor | None = None
@@ -169,7 +178,7 @@ class Recorder:
 
     def __init__(self, program: Program, plan: RecordPlan) -> None:
         self.program, self.plan = program, plan
-        self.segments = segments(plan)
+        self.segments = self._cut()
         self.fail_step = torch.full((program.points,), -1, dtype=torch.int64, device=program.device)
         self.all_diverged = False
         self._limit = program.number("rate_limit").to(program.dtype)
@@ -184,19 +193,18 @@ class Recorder:
         self._between_samples = SpikeCount()
         self._intervals: dict[str, Intervals] = {}
 
+    def _cut(self) -> tuple[Segment, ...]:
+        return segments(self.plan)
+
     def observe(self, state: State) -> State:
         """Take note of a state; return it with the lanes put to rest that have diverged."""
         n = state.step
         if n % CHECK_EVERY == 0 or n == self._end:
             state = self._check(state)
-        for segment in self.segments:
-            if segment.start < n <= segment.stop:
-                self._add(segment, state)
-        if self.plan.counts_intervals(n):
-            for name in self._spiking:
-                train = state.rates[name]
-                intervals = self._intervals.get(name) or Intervals.none(train)
-                self._intervals[name] = intervals.after(train, n)
+        self._accumulate(state)
+        inside = self.plan.in_intervals(n)
+        if isinstance(inside, Tensor) or inside:
+            self._note_intervals(state, inside)
         if self.plan.trace_every:
             self._between_traces.add(state.rates, self._spiking)
             if n % self.plan.trace_every == 0:
@@ -209,6 +217,14 @@ class Recorder:
             if n % self.plan.variables_every == 0:
                 self._sample(state)
         return state
+
+    def _note_intervals(self, state: State, inside: bool | Tensor) -> None:
+        for name in self._spiking:
+            train = state.rates[name]
+            if isinstance(inside, Tensor):
+                train = torch.where(inside[:, None], train, 0.0)
+            intervals = self._intervals.get(name) or Intervals.none(train)
+            self._intervals[name] = intervals.after(train, state.step)
 
     def _sample(self, state: State) -> None:
         self._variable_steps.append(state.step)
@@ -255,6 +271,11 @@ class Recorder:
             self.fail_step[fresh] = state.step
             self.all_diverged = bool((self.fail_step >= 0).all())
         return state.map(lambda value: torch.where(bad[:, None], torch.zeros_like(value), value))
+
+    def _accumulate(self, state: State) -> None:
+        for segment in self.segments:
+            if segment.start < state.step <= segment.stop:
+                self._add(segment, state)
 
     def _add(self, segment: Segment, state: State) -> None:
         index = self.segments.index(segment)

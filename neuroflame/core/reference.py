@@ -9,6 +9,9 @@ import torch
 from torch import Tensor
 
 from neuroflame.core.connectivity import RingOperator
+from neuroflame.core.dual import linear
+from neuroflame.core.external import External
+from neuroflame.core.feedforward import start_feedforward, step_feedforward
 from neuroflame.core.random import NOISE, START, normals, uniforms
 from neuroflame.core.spiking import fire, spikes_at_start, voltage_at_start
 from neuroflame.core.state import State
@@ -59,7 +62,7 @@ def initial_state(program: Program, rates: dict[str, Tensor] | None = None) -> S
     state = State(step=0, rates=first, currents=currents)
     slow = dict(zeros) if spec.nmda is not None else {}
     if rates is None and isinstance(start, NormalStart):
-        external = program.external(0)
+        external = External(program).at(0)
         for name, population in program.populations.items():
             if population.spiking is None:
                 first[name] = population.rate_max_start * _transfer(
@@ -101,6 +104,7 @@ def initial_state(program: Program, rates: dict[str, Tensor] | None = None) -> S
         u=u,
         x=x,
         noise=correlated,
+        feedforward=start_feedforward(program),
         voltage=voltage,
         refractory=refractory,
     )
@@ -109,8 +113,8 @@ def initial_state(program: Program, rates: dict[str, Tensor] | None = None) -> S
 def step(program: Program, state: State, external: dict[str, Tensor]) -> State:
     """Return the state one step later.
 
-    Order, part of the model: STP from the rates, synapses from what is transmitted, rates (or voltages and spikes)
-    from the new currents, thresholds from the new rates.
+    Order, part of the model: STP from the rates, synapses from what is transmitted, the external input's own
+    dynamics, rates (or voltages and spikes) from the new currents, thresholds from the new rates.
 
     Parameters
     ----------
@@ -119,7 +123,9 @@ def step(program: Program, state: State, external: dict[str, Tensor]) -> State:
     """
     sources, u, x = _transmit(program, state)
     fast, excitatory = _synaptic(program, sources)
-    noise, on_input, on_target, on_rates = _draw(program, state)
+    noise, kicks = _draw(program, state)
+    external = {name: sum(kicks["external"][name], received) for name, received in external.items()}
+    external, feedforward = step_feedforward(program, state.feedforward, external)
 
     rates, currents, slow, thresholds, voltage, refractory = {}, {}, {}, {}, {}, {}
     for name, population in program.populations.items():
@@ -130,21 +136,33 @@ def step(program: Program, state: State, external: dict[str, Tensor]) -> State:
             target = program.nmda.ratio[name] * excitatory.get(name, torch.zeros_like(received))
             slow[name] = physics.relax(state.slow[name], target, program.nmda.decay[name])
             total = total + slow[name]
-        for kick in on_input[name]:
+        for kick in kicks["input"][name]:
             total = total + kick
         if population.spiking is not None:
             voltage[name], refractory[name], rates[name] = fire(program, population, state, total)
         else:
             goal = population.rate_max * _transfer(program, state, name, total)
-            for kick in on_target[name]:
+            for kick in kicks["target"][name]:
                 goal = goal + kick
             rates[name] = physics.relax(state.rates[name], goal, population.decay)
-            for kick in on_rates[name]:
+            for kick in kicks["rates"][name]:
                 rates[name] = rates[name] + kick
-        if population.adapt_decay is not None:
+        if population.adapt_decay is not None and population.adapt_strength is not None:
             raised = population.adapt_rest + population.adapt_strength * rates[name]
             thresholds[name] = physics.relax(state.thresholds[name], raised, population.adapt_decay)
-    return State(state.step + 1, rates, currents, slow, thresholds, u, x, noise, voltage, refractory)
+    return State(
+        state.step + 1,
+        rates,
+        currents,
+        slow,
+        thresholds,
+        u,
+        x,
+        noise,
+        feedforward=feedforward,
+        voltage=voltage,
+        refractory=refractory,
+    )
 
 
 def run(program: Program, state: State, steps: int, recorder: Recorder) -> State:
@@ -153,13 +171,10 @@ def run(program: Program, state: State, steps: int, recorder: Recorder) -> State
     A lane whose rates leave the finite range below ``rate_limit``, or whose voltages are not finite, is reported to
     the recorder and put to rest; its neighbours are not touched.
     """
-    boundaries = set(program.boundaries())
-    external = program.external(state.step)
+    external = External(program)
     last = state.step + steps
     while state.step < last:
-        if state.step in boundaries:
-            external = program.external(state.step)
-        state = step(program, state, external)
+        state = step(program, state, external.at(state.step))
         state = recorder.observe(state)
         if recorder.all_diverged:
             return replace(state, step=last)
@@ -212,30 +227,30 @@ def _synaptic(program: Program, sources: dict[str, Tensor]) -> tuple[dict[str, T
 def _product(pair: PairProgram, sources: dict[str, Tensor], moments: dict[tuple[str, int], Tensor]) -> Tensor:
     source = f"{pair.name}.stp" if pair.stp is not None else pair.pre
     if not isinstance(pair.operator, RingOperator):
-        return pair.operator.apply(sources[source])
+        return linear(pair.operator.apply, sources[source])
     key = (source, pair.operator.series.modes)
     if key not in moments:
-        moments[key] = pair.operator.moments(sources[source])
-    return pair.operator.expand(moments[key])
+        moments[key] = linear(pair.operator.moments, sources[source])
+    return linear(pair.operator.expand, moments[key])
 
 
-Kicks = dict[str, list[Tensor]]
+Kicks = dict[str, dict[str, list[Tensor]]]
 
 
-def _draw(program: Program, state: State) -> tuple[dict[str, Tensor], Kicks, Kicks, Kicks]:
-    """Return the new correlated noise, and by population what is added to input, to Φ and to the rates."""
-    on_input: Kicks = {name: [] for name in program.populations}
-    on_target: Kicks = {name: [] for name in program.populations}
-    on_rates: Kicks = {name: [] for name in program.populations}
+def _draw(program: Program, state: State) -> tuple[dict[str, Tensor], Kicks]:
+    """Return the new correlated noise, and what is added: to external, input, target (Φ) or rates, by population."""
+    kicks: Kicks = {
+        what: {name: [] for name in program.populations} for what in ("external", "input", "target", "rates")
+    }
     fresh: dict[str, Tensor] = {}
     for noise in program.noise:
         for name in noise.amplitude:
             value = _noise_value(program, state, noise, program.populations[name])
             if noise.decay is not None:
                 fresh[f"{noise.name}.{name}"] = value
-            target = on_input if noise.on == "input" else on_rates if noise.decay is None else on_target
-            target[name].append(value)
-    return fresh, on_input, on_target, on_rates
+            correlated = noise.on == "rates" and noise.decay is not None
+            kicks["target" if correlated else noise.on][name].append(value)
+    return fresh, kicks
 
 
 def _noise_value(

@@ -51,13 +51,14 @@ class Bins:
     ----------
     steps : int
         Length of a bin.
-    count : int
+    count : int or Tensor, (P,)
+        A tensor where each point has windows of its own.
     total : Tensor, (P, N)
         Σ r over the steps in them.
     """
 
     steps: int
-    count: int
+    count: int | Tensor
     total: Tensor
 
 
@@ -65,15 +66,29 @@ def add_train(sums: Sums, train: Tensor) -> None:
     """Add one step of a population's spike train, (P, N), to a segment's sums, and at a bin's end the bin."""
     sums.steps += 1
     sums.total = sums.total + train
-    bins = sums.bins
-    if bins is None or sums.steps % bins.steps:
-        return
+    if sums.bins is not None and sums.steps % sums.bins.steps == 0:
+        _close_bin(sums, sums.bins, None)
+
+
+def add_own_train(sums: Sums, inside: Tensor, train: Tensor) -> None:
+    """Add one step of a spike train to the sums of the points, (P,), in whose own segment the step is."""
+    sums.steps = sums.steps + inside
+    sums.total = torch.where(inside[:, None], sums.total + train, sums.total)
+    if sums.bins is not None:
+        _close_bin(sums, sums.bins, inside & (sums.steps % sums.bins.steps == 0))
+
+
+def _close_bin(sums: Sums, bins: Bins, points: Tensor | None) -> None:
+    """Add the bin that ends to the sums over bins, of some points, (P,), or of all."""
     rate = (sums.total - bins.total) / bins.steps
+    if points is not None:
+        rate = torch.where(points[:, None], rate, 0.0)
     mean = mean_neurons(rate)
-    bins.count, bins.total = bins.count + 1, sums.total
     assert sums.squares is not None and sums.mean_total is not None and sums.mean_squares is not None  # noqa: PT018
     sums.squares = sums.squares + rate * rate
     sums.mean_total, sums.mean_squares = sums.mean_total + mean, sums.mean_squares + mean * mean
+    bins.count = bins.count + (1 if points is None else points)
+    bins.total = sums.total if points is None else torch.where(points[:, None], sums.total, bins.total)
 
 
 @dataclass(frozen=True)

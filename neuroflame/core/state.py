@@ -31,6 +31,8 @@ class State:
         Utilisation and resources, of the pairs with short-term plasticity.
     noise : mapping of Tensor, (P, N_A)
         Ornstein–Uhlenbeck variables, by source and population (``0.E``).
+    feedforward : mapping of Tensor, (P, N_A)
+        Variables of the external input's own dynamics, by population and variable (``E.filtered``).
     voltage : mapping of Tensor, (P, N_A)
         Membrane voltages of the populations that spike; their ``rates`` are 1/dt after a step with a spike, else 0.
     refractory : mapping of Tensor, (P, N_A)
@@ -45,6 +47,7 @@ class State:
     u: dict[str, Tensor] = field(default_factory=dict)
     x: dict[str, Tensor] = field(default_factory=dict)
     noise: dict[str, Tensor] = field(default_factory=dict)
+    feedforward: dict[str, Tensor] = field(default_factory=dict)
     voltage: dict[str, Tensor] = field(default_factory=dict)
     refractory: dict[str, Tensor] = field(default_factory=dict)
 

@@ -88,9 +88,9 @@ def traces(table: Table | View | str, points: Sequence[object] | None = None, n:
 
 
 def epochs_of(data: View, row: Mapping[str, Any]) -> list[tuple[float, float]]:
-    """Return onset and offset in seconds of a point's stimuli, with those that were swept put in.
+    """Return onset and offset in seconds of a point's stimuli, with what was swept or drawn put in.
 
-    Points that start cold or hot get none.
+    Points that start cold or hot get none, nor do stimuli that end with their array.
     """
     if row.get("initial_condition") in ("cold", "hot"):
         return []
@@ -100,9 +100,18 @@ def epochs_of(data: View, row: Mapping[str, Any]) -> list[tuple[float, float]]:
     for k, stimulus in enumerate(stimuli or ()):
         if not isinstance(stimulus, dict):
             continue
-        ends = [row.get(f"point.stimuli.{k}.{key}", stimulus.get(key)) for key in ("onset", "offset")]
-        if isinstance(ends[0], int | float) and isinstance(ends[1], int | float) and ends[1] > ends[0]:
-            found.append((float(ends[0]), float(ends[1])))
+        name = stimulus.get("name") or k
+        times = {
+            key: row.get(f"point.stimuli.{name}.{key}", stimulus.get(key, 0.0 if key == "delay" else None))
+            for key in ("onset", "offset", "duration", "delay")
+        }
+        given = {key: float(value) for key, value in times.items() if isinstance(value, int | float)}
+        if not {"onset", "delay"} <= given.keys() or not {"offset", "duration"} & given.keys():
+            continue
+        length = given["duration"] if "duration" in given else given["offset"] - given["onset"]
+        begin = float(row.get(f"stimulus.{name}.onset", given["onset"] + given["delay"]))
+        if length > 0:
+            found.append((begin, begin + length))
     return found
 
 

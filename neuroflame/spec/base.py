@@ -146,7 +146,8 @@ def _child(node: Any, key: str, path: str) -> Any:
 def _put(node: Any, key: str, value: object, path: str) -> None:
     if isinstance(node, list):
         index = _index(node, key, path)
-        node[index] = merge(node[index], value) if isinstance(value, Mapping) else value
+        same = isinstance(value, Mapping) and not _other_variant(node[index], value)
+        node[index] = merge(node[index], value) if same else value  # type: ignore[arg-type]
     elif not isinstance(node, dict):
         raise SpecError("is a plain value, it has nothing below it", path=path.rpartition(".")[0])
     elif (

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Self
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import Discriminator, Tag, field_validator, model_validator
 
 from neuroflame.errors import SpecError
-from neuroflame.spec.base import Real, Spec, is_number, merge, quantity, suggestion
+from neuroflame.spec.arrays import forget_contents, locate_files, without_files
+from neuroflame.spec.base import Real, Spec, canonical_json, is_number, merge, quantity, suggestion
+from neuroflame.spec.feedforward import Feedforward
 from neuroflame.spec.loading import read_yaml
 from neuroflame.spec.parts import (
     NMDA,
@@ -21,13 +25,10 @@ from neuroflame.spec.parts import (
     Population,
     Profile,
     Start,
-    Stimulus,
     TransferName,
 )
 from neuroflame.spec.spiking import check_spiking
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from neuroflame.spec.stimuli import Stimulus, check_stimuli
 
 TransferByName = Annotated[
     Annotated[TransferName, Tag("name")] | Annotated[dict[str, TransferName], Tag("mapping")],
@@ -70,6 +71,9 @@ class NetworkSpec(Spec):
     stp: dict[str, Plasticity] = quantity("Short-term plasticity by pair.", default={}, structural=True)
     nmda: NMDA | None = quantity("Slow recurrent currents.", default=None, structural=True)
     stimuli: tuple[Stimulus, ...] = quantity("Stimulus epochs.", default=(), structural=True)
+    feedforward: Feedforward | None = quantity(
+        "Dynamics of the external input.", default=None, structural=True
+    )
     noise: tuple[Noise, ...] = quantity("Noise sources.", default=(), structural=True)
     initial: Start = quantity("State at time 0.", default=ConstantStart())
     rate_limit: Real = quantity(
@@ -108,20 +112,28 @@ class NetworkSpec(Spec):
             _covers(self.nmda.tau, names, "nmda.tau", "population", exact=True)
         for i, stimulus in enumerate(self.stimuli):
             _known(stimulus.populations, names, f"stimuli.{i}.populations", "population")
-            if stimulus.onset >= self.duration:
-                raise SpecError(
-                    f"must be before the end of the run at {self.duration:g} s",
-                    got=stimulus.onset,
-                    path=f"stimuli.{i}.onset",
-                )
+        sizes = [{name: self.populations[name].size for name in self.targets(s)} for s in self.stimuli]
+        check_stimuli(self.stimuli, sizes, self.duration, self.dt)
         labels = [stimulus.name for stimulus in self.stimuli if stimulus.name]
         if len(set(labels)) < len(labels):
             raise SpecError("names of stimuli must differ", got=labels, path="stimuli")
         for i, noise in enumerate(self.noise):
             _covers(noise.sigma, names, f"noise.{i}.sigma", "population", exact=False)
+            if noise.on == "external" and self.feedforward is None:
+                raise SpecError(
+                    "is the same as input without feedforward", path=f"noise.{i}.on", remedy="use input"
+                )
+        if self.feedforward is not None:
+            self._check_feedforward(self.feedforward, names)
         if isinstance(self.initial, ConstantStart):
             _covers(self.initial.rate, names, "initial.rate", "population", exact=False)
         return self
+
+    def _check_feedforward(self, feedforward: Feedforward, names: set[str]) -> None:
+        if isinstance(feedforward.tau, dict):
+            _known(feedforward.tau, names, "feedforward.tau", "population")
+        _known(feedforward.stp, names, "feedforward.stp", "population")
+        _known(feedforward.adaptation, names, "feedforward.adaptation", "population")
 
     def _check_connectivity(self, pairs: Mapping[str, tuple[str, str]]) -> None:
         net = self.connectivity
@@ -233,12 +245,32 @@ class NetworkSpec(Spec):
 
     def slowest(self) -> float:
         """Return τ_max in seconds, the slowest time constant in use."""
+        return max(self.time_constants())
+
+    def time_constants(self) -> list[float]:
+        """Return the time constants in use, seconds; 0 for what is instantaneous."""
         taus = [t for p in self.populations.values() for t in (p.tau, p.tau_syn)]
         taus += [p.adaptation.tau for p in self.populations.values() if p.adaptation]
         taus += [t for s in self.stp.values() for t in (s.tau_fac, s.tau_rec)]
         if self.nmda is not None:
             taus += self.nmda.tau.values() if isinstance(self.nmda.tau, dict) else [self.nmda.tau]
-        return max(taus)
+        return [*taus, self.feedforward.slowest() if self.feedforward else 0.0]
+
+    def digest(self) -> str:
+        """Return 16 hexadecimal digits that identify the content, that of files included."""
+        data = without_files(self.to_dict())
+        return hashlib.blake2b(canonical_json(data).encode(), digest_size=8).hexdigest()
+
+    @classmethod
+    def parse(cls, data: object, *, file: str | None = None) -> Self:
+        """Validate plain data; files of arrays are relative to the folder of the file.
+
+        Raises
+        ------
+        SpecError
+            One line that names the file, the path, the rule, what was given, and the nearest valid key.
+        """
+        return super().parse(locate_files(data, Path(file).parent if file else Path()), file=file)
 
     def with_values(self, values: Mapping[str, Any], *, file: str | None = None) -> NetworkSpec:
         """Return a copy with values at dotted paths changed.
@@ -254,7 +286,8 @@ class NetworkSpec(Spec):
             If a path does not exist or a value is not allowed there.
         """
         try:
-            changed = merge(self.to_dict(), values)
+            changed = merge(self.to_dict(), locate_files(values, Path(file).parent if file else Path()))
+            forget_contents(changed, self.to_dict())
         except SpecError as error:
             raise error.located(file=file) from None
         return NetworkSpec.parse(changed, file=file)

@@ -1,11 +1,11 @@
-"""The parts of a network's specification: populations, connectivity, plasticity, stimuli, noise, start."""
+"""The parts of a network's specification: populations, connectivity, plasticity, noise, start."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Discriminator, Tag, field_validator, model_validator
+from pydantic import Discriminator, Tag, field_validator
 
 from neuroflame.errors import SpecError
 from neuroflame.spec.base import Real, Spec, Whole, quantity
@@ -162,47 +162,18 @@ class NMDA(Spec):
         return value
 
 
-class _Epoch(Spec):
-    name: str | None = quantity("A name to address the stimulus by, instead of its number.", default=None)
-    onset: Real = quantity("Time at which it starts.", unit="s", structural=True, ge=0)
-    offset: Real = quantity("Time at which it ends.", unit="s", structural=True, ge=0)
-    strength: Real = quantity("Amplitude, in units of J0.")
-    phase: Real = quantity(
-        "Preferred angle of the neurons that it drives most.", default=180.0, unit="degrees"
-    )
-    populations: tuple[str, ...] = quantity(
-        "Populations that receive it; by default the first.", default=(), structural=True
-    )
-
-    @model_validator(mode="after")
-    def _ordered(self) -> _Epoch:
-        if self.offset <= self.onset:
-            raise SpecError("must be after onset", got=self.offset, path="offset")
-        return self
-
-
-class CosineStimulus(_Epoch):
-    """strength · (1 + width · cos(θ − phase))."""
-
-    shape: Literal["cosine"] = quantity("The stimulus's shape.", structural=True)
-    width: Real = quantity("Depth of the modulation.", default=1.0)
-
-
-class GaussianStimulus(_Epoch):
-    """strength · exp(−d(θ, phase)² / 2 width²), d the circular distance."""
-
-    shape: Literal["gaussian"] = quantity("The stimulus's shape.", structural=True)
-    width: Real = quantity("Standard deviation of the bump.", default=30.0, unit="degrees", gt=0)
-
-
-Stimulus = Annotated[CosineStimulus | GaussianStimulus, Discriminator("shape")]
+NoiseTarget = Literal["input", "rates", "external"]
 
 
 class WhiteNoise(Spec):
     """White noise of intensity sigma: its integral over a time T has standard deviation sigma √T."""
 
     kind: Literal["white"] = quantity("The noise's name.", structural=True)
-    on: Literal["input", "rates"] = quantity("What it is added to.", default="input", structural=True)
+    on: NoiseTarget = quantity(
+        "What it is added to; external: the external input before its feed-forward dynamics.",
+        default="input",
+        structural=True,
+    )
     sigma: PerName = quantity("Intensity, for all populations or by population.", unit="input·√s or Hz/√s")
 
 
@@ -210,7 +181,11 @@ class OrnsteinUhlenbeckNoise(Spec):
     """Exponentially correlated noise with standard deviation sigma."""
 
     kind: Literal["ou"] = quantity("The noise's name.", structural=True)
-    on: Literal["input", "rates"] = quantity("What it is added to.", default="input", structural=True)
+    on: NoiseTarget = quantity(
+        "What it is added to; external: the external input before its feed-forward dynamics.",
+        default="input",
+        structural=True,
+    )
     sigma: PerName = quantity("Standard deviation, for all populations or by population.", unit="input or Hz")
     tau: Real = quantity("Correlation time.", unit="s", gt=0)
 
@@ -219,7 +194,11 @@ class PerStepNoise(Spec):
     """Independent normal numbers at every step, whatever dt: its effect depends on dt."""
 
     kind: Literal["per_step"] = quantity("The noise's name.", structural=True)
-    on: Literal["input", "rates"] = quantity("What it is added to.", default="input", structural=True)
+    on: NoiseTarget = quantity(
+        "What it is added to; external: the external input before its feed-forward dynamics.",
+        default="input",
+        structural=True,
+    )
     sigma: PerName = quantity("Standard deviation, for all populations or by population.", unit="input or Hz")
 
 

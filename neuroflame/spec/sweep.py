@@ -12,14 +12,17 @@ from typing import Any, Literal, Self
 from pydantic import field_validator, model_validator
 
 from neuroflame.errors import SpecError
+from neuroflame.spec.arrays import locate_files, without_files
 from neuroflame.spec.axes import Axis
 from neuroflame.spec.base import Real, Spec, quantity, suggestion
 from neuroflame.spec.compute import Answer, Compute, Repeat
-from neuroflame.spec.measures import MeasureName, check_applicable, statistics
+from neuroflame.spec.dynamics import DynamicsOptions
+from neuroflame.spec.measures import DYNAMIC, MeasureName, check_applicable, statistics
 from neuroflame.spec.network import NetworkSpec, load_network
 from neuroflame.spec.paths import find_path
 from neuroflame.spec.resolved import ResolvedAxis, resolve_axis
 from neuroflame.spec.search import GridSearch, SearchSpec, TpeSearch
+from neuroflame.spec.stimuli import is_time
 
 _MOST_POINTS = 10**8
 _TRACED_POINTS = 2000
@@ -37,6 +40,7 @@ class SweepSpec(Spec):
     measure: tuple[MeasureName, ...] = quantity(
         "What is computed for each point.", default=("rates", "bump"), min_length=1
     )
+    dynamics: DynamicsOptions = quantity("Options of the measures of dynamics.", default=DynamicsOptions())
     window: Real | None = quantity("Length of the final averaging window.", default=None, unit="s", gt=0)
     traces: Literal["auto", True, False] = quantity(
         "Whether the populations' time courses are kept; auto: in sweeps of at most 2000 points.",
@@ -60,6 +64,9 @@ class SweepSpec(Spec):
             if not named.exists():
                 raise SpecError("there is no such file", got=str(named), path="network", file=file)
             data = {**data, "network": load_network(named)}
+        if isinstance(data, Mapping):
+            folder = Path(file).parent if file else Path()
+            data = {k: locate_files(v, folder) if k in {"network", "set"} else v for k, v in data.items()}
         return super().parse(data, file=file)
 
     @model_validator(mode="before")
@@ -95,6 +102,14 @@ class SweepSpec(Spec):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         check_applicable(self.measure, self.network)
+        for name in DYNAMIC:
+            given = getattr(self.dynamics, name)
+            if name not in self.measure and given != type(given)():
+                raise SpecError(
+                    "has no effect: it is not measured",
+                    remedy=f"add {name} to measure",
+                    path=f"dynamics.{name}",
+                )
         for path in self.space:
             if any(f"{path}." == f"{name}." or f"{path}.".startswith(f"{name}.") for name in self.set):
                 remedy = f"to fix it, put one value under space: {path}: [value]"
@@ -130,8 +145,15 @@ class SweepSpec(Spec):
         return self
 
     def _check_ends(self, axis: ResolvedAxis) -> None:
-        """Raise SpecError if a value of an axis is not allowed, whatever the other structural axes are."""
-        others = [other for other in self.axes if other.structural and other is not axis]
+        """Raise SpecError if a value of an axis is not allowed, whatever the axes are that decide it too.
+
+        Those are the structural ones, and for a time of a stimulus the other times.
+        """
+        others = [
+            other
+            for other in self.axes
+            if other is not axis and (other.structural or (is_time(axis.path) and is_time(other.path)))
+        ]
         corners = list(islice(product(*(other.ends for other in others)), _MOST_CORNERS))
         for value in axis.ends:
             fault = self._fault({axis.path: value})
@@ -162,7 +184,7 @@ class SweepSpec(Spec):
         return None
 
     def _check_column(self, name: str, path: str) -> None:
-        known = statistics(self.network, self.measure)
+        known = statistics(self.network, self.measure, self.dynamics)
         if name not in known:
             raise SpecError(
                 "is not a column of this sweep", got=name, remedy=suggestion(name, known), path=path
@@ -171,7 +193,11 @@ class SweepSpec(Spec):
     def check_columns(self, names: Iterable[str]) -> None:
         """Raise SpecError if one of the dotted names is no column of this sweep's table."""
         swept = [axis.path for axis in self.axes]
-        known = [*statistics(self.network, self.measure), *swept, *(f"point.{path}" for path in swept)]
+        known = [
+            *statistics(self.network, self.measure, self.dynamics),
+            *swept,
+            *(f"point.{path}" for path in swept),
+        ]
         for name in names:
             if "." in name and name not in known:
                 raise SpecError("is not a column of this sweep", got=name, remedy=suggestion(name, known))
@@ -211,4 +237,8 @@ class SweepSpec(Spec):
         data = self.to_dict()
         for key in ("name", "set", "answer", "compute"):
             data.pop(key, None)
+        data["dynamics"] = {name: data["dynamics"][name] for name in DYNAMIC if name in self.measure}
+        if not data["dynamics"]:
+            del data["dynamics"]
+        data["network"] = without_files(data["network"])
         return {**data, "traces": self.keeps_traces, "precision": self.compute.precision}

@@ -1,9 +1,11 @@
 """The table on disk: what is finished is safe.
 
-A sweep's directory holds only files that are written once and never changed::
+A sweep's directory holds only files that are written once and never changed. Compacting replaces many
+fragments by one file, which is whole before the first of them goes::
 
     manifest.json               the sweep: written once, by whoever created the directory
     parts/<tile>.parquet        one fragment a tile: the rows of its points
+    parts/packed-*.parquet      the rows of many tiles, put together by `SweepStore.compact`
     asks/<batch>.parquet        points that a search proposed, written before they are run
     records/<kind>-<utc>-*.json what happened: versions and devices of each run, warnings
     quarantine/                 fragments whose checksum failed, moved here to be computed again
@@ -23,8 +25,13 @@ created with ``O_EXCL`` takes their place; a claim left by a killed writer is br
 two writers that break it in the same instant may then both be told True. The rows are the same, and stay
 single.
 
-*Object stores* (``s3://``, ``gs://``, ``abfs://``): an object appears by one PUT (or one completed multipart
-upload), which is atomic and durable. It is not exclusive: the writer looks first whether the name is taken,
+*S3 and its kin* (``s3://``, with boto3 installed): an object appears by one PUT, which is atomic and durable,
+and conditional (``If-None-Match: *``), so of any number of writers of a name exactly one is told True, as on a
+disk. Not atomic: moving to ``quarantine/`` is a copy and a deletion, between which a reader may find the
+damaged object in both places and tells so once more.
+
+*Object stores without conditional PUT* (``gs://``, ``abfs://``, S3 without boto3, servers that do not know the
+condition): atomic and durable likewise, but not exclusive: the writer looks first whether the name is taken,
 and of two that look in the same instant the later one wins with the same rows. For the manifest, whose
 content differs between writers, the creator reads it back and gives way if it is not its own.
 
@@ -32,8 +39,9 @@ content differs between writers, the creator reads it back and gives way if it i
 renamed, after looking whether the name is taken.
 """
 
+from neuroflame.store._export import FILES, placed, write_columns
 from neuroflame.store._format import StoreWarning
 from neuroflame.store._sweep import SweepStore
 from neuroflame.store._table import Table, open_table
 
-__all__ = ["StoreWarning", "SweepStore", "Table", "open_table"]
+__all__ = ["FILES", "StoreWarning", "SweepStore", "Table", "open_table", "placed", "write_columns"]

@@ -7,8 +7,12 @@ import warnings
 
 from neuroflame.errors import StoreError
 
-FORMAT = 1
-"""Version of the manifest and of fragments that this code writes, and the highest that it reads."""
+FORMAT = 2
+"""Version of the manifest and of fragments that this code writes, and the highest that it reads.
+
+1: a fragment holds the rows of one tile. 2: it may hold those of several, and lists them. Both are read; what
+version 1 wrote needs no migration, and compacting it writes version 2, which version 1 refuses to read.
+"""
 
 
 class CorruptFragment(Exception):

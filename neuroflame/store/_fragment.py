@@ -11,24 +11,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from neuroflame.columns import Column, ColumnKind
 from neuroflame.errors import StoreError
 from neuroflame.store._format import FORMAT, CorruptFragment, newer_format
+from neuroflame.store._runs import OURS, Run, runs_of
+from neuroflame.store._schema import TYPES, columns_of, schema_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-_OURS = "neuroflame."
+    from neuroflame.columns import Column, ColumnKind
+
 _DIGEST_KEY = "neuroflame.digest"
 _DIGEST = re.compile(rb"neuroflame\.digest.{1,4}?([0-9a-f]{64})", re.DOTALL)
 _BLANK = b"0" * 64
-TYPES: dict[ColumnKind, Any] = {
-    "float": pa.float64(),
-    "int": pa.int64(),
-    "bool": pa.bool_(),
-    "str": pa.string(),
-    "series": pa.list_(pa.float32()),
-}
 
 
 def encode(
@@ -67,13 +62,7 @@ def encode(
         raise StoreError("point_id must be present and differ from row to row", path=name)
     ours = {"neuroflame.format": str(FORMAT), "neuroflame.name": name}
     schema = schema_of(columns, {**_plain(name, metadata), **ours})
-    sink = pa.BufferOutputStream()
-    with pq.ParquetWriter(
-        sink, schema, compression="snappy", use_dictionary=_dictionaries(columns)
-    ) as writer:
-        writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
-        writer.add_key_value_metadata({_DIGEST_KEY: _BLANK.decode()})
-    return _sealed(sink.getvalue())
+    return seal(pa.Table.from_arrays(arrays, schema=schema), columns)
 
 
 def _check(name: str, columns: Sequence[Column], data: Mapping[str, Any]) -> None:
@@ -98,7 +87,7 @@ def _plain(name: str, metadata: Mapping[str, str]) -> dict[str, str]:
     for key, value in metadata.items():
         if not isinstance(key, str) or not isinstance(value, str):
             raise StoreError("metadata must map str to str", path=name, got={key: value})
-        if key.startswith(_OURS) or key == "ARROW:schema":
+        if key.startswith(OURS) or key == "ARROW:schema":
             raise StoreError("metadata may not use a reserved key", path=name, got=key)
     return dict(metadata)
 
@@ -140,46 +129,22 @@ def _series(values: Any) -> Any:
     return pa.array(rows, type=TYPES["series"])
 
 
-def _dictionaries(columns: Sequence[Column]) -> list[str] | bool:
+def _dictionaries(columns: Iterable[Column]) -> list[str] | bool:
     return [column.name for column in columns if column.kind == "str" and column.name != "point_id"] or False
 
 
-def schema_of(columns: Iterable[Column], metadata: Mapping[str, str]) -> Any:
-    """Return the Arrow schema of some columns, their unit and meaning in each field's metadata."""
-    return pa.schema(
-        [
-            pa.field(
-                column.name,
-                TYPES[column.kind],
-                metadata={"kind": column.kind, "unit": column.unit, "doc": column.doc},
-            )
-            for column in columns
-        ],
-        metadata=dict(metadata),
-    )
+def seal(table: Any, columns: Iterable[Column], row_group: int | None = None) -> bytes:
+    """Return the Parquet file of a table, with the digest of all its bytes.
 
-
-def columns_of(schema: Any) -> dict[str, Column]:
-    """Return the columns that an Arrow schema of ours describes, in its order."""
-    found: dict[str, Column] = {}
-    for field in schema:
-        about = {key.decode(): value.decode() for key, value in (field.metadata or {}).items()}
-        kind = next((kind for kind, arrow in TYPES.items() if arrow == field.type), None)
-        if kind is None:
-            raise CorruptFragment(f"column {field.name} has type {field.type}")
-        found[field.name] = Column(field.name, kind, about.get("unit", ""), about.get("doc", ""))
-    return found
-
-
-def metadata_of(schema: Any) -> dict[str, str]:
-    """Return what the writer gave as metadata."""
-    pairs = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}
-    return {key: value for key, value in pairs.items() if not key.startswith(_OURS) and key != "ARROW:schema"}
-
-
-def _sealed(parquet: Any) -> bytes:
-    """Put the digest of the file, taken with its place blank, into that place."""
-    blob = bytearray(parquet)
+    The digest is that of the file with its own place blank.
+    """
+    sink = pa.BufferOutputStream()
+    with pq.ParquetWriter(
+        sink, table.schema, compression="snappy", use_dictionary=_dictionaries(columns)
+    ) as writer:
+        writer.write_table(table, row_group_size=row_group)
+        writer.add_key_value_metadata({_DIGEST_KEY: _BLANK.decode()})
+    blob = bytearray(sink.getvalue())
     start, end = _seal(memoryview(blob))
     blob[start:end] = _digest(memoryview(blob), start, end)
     return bytes(blob)
@@ -220,6 +185,8 @@ class Reader:
     ----------
     source : bytes or pyarrow.NativeFile
         The whole file, or an open one of which only what is needed is read.
+    name : str
+        Its name, which is that of its tile unless it holds several.
 
     Raises
     ------
@@ -229,7 +196,9 @@ class Reader:
         If a newer version of NeuroFlame wrote it.
     """
 
-    def __init__(self, source: Any) -> None:
+    def __init__(self, source: Any, name: str) -> None:
+        self.name = name
+        self.size: int = len(source) if isinstance(source, bytes) else source.size()
         try:
             opened = pa.BufferReader(source) if isinstance(source, bytes) else source
             self._file = pq.ParquetFile(opened, pre_buffer=True)
@@ -246,6 +215,11 @@ class Reader:
     def columns(self) -> dict[str, Column]:
         """What the columns are, in order."""
         return columns_of(self.schema)
+
+    @cached_property
+    def runs(self) -> list[Run]:
+        """Which tiles its rows are from, in the order of the rows."""
+        return runs_of(self.schema, self.name, self._file.metadata.num_rows)
 
     def read(self, names: Iterable[str]) -> Any:
         """Return those of the named columns that exist, as an Arrow table in the order asked for."""

@@ -57,6 +57,10 @@ class ArrowFiles:
         except OSError as error:
             with telling(shown, "open it"):
                 raise error
+        if found.type_name == "s3":
+            from neuroflame.store._s3 import s3_files
+
+            return s3_files(found, root, uri)
         return cls(found, root, uri)
 
     def _at(self, name: str) -> str:

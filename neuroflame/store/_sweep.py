@@ -13,7 +13,8 @@ from neuroflame.errors import StoreError
 from neuroflame.store._files import Files, in_threads, open_files
 from neuroflame.store._format import FORMAT, CorruptFragment, warn
 from neuroflame.store._manifest import MANIFEST, now, read_manifest, to_json
-from neuroflame.store._reading import examine, fragments, load
+from neuroflame.store._reading import PACKED, fragments, load, survey
+from neuroflame.store._runs import spans
 
 if TYPE_CHECKING:
     import os
@@ -22,11 +23,14 @@ if TYPE_CHECKING:
     import numpy as np
 
     from neuroflame.columns import Column
+    from neuroflame.store._compact import Compaction
     from neuroflame.store._fragment import Reader
     from neuroflame.store._table import Table
 
 T = TypeVar("T")
 
+TARGET = 128 * 2**20
+"""Bytes of a compacted file, about."""
 STALE = 24 * 3600.0
 """Age in seconds from which a file in ``tmp/`` counts as left by a killed writer."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=-]{0,199}")
@@ -160,6 +164,8 @@ class SweepStore:
             If columns and data do not agree, if the disk is full or not writable, or if a fragment of that
             name holds other points. Nothing half-written is visible then.
         """
+        if isinstance(tile_id, str) and tile_id.startswith(PACKED):
+            raise StoreError(f"a tile's name may not begin with {PACKED}", got=tile_id)
         return self._publish("parts", tile_id, columns, data, metadata)
 
     def write_ask(
@@ -183,16 +189,25 @@ class SweepStore:
         verify : bool
             Check every byte of every fragment; otherwise read only footers and the column ``point_id``.
         """
-        paths = fragments(self._files, "parts")
-        return dict(self._intact(paths, lambda fragment: fragment.point_ids(), verify=verify))
+        tiles: dict[str, list[str]] = {}
+        for _, found in self._intact("parts", _ids_by_tile, verify=verify):
+            tiles.update(found)
+        return dict(sorted(tiles.items()))
 
     def read_asks(self) -> dict[str, dict[str, list[Any]]]:
         """Return what searches proposed: batch id to columns; damaged ones are treated as in `finished`."""
-        return dict(self._intact(fragments(self._files, "asks"), _cells))
+        return dict(self._intact("asks", _cells))
 
     def read_ask(self, batch_id: str) -> dict[str, list[Any]] | None:
         """Return the columns of one batch that a search proposed, or None if there is none intact."""
-        return dict(self._intact([f"asks/{_checked(batch_id)}.parquet"], _cells)).get(batch_id)
+        path = f"asks/{_checked(batch_id)}.parquet"
+        try:
+            return _cells(load(self._files, path))
+        except FileNotFoundError:
+            return None
+        except CorruptFragment as fault:
+            self._quarantine(path, str(fault))
+            return None
 
     def append_record(self, kind: str, data: Mapping[str, Any]) -> str:
         """Write down that something happened; records are never changed.
@@ -231,6 +246,23 @@ class SweepStore:
                 self._warn(f"left out the record {name}: it is damaged")
         return sorted(records, key=lambda record: str(record.get("time", "")))
 
+    def compact(self, *, target: int = TARGET) -> Compaction:
+        """Put the rows of many fragments into few files; nothing that readers see changes.
+
+        May run while the sweep runs and while others read or compact, and may be killed at any moment: what it
+        leaves is whole, and the next call tidies up. A file that it writes is on disk and has been read back
+        and verified before anything that went into it is removed.
+
+        Parameters
+        ----------
+        target : int
+            Bytes from which a file counts as large: fragments are put together until they are as large, and
+            compacted files of half the size are left as they are.
+        """
+        from neuroflame.store._compact import compact
+
+        return compact(self._files, self._quarantine, target)
+
     def table(self) -> Table:
         """Return the table of what is finished; see `open_table`."""
         from neuroflame.store._table import read_table
@@ -262,22 +294,19 @@ class SweepStore:
             except CorruptFragment as fault:
                 self._quarantine(path, str(fault))
                 continue
-            if sorted(there) != sorted(Reader(blob).point_ids()):
+            if sorted(there) != sorted(Reader(blob, name).point_ids()):
                 raise StoreError(f"{path} is there already and holds other points", file=self._files.shown)
             return False
         raise StoreError(f"{path} is damaged and cannot be replaced", file=self._files.shown)
 
     def _intact(
-        self, paths: list[str], take: Callable[[Reader], T], *, verify: bool = True
+        self, folder: str, take: Callable[[Reader], T], *, verify: bool = True
     ) -> Iterator[tuple[str, T]]:
         """Yield each intact fragment's name and what was taken of it, in order; quarantine the others."""
-        found = in_threads(
-            lambda path: examine(self._files, path, take, verify=verify), paths, self._files.workers
-        )
-        for path, outcome in zip(paths, found, strict=True):
+        for path, outcome in survey(self._files, folder, take, verify=verify):
             if isinstance(outcome, CorruptFragment):
                 self._quarantine(path, str(outcome))
-            elif outcome is not None:
+            else:
                 yield PurePath(path).stem, outcome
 
     def _quarantine(self, path: str, reason: str) -> None:
@@ -316,3 +345,8 @@ def _checked(name: str) -> str:
 def _cells(fragment: Reader) -> dict[str, list[Any]]:
     cells: dict[str, list[Any]] = fragment.read(fragment.schema.names).to_pydict()
     return cells
+
+
+def _ids_by_tile(fragment: Reader) -> dict[str, list[str]]:
+    ids = fragment.point_ids()
+    return {run.tile: ids[first : first + run.rows] for run, first in spans(fragment.runs)}

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, replace
-from pathlib import PurePath
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +12,8 @@ from neuroflame.errors import StoreError
 from neuroflame.store._files import Files, in_threads, open_files
 from neuroflame.store._format import CorruptFragment, warn
 from neuroflame.store._manifest import read_manifest
-from neuroflame.store._reading import examine, fragments, load
+from neuroflame.store._pieces import order, piece_of, read_piece, without_superseded
+from neuroflame.store._reading import survey
 
 if TYPE_CHECKING:
     import os
@@ -24,9 +23,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from neuroflame.columns import Column
-    from neuroflame.store._fragment import Reader
-
-_KEYS = ("point_id", "point_index", "status")
+    from neuroflame.store._pieces import Piece
+    from neuroflame.store._runs import Run
 
 
 def open_table(uri: str | os.PathLike[str], *, verify: bool = True, filesystem: Any = None) -> Table:
@@ -58,47 +56,16 @@ def open_table(uri: str | os.PathLike[str], *, verify: bool = True, filesystem: 
     return read_table(files, read_manifest(files), verify=verify)
 
 
-@dataclass(frozen=True)
-class Fragment:
-    """What is known of one fragment without reading its statistics.
-
-    Parameters
-    ----------
-    path : str
-        Name relative to the sweep's directory.
-    columns : mapping of str to Column
-        Its columns, in its order.
-    metadata : mapping of str to str
-        What its writer told: device, executor, versions.
-    keys : pyarrow.Table
-        Those of ``point_id``, ``point_index`` and ``status`` that it has.
-    """
-
-    path: str
-    columns: Mapping[str, Column]
-    metadata: Mapping[str, str]
-    keys: Any
-
-
 def read_table(files: Files, manifest: Mapping[str, Any], *, verify: bool = True) -> Table:
     """Return the table of an opened directory; see `open_table`."""
-    paths = fragments(files, "parts")
-    found = in_threads(
-        lambda path: examine(files, path, lambda one: _fragment_of(path, one), verify=verify),
-        paths,
-        files.workers,
-    )
-    intact = [item for item in found if isinstance(item, Fragment)]
-    for path, item in zip(paths, found, strict=True):
+    pieces = []
+    found = survey(files, "parts", lambda one: piece_of(f"parts/{one.name}.parquet", one), verify=verify)
+    for path, item in found:
         if isinstance(item, CorruptFragment):
             warn(f"{files.shown}: left out {path}: {item}; neuroflame-sweep resume computes it again")
-    return Table(files, manifest, intact)
-
-
-def _fragment_of(path: str, reader: Reader) -> Fragment:
-    from neuroflame.store._fragment import metadata_of
-
-    return Fragment(path, reader.columns, metadata_of(reader.schema), reader.read(_KEYS))
+        else:
+            pieces.append(item)
+    return Table(files, manifest, without_superseded(pieces))
 
 
 class Table:
@@ -106,16 +73,19 @@ class Table:
 
     Get one from `open_table`. Statistics are read when they are asked for.
 
-    Should two fragments hold the same point, the row is taken from the one whose name comes first, but a row
-    whose ``status`` is ``failed`` gives way to one that is not.
+    Should two tiles hold the same point, the row is taken from the one whose name comes first, but a row whose
+    ``status`` is ``failed`` gives way to one that is not. A table that is open stays readable while the sweep's
+    directory is compacted.
     """
 
-    def __init__(self, files: Files, manifest: Mapping[str, Any], pieces: Sequence[Fragment]) -> None:
+    def __init__(self, files: Files, manifest: Mapping[str, Any], pieces: Sequence[Piece]) -> None:
+        from neuroflame.store._schema import unified
+
         self._files = files
         self._manifest = dict(manifest)
         self._pieces = pieces
-        self._columns = _unified(pieces, files.shown)
-        self._order = _order(pieces)
+        self._columns = unified(((piece.path, piece.columns) for piece in pieces), files.shown)
+        self._order = order(pieces)
 
     @property
     def uri(self) -> str:
@@ -135,7 +105,7 @@ class Table:
     @property
     def metadata(self) -> dict[str, dict[str, str]]:
         """Tile id to what its writer told about it: device, executor, versions."""
-        return {PurePath(piece.path).stem: dict(piece.metadata) for piece in self._pieces}
+        return {run.tile: dict(run.about) for run in self._runs()}
 
     def __len__(self) -> int:
         return len(self._order)
@@ -143,27 +113,34 @@ class Table:
     def __repr__(self) -> str:
         return f"Table({self._files.shown!r}: {len(self)} points, {len(self._columns)} columns)"
 
-    def to_arrow(self, columns: Iterable[str] | None = None) -> Any:
+    def to_arrow(self, columns: Iterable[str] | None = None, *, provenance: bool = False) -> Any:
         """Return a pyarrow Table; units and meanings are in each field's metadata.
 
         Parameters
         ----------
         columns : iterable of str, optional
             Only these, in this order.
+        provenance : bool
+            Add columns ``provenance.*``: from which tile, executor, device, version and process each row came.
         """
         import pyarrow as pa
 
-        from neuroflame.store._fragment import schema_of
+        from neuroflame.store._provenance import with_provenance
+        from neuroflame.store._schema import schema_of
 
         wanted = self._chosen(columns)
         schema = schema_of(wanted, self._common_metadata())
-        pieces = in_threads(lambda piece: self._read(piece, schema), self._pieces, self._files.workers)
+        pieces = in_threads(
+            lambda piece: read_piece(self._files, piece, schema), self._pieces, self._files.workers
+        )
         whole = pa.concat_tables(pieces) if pieces else schema.empty_table()
+        if provenance:
+            whole = with_provenance(whole, self._runs())
         if len(whole) == len(self._order) and bool(np.all(np.diff(self._order) == 1)):
             return whole
         return whole.combine_chunks().take(pa.array(self._order))
 
-    def to_pandas(self, columns: Iterable[str] | None = None) -> pd.DataFrame:
+    def to_pandas(self, columns: Iterable[str] | None = None, *, provenance: bool = False) -> pd.DataFrame:
         """Return a pandas DataFrame; ``frame.attrs["units"]`` maps each column to its unit.
 
         Whole numbers and truth values that are missing in places get pandas' nullable types; a series is an
@@ -173,17 +150,21 @@ class Table:
         ----------
         columns : iterable of str, optional
             Only these, in this order.
+        provenance : bool
+            Add columns ``provenance.*``, as `to_arrow` does.
         """
         import pandas as pd
         import pyarrow as pa
 
-        arrow = self.to_arrow(columns)
+        from neuroflame.store._schema import columns_of
+
+        arrow = self.to_arrow(columns, provenance=provenance)
         frame: pd.DataFrame = arrow.to_pandas()
         nullable = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
         for name in arrow.column_names:
             if arrow[name].null_count and arrow[name].type in nullable:
                 frame[name] = arrow[name].to_pandas(types_mapper=nullable.get)
-        frame.attrs["units"] = {name: self._columns[name].unit for name in arrow.column_names}
+        frame.attrs["units"] = {name: column.unit for name, column in columns_of(arrow.schema).items()}
         return frame
 
     def to_xarray(self, columns: Iterable[str] | None = None, *, partial: bool = False) -> xr.Dataset:
@@ -223,9 +204,9 @@ class Table:
         """
         import pyarrow.dataset as ds
 
-        from neuroflame.store._fragment import schema_of
+        from neuroflame.store._schema import schema_of
 
-        rows = sum(len(piece.keys) for piece in self._pieces)
+        rows = sum(len(piece) for piece in self._pieces)
         if rows != len(self) or not rows:  # some points occur twice: only the single rows may be seen
             return ds.dataset(self.to_arrow())
         filesystem, root = self._files.arrow()
@@ -235,6 +216,28 @@ class Table:
             filesystem=filesystem,
             format="parquet",
         )
+
+    def row(self, point_id: str) -> dict[str, Any]:
+        """Return one point's row, missing values None, with its provenance; reads only the file that holds it.
+
+        Raises
+        ------
+        StoreError
+            If there is no such point.
+        """
+        from neuroflame.store._provenance import with_provenance
+        from neuroflame.store._schema import schema_of
+
+        first = 0
+        for piece in self._pieces:
+            ids = piece.keys["point_id"].to_numpy()
+            for place in np.flatnonzero(ids == point_id):
+                if first + place in self._order:
+                    schema = schema_of(self._columns.values(), {})
+                    whole = with_provenance(read_piece(self._files, piece, schema), piece.runs)
+                    return dict(whole.slice(place, 1).to_pylist()[0])
+            first += len(piece)
+        raise StoreError("the table has no such point", file=self._files.shown, got=point_id)
 
     def best(self, column: str, maximise: bool = True, n: int = 10) -> pd.DataFrame:
         """Return the points where a column is highest, or lowest, best first.
@@ -280,71 +283,10 @@ class Table:
             chosen.append(self._columns[name])
         return chosen
 
-    def _read(self, piece: Fragment, schema: Any) -> Any:
-        """Return those columns of a fragment, null where it lacks one."""
-        import pyarrow as pa
-
-        try:
-            found = load(self._files, piece.path, verify=False).read(schema.names)
-        except (FileNotFoundError, CorruptFragment) as error:
-            raise StoreError(
-                f"{piece.path} has vanished or been damaged since the table was opened",
-                file=self._files.shown,
-                remedy="open it again",
-            ) from error
-        if found.schema.equals(schema):
-            return pa.Table.from_arrays(found.columns, schema=schema)
-        arrays = [
-            found[field.name].cast(field.type)
-            if field.name in piece.columns
-            else pa.nulls(len(piece.keys), field.type)
-            for field in schema
-        ]
-        return pa.Table.from_arrays(arrays, schema=schema)
-
     def _common_metadata(self) -> dict[str, str]:
-        """Return what all fragments tell alike."""
-        if not self._pieces:
-            return {}
-        common = set(self._pieces[0].metadata.items())
-        for piece in self._pieces[1:]:
-            common &= set(piece.metadata.items())
-        return dict(sorted(common))
+        """Return what the writers of all tiles tell alike."""
+        told = [set(run.about.items()) for run in self._runs()]
+        return dict(sorted(set.intersection(*told))) if told else {}
 
-
-def _unified(pieces: Sequence[Fragment], shown: str) -> dict[str, Column]:
-    """Return all columns of all fragments; whole numbers give way to real ones."""
-    columns: dict[str, Column] = {}
-    for piece in pieces:
-        for name, column in piece.columns.items():
-            known = columns.setdefault(name, column)
-            if known.kind != column.kind:
-                if {known.kind, column.kind} != {"int", "float"}:
-                    raise StoreError(
-                        f"column {name} is {known.kind} in some fragments and {column.kind} in {piece.path}",
-                        file=shown,
-                    )
-                columns[name] = replace(known, kind="float")
-    return columns
-
-
-def _order(pieces: Sequence[Fragment]) -> np.ndarray[Any, Any]:
-    """Return which rows of the fragments, laid end to end, make the table: sorted, each point once."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if not pieces:
-        return np.empty(0, dtype=np.int64)
-    keys = pa.concat_tables([piece.keys for piece in pieces], promote_options="permissive")
-    codes = keys["point_id"].combine_chunks().dictionary_encode().indices.to_numpy()
-    rows = np.arange(len(keys))
-    if "status" in keys.column_names:
-        failed = np.asarray(keys["status"].to_numpy() == "failed")
-        rows = np.concatenate([rows[~failed], rows[failed]])
-    first = np.unique(codes[rows], return_index=True)[1]
-    kept = np.sort(rows[first])
-    by = [(name, "ascending") for name in ("point_index", "point_id") if name in keys.column_names]
-    if len(kept) != len(keys):
-        keys = keys.take(pa.array(kept))
-    order: np.ndarray[Any, Any] = kept[pc.sort_indices(keys, sort_keys=by).to_numpy()]
-    return order
+    def _runs(self) -> list[Run]:
+        return [run for piece in self._pieces for run in piece.runs]

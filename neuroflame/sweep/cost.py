@@ -35,18 +35,29 @@ def guessed_seconds(network: NetworkSpec, *, cuda: bool) -> float:
 
     Neurons are counted at each step, and with sparse connectivity the synapses.
     """
+    return network.steps * step_seconds(network, cuda=cuda)
+
+
+def step_seconds(network: NetworkSpec, *, cuda: bool) -> float:
+    """Return the seconds of a step of a point among many, by the fastest executor."""
     gathered = sum(
         network.populations[pair.post].size * pair.K for pair in network.pairs if pair.K is not None
     )
     per_neuron, per_synapse = _CUDA_S if cuda else _CORE_S
-    return network.steps * (network.size * per_neuron + gathered * per_synapse)
+    return network.size * per_neuron + gathered * per_synapse
+
+
+def dynamics_seconds(spec: SweepSpec, *, cuda: bool) -> float:
+    """Return the seconds that the measures of dynamics add to a point; the reference executor takes them."""
+    steps = sum(spec.dynamics.extra_steps(spec.network, spec.measure).values())
+    return _REFERENCE * steps * step_seconds(spec.network, cuda=cuda)
 
 
 def point_bytes(spec: SweepSpec) -> int:
     """Return the memory of a point in a running tile: proportional to neurons, not to steps."""
     network = spec.network
     series = 2 * _SAMPLES * len(network.populations) * 4 if spec.keeps_traces else 0
-    return network.size * _CELL_BYTES + series
+    return network.size * (_CELL_BYTES + 8 * spec.dynamics.vectors(spec.measure)) + series
 
 
 def free_bytes() -> int:
@@ -80,7 +91,7 @@ class CostModel:
         self.actors = max(1, actors)
         self._fixed = None if spec.compute.tile == "auto" else int(spec.compute.tile)
         slower = _REFERENCE if spec.compute.executor == "reference" else 1.0
-        self._guess = slower * guessed_seconds(spec.network, cuda=cuda)
+        self._guess = slower * guessed_seconds(spec.network, cuda=cuda) + dynamics_seconds(spec, cuda=cuda)
         self._seen: deque[tuple[int, float]] = deque(maxlen=8)
         self._rough = True
         self.point_bytes = point_bytes(spec)

@@ -153,6 +153,7 @@ def _measured(
         seeds=points.seed,
         initial=points.initial.tolist(),
         measure=spec.measure,
+        dynamics=spec.dynamics,
         window=spec.window,
         traces=spec.keeps_traces,
         device=device,

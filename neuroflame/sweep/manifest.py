@@ -39,7 +39,7 @@ def make_manifest(spec: SweepSpec) -> dict[str, Any]:
         "version": neuroflame.__version__,
         "git_commit": git_commit(Path(neuroflame.__file__).parent),
         "python": platform.python_version(),
-        **{name: _version(name) for name in ("torch", "ray", "optuna", "numpy")},
+        **{name: version_of(name) for name in ("torch", "ray", "optuna", "numpy")},
     }
 
 
@@ -137,7 +137,8 @@ def _axis(axis: ResolvedAxis) -> dict[str, Any]:
     return {**about, "low": axis.low, "high": axis.high, "log": axis.log, "integer": axis.integer}
 
 
-def _version(name: str) -> str | None:
+def version_of(name: str) -> str | None:
+    """Return the version of an installed package, None if it is not there."""
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:

@@ -72,6 +72,10 @@ class Plan:
             f"time        about {duration(self.seconds)} of simulation, by a rough guess",
             f"measures    {', '.join(spec.measure)}{' and time courses' if spec.keeps_traces else ''}",
         ]
+        extra = spec.dynamics.extra_steps(spec.network, spec.measure)
+        if extra:
+            each = ", ".join(f"{name} {steps:,.0f}" for name, steps in extra.items())
+            lines.append(f"dynamics    about {each} extra steps a point, by the reference executor")
         return "\n".join(lines)
 
 

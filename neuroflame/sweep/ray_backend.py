@@ -1,4 +1,7 @@
-"""The backend on Ray: one Tune trial a tile, actors that live on. With `ray_tune` the only import of ray."""
+"""The backend on Ray: one Tune trial a tile, actors that live on.
+
+With `ray_tune` and `ray_nodes` the only import of ray.
+"""
 
 from __future__ import annotations
 
@@ -69,8 +72,11 @@ class RayBackend(Backend):
 
     def run(self, job: Job, feed: Feed) -> None:
         """Hand the feed's tiles to actors until it is done, or no actor is left."""
+        from neuroflame.sweep.ray_nodes import check_seen
         from neuroflame.sweep.ray_tune import run_tune
 
+        if self._address is not None:
+            check_seen(job.uri)
         assert self._scratch is not None
         run_tune(job, feed, bundle=self._bundle, actors=self._actors, scratch=self._scratch)
 
@@ -112,7 +118,9 @@ class RayBackend(Backend):
             own = {"address": "local", "num_cpus": os.cpu_count(), "object_store_memory": _OBJECTS}
             options.update(own, include_dashboard=False, **self._own_folder())
         else:
-            options["address"] = self._address
+            from neuroflame.sweep.ray_nodes import runtime_env
+
+            options.update(address=self._address, runtime_env=runtime_env())
         try:
             ray.init(**options)
         except Exception as error:

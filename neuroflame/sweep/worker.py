@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from neuroflame.store import SweepStore
 from neuroflame.sweep.asks import asked_block
 from neuroflame.sweep.evaluate import Measure, Rows, evaluate, objective
 from neuroflame.sweep.planner import known_block
+from neuroflame.sweep.provenance import provenance
 from neuroflame.sweep.search import KnownSearch, make_search
 from neuroflame.sweep.tiles import Tile, parse_ref
 
@@ -169,12 +169,9 @@ def limit_threads(count: int) -> None:
 def publish(store: SweepStore, tile: str, rows: Rows, seconds: float) -> bool:
     """Write the rows of a tile into the store."""
     about = {
-        "executor": rows.executor,
-        "device": rows.device,
+        **provenance(rows.executor, rows.device),
         "seconds": f"{seconds:.6g}",
         "pieces": str(rows.pieces),
-        "host": platform.node(),
-        "process": str(os.getpid()),
     }
     return store.write_fragment(tile, rows.columns, rows.data, about)
 

@@ -41,6 +41,13 @@ CASES = {
     "2026 sparse, live, exact plasticity": LATE | SPARSE | {"LIVE_FF_UPDATE": 1, "STP_TYPE": "markram_exp"},
     "2026 ring, adaptive": LATE | RING | {"IF_ADAPT": 1, "TAU_ADAPT": 0.3, "A_ADAPT": 2.0},
     "2026 ring, both driven": LATE | RING | {"STIM_EI": 1, "TF_TYPE": "sigmoid", "THRESH": [3.0, 2.0]},
+    "2026 ring, external input with dynamics": LATE
+    | RING
+    | {"IF_FF_DYN": 1, "TAU_FF": 0.05, "IF_FF_ADAPT": 1, "A_FF_ADAPT": 0.3, "TAU_FF_ADAPT": 0.4}
+    | {"IF_FF_STP": 1, "FF_USE": 0.3, "TAU_FF_FAC": 0.2, "TAU_FF_REC": 0.6, "STP_TYPE": "markram_exp"},
+    "2026 sparse, external input with dynamics": LATE
+    | SPARSE
+    | {"IF_FF_DYN": 1, "TAU_FF": 0.05, "IF_FF_STP": 1, "FF_USE": 0.3, "TAU_FF_FAC": 0.2, "TAU_FF_REC": 0.6},
     "2026 ring, Gaussian": LATE
     | RING
     | {"TASK": "odr_gauss", "PROBA_TYPE": ["cos_spec"] * 4, "TF_TYPE": "erf"},
@@ -63,6 +70,7 @@ class Original:
         full = "all2all" in keys["CON_TYPE"]
         k = 1.0 if full else keys["K"]
         self.k = [k * f if keys.get("FRAC_K") else k for f in keys["frac"]]
+        self.afferent = {}
         self.angle = [2 * np.pi * np.arange(n) / n for n in self.count]
         self.plastic = [bool(b) for b in keys.get("IS_STP", [1, 0, 0, 0])] if keys["IF_STP"] else [False] * 4
         self.block = [links[q] if not full else self.profile(q) / self.count[q % 2] for q in range(4)]
@@ -123,6 +131,29 @@ class Original:
             found.append(math.sqrt(self.k[0]) * keys["M0"] * value)
         return found
 
+    def passed(self, population, external):
+        """Step the dynamics of one population's external input; ``self.afferent`` holds what they remember."""
+        keys, dt = self.keys, self.keys["DT"]
+        if not self.late:
+            return external
+        kept = self.afferent.setdefault(
+            population, {"u": keys.get("FF_USE", 0), "x": 1.0, "last": 0.0, "cut": 0.0}
+        )
+        if keys.get("IF_FF_STP"):
+            scale = math.sqrt(self.k[0])
+            values = (keys[key] for key in ("FF_USE", "TAU_FF_FAC", "TAU_FF_REC"))
+            kept["u"], kept["x"], sent = self.advanced(kept["u"], kept["x"], abs(external) / scale, *values)
+            external = external + np.sign(external) * sent * scale
+        if keys["IF_FF_DYN"]:
+            decay = math.exp(-dt / keys["TAU_FF"])
+            external = kept["last"] = kept["last"] * decay + external * (1 - decay)
+        if keys["IF_FF_ADAPT"]:
+            decay = math.exp(-dt / keys["TAU_FF_ADAPT"])
+            external = np.sign(external) * np.maximum(external - kept["cut"], 0)
+            rise = np.maximum(external, 0) * keys["A_FF_ADAPT"]
+            kept["cut"] = kept["cut"] * decay + rise * (1 - decay)
+        return external
+
     def transfer(self, x, theta):
         kind = self.keys["TF_TYPE"]
         if kind == "sqrt":
@@ -134,23 +165,25 @@ class Original:
 
     def transmitted(self, q, stp, r):
         """Step the plasticity of a pair; ``stp`` holds utilisation and resources."""
+        values = (self.each(key)[q] for key in ("USE", "TAU_FAC", "TAU_REC"))
+        *stp[q], sent = self.advanced(*stp[q], r, *values)
+        return sent
+
+    def advanced(self, u, x, r, use, fac, rec):
+        """Return utilisation, resources and transmitted rate one step later."""
         dt = self.keys["DT"]
-        use, fac, rec = (self.each(key)[q] for key in ("USE", "TAU_FAC", "TAU_REC"))
-        u, x = stp[q]
         if not self.late:  # u there decays to 0, and every spike first raises it by U (1 − u)
             bare = (u - use) / (1 - use)
             x = x + dt * ((1 - x) / rec - u * x * r)
             bare = bare - dt * bare / fac + dt * use * (1 - bare) * r
-            stp[q] = [bare + use * (1 - bare), x]
-            return u * x * r
+            return bare + use * (1 - bare), x, u * x * r
         if self.keys["STP_TYPE"] == "markram_exp":
             x = 1 + (x - 1) * math.exp(-dt / rec) - dt * u * x * r
             u = use + (u - use) * math.exp(-dt / fac) + dt * use * (1 - u) * r
         else:
             x = x + dt * ((1 - x) / rec - u * x * r)
             u = u + dt * ((use - u) / fac + use * (1 - u) * r)
-        stp[q] = [u, x]
-        return u * x * r
+        return u, x, u * x * r
 
     def run(self, r, h, g):
         keys, dt = self.keys, self.keys["DT"]
@@ -172,7 +205,7 @@ class Original:
             for a in (0, 1):
                 total = part[2 * a] + part[2 * a + 1]
                 h[a] = toward(h[a], total, keys["TAU_SYN"][a]) if keys["SYN_DYN"] else total
-                net = external[a] + h[a]
+                net = self.passed(a, external[a]) + h[a]
                 if keys["IF_NMDA"]:
                     g[a] = toward(g[a], keys["R_NMDA"] * part[2 * a], keys["TAU_NMDA"][a])
                     net = net + g[a]

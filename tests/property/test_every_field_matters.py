@@ -8,6 +8,7 @@ import pytest
 from neuroflame import Network
 from neuroflame.errors import SpecError
 from neuroflame.spec import NetworkSpec, paths
+from neuroflame.spec.stimuli import is_time
 
 RICH = {
     "dt": 0.001,
@@ -84,7 +85,55 @@ STARTS = [
     {"kind": "constant", "rate": 1.0},
     {"kind": "normal"},
 ]
+INPUTS = {
+    "feedforward": {
+        "tau": {"E": 0.01, "I": 0.02},
+        "stp": {"E": {"U": 0.2, "tau_fac": 0.3, "tau_rec": 0.1, "static": 0.3}},
+        "adaptation": {"E": {"tau": 0.05, "strength": 0.2}},
+    },
+    "stimuli": [
+        {
+            "shape": "cosine",
+            "onset": 0.01,
+            "duration": 0.003,
+            "delay": 0.003,
+            "strength": 0.5,
+            "jitter": {"low": 0.001, "high": 0.009, "draw": 1},
+        },
+        {
+            "shape": "pattern",
+            "number": 3,
+            "like": 7,
+            "overlap": 0.5,
+            "strength": 0.5,
+            "onset": 0.0,
+            "offset": 0.02,
+        },
+        {
+            "shape": "pattern",
+            "number": 1,
+            "seed": 2,
+            "density": 0.5,
+            "strength": 0.4,
+            "onset": 0.0,
+            "offset": 0.02,
+        },
+        {
+            "shape": "array",
+            "over": "time",
+            "values": [1.0, 0.5, 0.2, 0.9, 0.4],
+            "sample_dt": 0.003,
+            "strength": 0.5,
+            "onset": 0.005,
+            "populations": ["E"],
+        },
+    ],
+    "noise": [{"kind": "ou", "sigma": 0.2, "tau": 0.01, "on": "external"}],
+}
+"""Inputs with times of each point, patterns, arrays and dynamics."""
 OTHER_NAMES = {
+    "stimuli.3.over": "neurons",
+    "feedforward.stp.E.kind": "markram_exp",
     "integrator": "dt_over_tau",
     "populations.E.adaptation.relative_to": "zero",
     "transfer.E": "erf_odd",
@@ -134,20 +183,23 @@ def changed(info):
         return info.value + 1
     if path_is_angle_of_a_draw(info):
         return info.value + 60.0
+    if is_time(info.path):
+        return info.value + 0.004  # some steps
     if info.numeric:
         return info.value * 0.9 if info.value else 0.1
     return OTHER_NAMES.get(info.path)  # None where another kind is another set of keys
 
 
 def cases():
-    """Yield a network and a path into it: every value of the rich ones, and those of other starts."""
+    """Yield a network and a path into it: every value of the rich ones, and those of other starts and inputs."""
     for path, info in paths(NetworkSpec.parse(SPIKING)).items():
         if changed(info) not in {None, info.value} and path != "rate_limit":
             yield SPIKING, path
-    for base in (RICH, *(RICH | {"initial": start} for start in STARTS)):
+    bases = [(RICH, ""), *((RICH | {"initial": start}, "initial.") for start in STARTS)]
+    bases += [(RICH | INPUTS, f"{part}.") for part in INPUTS]
+    for base, part in bases:
         for path, info in paths(NetworkSpec.parse(base)).items():
-            other_start = base is not RICH and not path.startswith("initial.")
-            if not other_start and path not in LABELS and changed(info) is not None:
+            if path.startswith(part) and path not in LABELS and changed(info) is not None:
                 yield base, path
 
 
@@ -182,3 +234,4 @@ def test_presence_of_each_option_changes_the_rates():
     for key in ("nmda", "stp", "stimuli", "noise", "M0", "J0", "transfer"):
         without = {name: value for name, value in RICH.items() if name != key}
         assert not np.array_equal(base, rates(NetworkSpec.parse(without))), key
+    assert not np.array_equal(base, rates(NetworkSpec.parse(RICH | {"feedforward": INPUTS["feedforward"]})))

@@ -99,7 +99,26 @@ CASES = {
         plan("search={kind: sobol, trials: 4, batch: 2}"),
         "search.batch: is not a known key",
     ),
-    "unknown measure": (plan("measure=[rate]"), "measure.0: must be one of 'rates' or 'bump', got 'rate'"),
+    "unknown measure": (
+        plan("measure=[rate]"),
+        "measure.0: must be one of 'rates', 'bump', 'spikes', 'lyapunov', 'spectrum' or 'fixed_points', got 'rate'",
+    ),
+    "options of what is not measured": (
+        plan("dynamics.spectrum.k=3"),
+        "dynamics.spectrum: has no effect: it is not measured (add spectrum to measure)",
+    ),
+    "no exponent": (
+        plan("measure=[lyapunov]", "dynamics.lyapunov.k=0"),
+        "dynamics.lyapunov.k: must be at least 1, got 0",
+    ),
+    "spikes of rate units": (
+        plan("measure=[spikes]"),
+        "measure: needs a population that spikes, got 'spikes'",
+    ),
+    "rate unit's field of a spiking population": (
+        plan("populations.E.spiking={}", "populations.E.gain=2.0"),
+        "populations.E.gain: has no effect on a population that spikes, got 2.0 (scale J and J0 instead)",
+    ),
     "unknown start": (
         plan("repeat.initial_conditions=[warm]"),
         "must be one of 'network', 'cold', 'hot' or 'cued'",
@@ -146,6 +165,36 @@ CASES = {
     "nobody at the address": (
         ["run", "sweep.yml", "--address", "127.0.0.1:1"],
         "no Ray cluster answers: Connection refused, got '127.0.0.1:1'",
+    ),
+    "stimulus after the end": (
+        plan("stimuli.cue.onset=0.06", "stimuli.cue.offset=0.07"),
+        "stimuli.0.onset: must be before the end of the run at 0.05 s, got 0.06",
+    ),
+    "stimulus after the end, swept": (
+        plan("space.stimuli.cue.delay=[0.0, 0.1]"),
+        "space.stimuli.cue.delay: is not allowed: stimuli.0.delay must leave the onset before the end of the run",
+    ),
+    "offset and duration": (plan("stimuli.cue.duration=0.01"), "stimuli.0.duration: stands beside offset"),
+    "jitter upside down": (
+        plan("stimuli.cue.jitter={low: 0.01, high: 0.005}"),
+        "stimuli.0.jitter.high: must be greater than low, got 0.005",
+    ),
+    "array that is not there": (
+        plan("stimuli.0={shape: array, over: neurons, file: gone.npy, onset: 0, offset: 0.01}"),
+        "stimuli.0.file: there is no such file",
+    ),
+    "array of another shape": (
+        plan("stimuli.0={shape: array, over: neurons, values: [1, 2], onset: 0, offset: 0.01}"),
+        "stimuli.0.values: must have one value for each of the",
+    ),
+    "dynamics of nothing": (plan("feedforward={}"), "feedforward: must have one of tau, stp and adaptation"),
+    "dynamics of nobody": (
+        plan("feedforward={stp: {X: {U: 0.2, tau_fac: 1, tau_rec: 1}}}"),
+        "feedforward.stp.X: is not a population",
+    ),
+    "external noise without dynamics": (
+        plan("noise={kind: white, sigma: 1, on: external}"),
+        "noise.0.on: is the same as input without feedforward (use input)",
     ),
     "no such executor": (
         ["run", "sweep.yml", "--backend", "inline", "--quiet", "--set", "compute.executor=fastest"],

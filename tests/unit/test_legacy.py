@@ -72,6 +72,13 @@ LATE = dict.fromkeys(MARKS_2026, 0) | {
     "TAU_FAC": [2.0, 0.001],
     "TAU_REC": [0.2, 0.2],
 }
+AFFERENTS = {"FF_USE": 0.3, "TAU_FF_FAC": 0.2, "TAU_FF_REC": 1.0, "TAU_FF": 0.05, "A_FF_ADAPT": 0.1}
+DELAYS = {"RANDOM_DELAY": 1, "MIN_DELAY": 0.05, "MAX_DELAY": 0.25}
+ODOURS = {
+    "TASK": "dual",
+    "LR_MEAN": [0.0] * 4,
+    "LR_COV": [[1, 0.5, 0, 0], [0.5, 4.0, 0, 0.6], [0, 0, 1, 0.5], [0, 0.6, 0.5, 1.0]],
+}
 
 
 @pytest.fixture
@@ -244,13 +251,48 @@ def test_the_version_is_told_by_the_keys_and_can_be_forced(legacy, tmp_path):
         import_legacy(tmp_path / "legacy.yml", version="2025")
 
 
+def test_dynamics_of_the_external_input(legacy):
+    on = {"IF_FF_DYN": 1, "IF_FF_STP": 1, "IF_FF_ADAPT": 1, "TAU_FF_ADAPT": 2.0, "VAR_FF": [0.1, 0.0]}
+    found = legacy(late=True, **AFFERENTS, **on)
+    plastic = {"U": 0.3, "tau_fac": 0.2, "tau_rec": 1.0, "kind": "markram", "static": 1.0}
+    level = {"tau": 2.0, "strength": 0.1}
+    assert found.data["feedforward"] == {
+        "tau": 0.05,
+        "stp": {"E": plastic, "I": plastic},
+        "adaptation": {"E": level, "I": level},
+    }
+    assert found.spec.noise[0].on == "external"
+    assert legacy(late=True, **AFFERENTS).spec.feedforward is None
+
+
+def test_random_delays_are_whole_steps_each_as_likely(legacy):
+    found = legacy(late=True, **DELAYS)
+    first, second = found.spec.stimuli
+    assert first.jitter is None
+    assert (second.jitter.low, second.jitter.high, second.jitter.draw) == (0.0495, 0.2495, 0)
+    assert second.onset == pytest.approx(0.301)  # one step after the first ends
+    assert second.offset == pytest.approx(0.85)  # the end of the run
+    assert found.spec.duration == pytest.approx(0.65 + 0.2)
+
+
+def test_odours_have_the_covariance_of_the_file(legacy):
+    first, second = legacy(**ODOURS).spec.stimuli
+    assert (first.number, first.strength, first.like) == (0, 0.5 * 1.0 * 2.0, None)
+    assert (second.number, second.strength, second.like) == (1, -0.5 * 0.5 * 1.0, 0)
+    assert second.overlap == pytest.approx(0.3)
+    alike = ODOURS | {"LR_COV": [[1.0, 1, 0, 0], [1, 1, 0, 0], [0.2, 0, 4.0, 0], [0, 0, 0, 1]]}
+    first, second = legacy(**alike).spec.stimuli
+    assert (first.strength, second.strength) == (0.5, -0.5)
+    assert second.overlap == pytest.approx(0.1)
+
+
 # --- what cannot ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("changes", "key", "text"),
     [
-        ({"TASK": "dual"}, "TASK", "random patterns"),
+        ({"TASK": "dual_flow"}, "TASK", "random patterns"),
         ({"TASK": "odr_rand"}, "TASK", "random angle"),
         ({"TASK": "oddr"}, "TASK", "none of None, odr"),
         (
@@ -274,12 +316,15 @@ def test_the_version_is_told_by_the_keys_and_can_be_forced(legacy, tmp_path):
         ({"IF_STP": 1, "late": True, "IS_STP": [0, 1, 0, 0]}, "IS_STP", "leaves out the first pair"),
         ({"IF_STP": 1, "late": True, "IS_STP": [1, 1, 0, 0], "IF_NMDA": 1}, "IS_STP", "last plastic pair"),
         ({"late": True, "IF_HEBB": 1, "ETA": 0.1}, "ETA", "part of IF_HEBB"),
-        ({"late": True, "IF_FF_DYN": 1}, "IF_FF_DYN", "low-pass"),
-        ({"late": True, "IF_FF_ADAPT": 1}, "IF_FF_ADAPT", "adaptation"),
-        ({"late": True, "IF_FF_STP": 1}, "IF_FF_STP", "plasticity of the external"),
+        ({"late": True, **AFFERENTS, "IF_FF_STP": 1, "TAU_FF_REC": 0.0}, "STP_TYPE", "time constant of 0"),
         ({"late": True, "IF_OPTO": 1}, "IF_OPTO", "silencing"),
         ({"late": True, "TRAIN_EI": 1}, "IS_TRAIN", "part of TRAIN_EI"),
-        ({"late": True, "RANDOM_DELAY": 1, "MAX_DELAY": 2}, "MAX_DELAY", "part of RANDOM_DELAY"),
+        ({"late": True, **DELAYS, "LIVE_FF_UPDATE": 1}, "MAX_DELAY", "part of RANDOM_DELAY"),
+        ({"late": True, **DELAYS, "DELAY_LIST": [1.0, 2.0]}, "RANDOM_DELAY", "from a list"),
+        ({"late": True, **DELAYS, "MAX_DELAY": 0.05}, "RANDOM_DELAY", "of which there are none"),
+        (ODOURS | {"LR_MEAN": [0.0, 1.0, 0.0, 0.0]}, "LR_MEAN", "mean is not 0"),
+        (ODOURS | {"LIVE_FF_UPDATE": 1}, "TASK", "random patterns"),
+        ({"TASK": "dual"}, "TASK", "more stimuli than patterns"),
         ({"late": True, "RANDOM_ITI": 1}, "RANDOM_ITI", "random time"),
         ({"late": True, "SIGMA0": [2.0, 1.0]}, "SIGMA0", "cut off below 0"),
         ({"late": True, "IF_ADAPT": 1, "TF_TYPE": "sigmoid"}, "IF_ADAPT", "multiplies a sigmoid"),
@@ -395,7 +440,7 @@ def test_the_command_writes_a_file_that_runs(legacy, tmp_path, capsys, monkeypat
 def test_the_command_refuses_and_writes_nothing(legacy, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     legacy()
-    arguments = ["import-config", "legacy.yml", "-o", "ours.yml", "--set", "TASK=dual"]
+    arguments = ["import-config", "legacy.yml", "-o", "ours.yml", "--set", "TASK=dual_flow"]
     assert cli.main(arguments) == 2
     err = capsys.readouterr().err
     assert "CANNOT CARRY OVER: 6 keys" in err

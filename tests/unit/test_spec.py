@@ -54,7 +54,10 @@ REFUSED = [
     ),
     ({"connectivity": {"kind": "sparse", "K": {"E": 9, "I": 9}}, "J": None}, "J: must be a mapping"),
     ({"connectivity.pairs": {"EF": {}}}, "connectivity.pairs.EF: is not a pair that J connects"),
-    ({"stimuli.0.shape": "cosin"}, "stimuli.0.shape: must be one of 'cosine', 'gaussian', got 'cosin'"),
+    (
+        {"stimuli.0.shape": "cosin"},
+        "stimuli.0.shape: must be one of 'cosine', 'gaussian', 'pattern', 'array', got 'cosin'",
+    ),
     ({"stimuli.0.strenght": 1}, "stimuli.0.strenght: is not a known key (did you mean 'strength'?)"),
     ({"stimuli.0.offset": 0.5}, "stimuli.0.offset: must be after onset, got 0.5"),
     ({"stimuli.0.onset": 14.0, "stimuli.0.offset": 15.0}, "must be before the end of the run at 13.5 s"),

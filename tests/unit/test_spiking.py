@@ -187,6 +187,31 @@ def test_temporal_statistics_are_of_bins():
     assert row["rate.E.sd_i"] == pytest.approx(counts.std() / counts.mean(), rel=1e-9)
 
 
+def test_windows_of_each_points_own_are_those_of_a_file_with_its_times():
+    """Onsets that are swept: sums, bins and intervals are kept under a mask, and are the same to the last bit."""
+    cue = {"name": "cue", "shape": "cosine", "onset": 0.02, "offset": 0.05, "strength": 0.4}
+    spec = NetworkSpec.parse(
+        merge(ALONE, {"duration": 0.2, "stimuli": [cue], "noise": {"kind": "white", "sigma": 0.05}})
+    )
+    onsets = [0.02, 0.0333, 0.09]
+    together = Network(spec, device="cpu", executor="reference").measure(
+        {"stimuli.cue.onset": onsets, "stimuli.cue.offset": [o + 0.03 for o in onsets]},
+        measure=["rates", "bump", "spikes"],
+        pairwise=True,
+    )
+    for i, onset in enumerate(onsets):
+        own = spec.with_values({"stimuli.cue.onset": onset, "stimuli.cue.offset": onset + 0.03})
+        alone = Network(own, device="cpu", executor="reference").measure(measure=["rates", "bump", "spikes"])
+        assert np.isfinite(alone["spikes.E.cv"][0])
+        for name in alone.columns:
+            assert alone[name][0] == together[name][i] or np.isnan(alone[name][0]), name
+
+
+def test_tools_of_dynamics_are_for_rate_units():
+    with pytest.raises(SpecError, match="is for rate units, and E spikes"):
+        Network(NetworkSpec.parse(BASE), device="cpu").measure(measure=["spectrum"])
+
+
 def test_gpu_kernels_leave_spikes_to_the_reference():
     from neuroflame.core.trajectory.structure import gpu_refusal
 

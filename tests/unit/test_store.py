@@ -67,7 +67,7 @@ def test_create_writes_the_manifest_and_open_reads_it(tmp_path):
     assert dict(again.manifest) == dict(store.manifest)
     assert again.manifest["spec"] == {"J": {"EE": 1.5}}
     assert again.manifest["values"] == [0, 1, 2]
-    assert again.manifest["format"] == 1
+    assert again.manifest["format"] == 2
     assert again.manifest["created"].startswith("20")
     assert again.uri == str(tmp_path / "deep" / "er")
 
@@ -201,7 +201,7 @@ def test_a_fragment_is_plain_parquet_that_carries_units(store):
     schema = pq.read_schema(Path(store.uri) / "parts" / "a.parquet")
     assert schema.field("rate.E.mean").metadata[b"unit"] == b"Hz"
     assert schema.metadata[b"executor"] == b"reference"
-    assert schema.metadata[b"neuroflame.format"] == b"1"
+    assert schema.metadata[b"neuroflame.format"] == b"2"
 
 
 def test_a_name_stands_for_one_set_of_points(store):

@@ -420,9 +420,9 @@ def test_a_fragment_mended_by_another_process_is_not_taken_away(store, monkeypat
 
 def test_a_fragment_of_a_newer_version_is_refused_not_put_aside(store, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(_fragment, "FORMAT", 2)
+        patch.setattr(_fragment, "FORMAT", 3)
         store.write_fragment("a", COLUMNS, rows(range(3)))
-    with pytest.raises(StoreError, match=r"format 2.*upgrade"):
+    with pytest.raises(StoreError, match=r"format 3.*upgrade"):
         store.finished()
     assert visible(store) == ["a.parquet"]
 

@@ -71,6 +71,7 @@ def test_structural_values_go_into_the_network_and_others_into_the_batch():
     assert initial == ["network", "network"]
     assert options == {
         "measure": ("rates", "bump"),
+        "dynamics": spec.dynamics,
         "window": 0.01,
         "traces": True,
         "device": "somewhere",

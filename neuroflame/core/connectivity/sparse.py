@@ -36,7 +36,7 @@ class SparseOperator(Operator):
         super().__init__(post, pre)
         self.register_buffer("offsets", offsets)
         self.register_buffer("indices", indices)
-        self.kept: dict[tuple[int, int], Tensor] = {}
+        self.kept: dict[tuple[int, ...], Tensor] = {}
 
     offsets: Tensor
     indices: Tensor

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from neuroflame.core.connectivity import SparseOperator
 from neuroflame.core.stepped.kernels import programs_at_once, stepped_kernel_for
-from neuroflame.core.stepped.source import Layout
-from neuroflame.core.stepped.tiling import Crew, crew_for, padded, steps_at_once, tiling_of
+from neuroflame.core.stepped.tiled import Layout
+from neuroflame.core.stepped.tiling import Crew, crew_for, steps_at_once, tiling_of
 from neuroflame.core.stepped.topology import matrix, reads_one_by_one
 from neuroflame.core.trajectory.arguments import Arguments
 from neuroflame.core.trajectory.cpu import Job, Results
@@ -106,30 +106,29 @@ class SteppedJob(Job):
         for name, value in state.named().items():
             if (array := self._array_of(name)) in source.state:
                 pool[f"at_{array}"] = value.detach().to(dtype)[index].T.contiguous()
-        for (kind, i), ways in source.sent.items():
+        for kind, i in source.plain:
             size = self.layout.sizes[i if kind == "r" else source.shape.pairs[i].pre]
-            for plain in ways:
-                if plain:
-                    pool[f"plain_{kind}{i}"] = torch.zeros(2, size, self.width, dtype=dtype, device=device)
-                else:
-                    deep = padded(size, tiling.depth) * self.layout.terms * tiling.points
-                    shape = (2, self.blocks, deep)
-                    pool[f"terms_{kind}{i}"] = torch.zeros(shape, dtype=torch.float16, device=device)
-        for i, pair in enumerate(self.program.pairs):
-            if isinstance(pair.operator, SparseOperator) and self.layout.gathered[i]:
-                pool[f"off{i}"], pool[f"idx{i}"] = pair.operator.offsets, pair.operator.indices
-            elif isinstance(pair.operator, SparseOperator):
-                pool[f"topo{i}"] = matrix(pair.operator, tiling)
+            pool[f"plain_{kind}{i}"] = torch.zeros(2, size, self.width, dtype=dtype, device=device)
+        operators = [pair.operator for pair in self.program.pairs]
+        for i, operator in enumerate(operators):
+            if self.layout.gathered[i] and isinstance(operator, SparseOperator):
+                pool[f"off{i}"], pool[f"idx{i}"] = operator.offsets, operator.indices
+        for name, pairs in source.products.items():
+            shape = (2, self.blocks, source.deep(pairs), tiling.points * self.layout.terms)
+            terms = torch.zeros(shape, dtype=torch.float16, device=device)
+            whole = torch.int32 if self.layout.terms == 2 else torch.float16
+            pool |= {f"terms_{name}": terms, f"to_{name}": terms.view(whole)}
+            pool[f"topo_{name}"] = matrix([operators[i] for i in pairs], tiling)  # type: ignore[misc]
         tiles = source.first_tile(len(self.layout.sizes))
         pool["sums"] = torch.zeros(2, len(source.slots), tiles, self.width, dtype=dtype, device=device)
         pool["counters"] = torch.zeros(self.blocks * LINE, dtype=torch.int32, device=device)
-        return pool | {"blocks": self.blocks, "end": self.program.spec.steps}
+        return pool | {"blocks": self.blocks, "width": self.width, "end": self.program.spec.steps}
 
     def _launches(self) -> Iterator[tuple[int, int, np.ndarray, bool]]:
         """Yield start, stop and intervals of each launch, and whether whole variables are kept after it."""
         longest = steps_at_once(self.layout.sizes)
         for stretch in self.stretches:
-            begin, rows = stretch.start, []
+            begin, rows = stretch.start, list[list[int]]()
             for row in intervals(stretch).tolist():
                 left = row[0]
                 while left:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from neuroflame.core.stepped.source import Layout, SteppedSource
+from neuroflame.core.stepped.source import SteppedSource
 from neuroflame.core.trajectory.gpu_kernels import load_text
 from neuroflame.core.trajectory.kernels import Kernel
 
 if TYPE_CHECKING:
+    from neuroflame.core.stepped.tiled import Layout
     from neuroflame.core.trajectory.structure import Shape
 
 REGISTER_UNIT = 8
@@ -35,7 +36,11 @@ class SteppedKernel(Kernel):
         """Put the kernel on the device's queue and return what Triton compiled."""
         tiling = self.source.layout.tiling
         run: Any = self.run
-        return run[(programs,)](*arguments, num_warps=tiling.warps, launch_cooperative_grid=True)
+        # A compiler that fuses products and sums does so for some of a tile's points and not for others.
+        options: dict[str, Any] = {"enable_fp_fusion": False, "launch_cooperative_grid": True}
+        if tiling.registers is not None:
+            options["maxnreg"] = tiling.registers
+        return run[(programs,)](*arguments, num_warps=tiling.warps, **options)
 
 
 @lru_cache(maxsize=64)
@@ -57,7 +62,7 @@ def stepped_kernel_for(shape: Shape, layout: Layout) -> SteppedKernel:
 
 def programs_at_once(compiled: Any, warps: int, device: torch.device) -> int:
     """Return how many programs of a compiled kernel a device runs at once, by their registers and shared memory."""
-    properties = torch.cuda.get_device_properties(device)
+    properties: Any = torch.cuda.get_device_properties(device)
     threads = 32 * warps
     registers = -(-compiled.n_regs // REGISTER_UNIT) * REGISTER_UNIT * threads
     each = min(

@@ -41,10 +41,11 @@ class Tiling:
     depth: int
     warps: int
     stages: int
+    registers: int | None = None
 
 
 LARGE = Tiling(neurons=128, points=64, depth=64, warps=8, stages=4)
-SMALL = Tiling(neurons=64, points=32, depth=64, warps=4, stages=4)
+SMALL = Tiling(neurons=64, points=32, depth=64, warps=4, stages=4, registers=168)
 
 
 def tiling_of(sizes: Sequence[int]) -> Tiling:

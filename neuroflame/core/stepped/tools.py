@@ -33,19 +33,20 @@ def multiply(
 ):
     """Return the connectivity of a tile's neurons times what is sent to a block of points, (NEURONS, POINTS).
 
-    ``rows`` points to each neuron's row of the matrix; ``source`` to the terms, [neuron][term][point]. Loads go
-    past the first cache: other programs wrote them.
+    ``rows`` points to the tile's first row of the matrix; ``source`` to the terms, [neuron][point][term]. Loads of
+    these go past the first cache: other programs wrote them.
     """
     columns: tl.constexpr = TERMS * POINTS
     total = tl.zeros([NEURONS, columns], dtype=tl.float32)
     column = tl.arange(0, columns)[None, :]
     deep = tl.arange(0, DEPTH)
+    row = tl.arange(0, NEURONS)[:, None] * DEEP
     for k in tl.range(0, DEEP, DEPTH, num_stages=STAGES):
-        connected = tl.load(rows + (k + deep)[None, :])
+        connected = tl.load(rows + row + (k + deep)[None, :])
         sent = tl.load(source + (k + deep)[:, None] * columns + column, cache_modifier=".cg")
         total = tl.dot(connected, sent, total)
     if TERMS == 2:
-        high, low = tl.split(tl.permute(tl.reshape(total, [NEURONS, 2, POINTS]), (0, 2, 1)))
+        high, low = tl.split(tl.reshape(total, [NEURONS, POINTS, 2]))
         return high + low
     else:  # noqa: RET505
         return total
@@ -68,12 +69,15 @@ def gather(offsets, indices, source, n, inside, width, point, zero):
 
 @triton.jit
 def send(place, value, n, inside, POINTS: tl.constexpr, TERMS: tl.constexpr):
-    """Store a float32 value as the float16 number nearest to it and, with two terms, what is left."""
+    """Store a float32 value as the float16 number nearest to it and, with two terms, what is left, in one word."""
     high = value.to(tl.float16)
-    spot = place + n[:, None] * (TERMS * POINTS) + tl.arange(0, POINTS)[None, :]
-    tl.store(spot, high, mask=inside)
+    spot = place + n[:, None] * POINTS + tl.arange(0, POINTS)[None, :]
     if TERMS == 2:
-        tl.store(spot + POINTS, (value - high.to(tl.float32)).to(tl.float16), mask=inside)
+        left = (value - high.to(tl.float32)).to(tl.float16)
+        upper = left.to(tl.int16, bitcast=True).to(tl.int32) << 16
+        tl.store(spot, upper | (high.to(tl.int16, bitcast=True).to(tl.int32) & 0xFFFF), mask=inside)
+    else:
+        tl.store(spot, high, mask=inside)
 
 
 @triton.jit
@@ -97,7 +101,12 @@ def draw_tile(step, tile, stream, purpose, low, high, NEURONS: tl.constexpr):
     quads = tile * (NEURONS // 4) + tl.arange(0, NEURONS // 4)
     zero = (low * 0)[:, None] + (quads * 0)[None, :]
     a, b, c, d = philox(
-        zero + step, zero + quads[None, :], zero + stream, zero + purpose, zero + low[:, None], zero + high[:, None]
+        zero + step,
+        zero + quads[None, :],
+        zero + stream,
+        zero + purpose,
+        zero + low[:, None],
+        zero + high[:, None],
     )
     n0, n1 = normal_pair(a, b)
     n2, n3 = normal_pair(c, d)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import torch
@@ -10,6 +11,8 @@ from torch import Tensor
 from neuroflame.core.stepped.tiling import DENSITY_MIN, Tiling, padded
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from neuroflame.core.connectivity import SparseOperator
 
 ROWS_AT_ONCE = 4096
@@ -21,19 +24,27 @@ def reads_one_by_one(operator: SparseOperator, dtype: torch.dtype) -> bool:
     return dtype != torch.float32 or density < DENSITY_MIN
 
 
-def matrix(operator: SparseOperator, tiling: Tiling) -> Tensor:
-    """Return the connectivity as float16 0 and 1, its sides rounded up to whole tiles; kept with the operator."""
-    shape = (padded(operator.post, tiling.neurons), padded(operator.pre, tiling.depth))
-    found = operator.kept.get(shape)
-    if found is None:
-        found = torch.zeros(shape, dtype=torch.float16, device=operator.indices.device)
-        offsets = operator.offsets.tolist()
-        for first in range(0, operator.post, ROWS_AT_ONCE):
-            last = min(first + ROWS_AT_ONCE, operator.post)
-            columns = operator.indices[offsets[first] : offsets[last]].long()
-            rows = torch.repeat_interleave(
-                torch.arange(first, last, device=columns.device), operator.in_degrees()[first:last]
-            )
-            found[rows, columns] = 1.0
-        operator.kept[shape] = found
-    return found
+def matrix(operators: Sequence[SparseOperator], tiling: Tiling) -> Tensor:
+    """Return connectivities onto one population side by side, as float16 0 and 1; kept with the first of them.
+
+    The rows and each one's columns are rounded up to whole tiles.
+    """
+    kept = operators[0].kept
+    key = (tiling.neurons, tiling.depth, *(id(operator) for operator in operators))
+    if key not in kept:
+        widths = [padded(operator.pre, tiling.depth) for operator in operators]
+        shape = (padded(operators[0].post, tiling.neurons), sum(widths))
+        found = torch.zeros(shape, dtype=torch.float16, device=operators[0].indices.device)
+        for operator, end in zip(operators, itertools.accumulate(widths), strict=True):
+            _fill(found[:, end - padded(operator.pre, tiling.depth) :], operator)
+        kept[key] = found
+    return kept[key]
+
+
+def _fill(part: Tensor, operator: SparseOperator) -> None:
+    offsets = operator.offsets.tolist()
+    for first in range(0, operator.post, ROWS_AT_ONCE):
+        last = min(first + ROWS_AT_ONCE, operator.post)
+        columns = operator.indices[offsets[first] : offsets[last]].long()
+        rows = torch.arange(first, last, device=columns.device)
+        part[torch.repeat_interleave(rows, operator.in_degrees()[first:last]), columns] = 1.0

@@ -16,9 +16,10 @@ from neuroflame.core.connectivity.base import angles
 from neuroflame.core.trajectory.structure import INTERVALS, SQUARED
 
 if TYPE_CHECKING:
-    from neuroflame.core.program import Program, StimulusProgram
+    from neuroflame.core.program import Program
     from neuroflame.core.recorder import RecordPlan, Segment
     from neuroflame.core.state import State
+    from neuroflame.core.stimuli import StimulusProgram
     from neuroflame.core.trajectory.structure import Shape
 
 Array = np.ndarray
@@ -70,15 +71,15 @@ def timetable(
     every, kept_every = plan.trace_every, plan.variables_every if plan.variables else 0
     stops = [start, *(n for n in range(start + 1, stop) if kept_every and n % kept_every == 0), stop]
     samples = [n for n in range(start + 1, stop + 1) if every and n % every == 0]
-    edges = {*stops, *changes, *samples, *(e for s in segments for e in (s.start, s.stop))}
+    edges = {*stops, *changes, *samples, *(int(e) for s in segments for e in (s.start, s.stop))}
     cuts = sorted(e for e in edges if start <= e <= stop)
     inputs = sorted({max(c for c in changes if c <= cut) for cut in cuts[:-1]})
     rows: dict[int, tuple[int, ...]] = {}
     for a, b in itertools.pairwise(cuts):
         segment = next((i for i, s in enumerate(segments) if s.start <= a and b <= s.stop), -1)
         squared = SQUARED * int(segment >= 0 and segments[segment].temporal)
-        squared |= INTERVALS * int(plan.counts_intervals(b))
-        first = max(segments[segment].start, start) + 1 if segment >= 0 else -1
+        squared |= INTERVALS * int(bool(plan.in_intervals(b)))
+        first = max(int(segments[segment].start), start) + 1 if segment >= 0 else -1
         sample = samples.index(b) if b in samples else -1
         rows[a] = (b - a, inputs.index(max(c for c in changes if c <= a)), segment, squared, sample, first)
     stretches = [
@@ -193,8 +194,7 @@ class Arguments:
         )
 
     def _parameters(self) -> dict[str, Tensor]:
-        scale = torch.exp2(torch.floor(torch.log2(HALF_RANGE / self.program.number("rate_limit"))))
-        found: dict[str, Tensor] = {"scale": scale, "unscale": 1.0 / scale}
+        found = self._half_scales()
         for a, p in enumerate(self.program.populations.values()):
             found |= {
                 f"decay{a}": p.decay,
@@ -236,8 +236,25 @@ class Arguments:
                 found[f"decay_slow{a}"] = self.program.nmda.decay[name]
         return found
 
+    def _half_scales(self) -> dict[str, Tensor]:
+        """Return what sources are multiplied by before they are sent in float16, and what undoes it.
+
+        Each pair's weight times a power of two that its postsynaptic population's pairs share.
+        """
+        names, limit = list(self.program.populations), self.program.number("rate_limit")
+        found: dict[str, Tensor] = {}
+        for a, name in enumerate(names):
+            weights = {i: p.weight.double()[:, 0] for i, p in enumerate(self.program.pairs) if p.post == name}
+            if weights:
+                largest = torch.stack(torch.broadcast_tensors(*(w.abs() for w in weights.values()))).amax(0)
+                largest = torch.where(largest > 0, largest, torch.ones_like(largest))
+                scale = torch.exp2(torch.floor(torch.log2(HALF_RANGE / (limit * largest))))
+                found[f"unscale{a}"] = 1.0 / scale
+                found |= {f"push{i}": weight * scale for i, weight in weights.items()}
+        return found
+
     def _active(self, step: int, name: str) -> list[StimulusProgram]:
-        return [s for s in self.program.stimuli if s.start <= step < s.stop and name in s.targets]
+        return [s for s in self.program.stimuli if s.on(step) and name in s.targets]
 
     def _external(self, step: int) -> list[Tensor]:
         """Return mean, first cosine and first sine of the external input, population by population."""
@@ -259,7 +276,7 @@ class Arguments:
         total = torch.zeros(self.program.points, size, dtype=torch.float64)
         for s in self._active(step, name):
             if s.shape != "cosine":
-                total = total + s.pattern(size)
+                total = total + s.pattern(name, size)
         return total.detach()
 
     @cached_property

@@ -152,8 +152,8 @@ class Job:
                 sample = self.variable_steps.index(stop)
                 before = self.variable_steps[sample - 1] if sample else self.start.step
                 for name in self.plan.variables:
-                    rows = self._sampled(pool, name, count, stop - before)
-                    self.out.variables[name][begin : begin + count, sample] = rows
+                    found = self._sampled(pool, name, count, stop - before)
+                    self.out.variables[name][begin : begin + count, sample] = found
                 for name in self.start.voltage:
                     pool[f"seen{list(self.program.populations).index(name)}"][:] = 0.0
         for name, value in self.out.final.items():

@@ -235,6 +235,7 @@ def means_of_sums(out: Results, sizes: Sequence[int]) -> None:
 
 
 def current(device: torch.device) -> AbstractContextManager[Any]:
+    """Return a context in which a device is the current one; on a CPU, for tests, one that does nothing."""
     return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
 
 

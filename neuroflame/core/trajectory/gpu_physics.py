@@ -119,6 +119,7 @@ def draw_normals(step, blocks, stream, purpose, low, high):
 
 
 def interpreted_range(*bounds: Any) -> range:
+    """Return a range whose bounds may be the interpreter's scalars."""
     return range(
         *(int(bound.handle.data.item()) if isinstance(bound, tl.tensor) else bound for bound in bounds)
     )

@@ -183,6 +183,12 @@ def is_modal(program: Program, state: State, plan: RecordPlan) -> bool:
 
 def refusal(program: Program) -> str | None:
     """Return why no trajectory kernel can run a program, None if one can."""
+    if not program.shared_times:
+        return "the times of stimuli differ between points"
+    if any(stimulus.hold for stimulus in program.stimuli) or program.inputs is not None:
+        return "the external input has a time course"
+    if program.feedforward:
+        return "the external input has dynamics of its own (feedforward)"
     for pair in program.pairs:
         if isinstance(pair.operator, RingOperator) and pair.operator.series.modes > MODES_LIMIT:
             return f"the profile of {pair.name} has more than {MODES_LIMIT} Fourier modes"
@@ -209,4 +215,4 @@ def _numbers(program: Program) -> list[torch.Tensor]:
     ]
     neurons = [p.spiking for p in program.populations.values() if p.spiking is not None]
     found += [value for spiking in neurons for value in vars(spiking).values() if value is not None]
-    return found + [s.amplitude for s in program.stimuli]
+    return found + [t for s in program.stimuli for t in (s.amplitude, s.phase, s.width, *s.values.values())]

@@ -119,6 +119,7 @@ def _convert(legacy: Legacy) -> dict[str, Any]:
         "stp": recurrent.plasticity(),
         "nmda": recurrent.nmda(),
         "stimuli": inputs.stimuli(),
+        "feedforward": inputs.feedforward(),
         "noise": inputs.noise(),
         "initial": {"kind": "normal"},
     }

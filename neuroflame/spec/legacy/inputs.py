@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from neuroflame.spec.legacy.feedforward import RandomDelay, feedforward, odours
+
 if TYPE_CHECKING:
     from neuroflame.spec.legacy.reading import Legacy
     from neuroflame.spec.legacy.recurrent import Recurrent
@@ -25,8 +27,10 @@ class Inputs:
         self.legacy, self.net = legacy, recurrent
         self.dt = legacy.number("DT")
         self.lead = legacy.steps("T_STEADY") + (legacy.steps("T_HEBB") if legacy.late else 0)
-        self.steps = legacy.steps("DURATION") + self.lead + legacy.steps("T_WINDOW")
         self.live = legacy.flag("LIVE_FF_UPDATE")
+        self.delays = RandomDelay(legacy, live=self.live)
+        self.steps = legacy.steps("DURATION") + self.lead + legacy.steps("T_WINDOW") + self.delays.extra
+        self._dynamics = feedforward(legacy, recurrent)
         self.scale = math.sqrt(recurrent.degrees[0])
         self.rate = legacy.number("M0") * (1.0 if recurrent.drawn else self.scale)
         note = legacy.ledger
@@ -70,6 +74,8 @@ class Inputs:
             note.idle("T_STIM_ON", "TASK is None: there are no stimuli")
             return []
         unknown = not any(word in task for word in ("odr", "gauss", "rand", "dual", "flow"))
+        if task == "dual" and not self.live and not legacy.flag("LR_TRAIN"):
+            return self._odours(parts.split())
         if unknown or "dual" in task or "rand" in task or "flow" in task:
             what = f"random patterns as stimuli ({task})"
             if "rand" in task and "dual" not in task:
@@ -97,20 +103,35 @@ class Inputs:
         for start, stop, i in self._epochs(count):
             shape = self._shape(strengths[i], widths[i], gauss=gauss)
             times = {"onset": self._time(start), "offset": self._time(stop)}
-            found.append({**shape, **times, "phase": phases[i], **populations})
+            found.append({**shape, **times, "phase": phases[i], **populations, **self.delays.jitter(i)})
         if len(found) < count:
             note.carry(
                 "T_STIM_ON", f"onset of the stimuli, {count - len(found)} of which are never presented"
             )
         return found
 
+    def _odours(self, parts: list[str]) -> list[dict[str, Any]]:
+        """Return the stimuli of the dual task."""
+        legacy, note, count = self.legacy, self.legacy.ledger, self.legacy.length("T_STIM_ON")
+        strengths, widths = legacy.numbers("I0", count), legacy.numbers("SIGMA0", count)
+        note.carry("TASK", "stimuli of shape pattern")
+        note.carry("T_STIM_OFF", "offset of the stimuli")
+        note.carry("I0 SIGMA0", "strength of the stimuli: their product")
+        note.idle(
+            [key for key in parts if key in note.open()], "not used by TASK dual without trained weights"
+        )
+        shapes = odours(legacy, count, strengths, widths)
+        return [
+            {**shapes[i], "onset": self._time(start), "offset": self._time(stop)}
+            for start, stop, i in self._epochs(count)
+            if shapes
+        ]
+
     def _targets(self) -> dict[str, Any]:
         legacy, note = self.legacy, self.legacy.ledger
-        if not (legacy.late and legacy.flag("STIM_EI") and not self.live):
-            note.idle(
-                "STIM_EI",
-                "off" if not legacy.flag("STIM_EI") else "not used where inputs are made step by step",
-            )
+        if not (legacy.late and legacy.flag("STIM_EI") and not self.live and not self.delays.on):
+            where = "beside random delays" if self.delays.on else "where inputs are made step by step"
+            note.idle("STIM_EI", "off" if not legacy.flag("STIM_EI") else f"not used {where}")
             return {}
         note.carry("STIM_EI", "populations of the stimuli: the first two")
         return {"populations": self.net.names[:2]}
@@ -141,6 +162,7 @@ class Inputs:
         """Return first step, step after the last, and number of what is presented."""
         on = [self.lead + int(t / self.dt) for t in self.legacy.numbers("T_STIM_ON", count)]
         off = [self.lead + int(t / self.dt) for t in self.legacy.numbers("T_STIM_OFF", count)]
+        self.delays.move(on, off)
         if self.live:
             return self._live_epochs(on, off)
         presented = [(range(self.steps)[a:b], i) for i, (a, b) in enumerate(zip(on, off, strict=True))]
@@ -196,6 +218,12 @@ class Inputs:
             if switched[a] and drive[a]
         ]
 
+    # --- dynamics -------------------------------------------------------------------------------------------
+
+    def feedforward(self) -> dict[str, Any]:
+        """Return the dynamics of the external input."""
+        return self._dynamics
+
     # --- noise ----------------------------------------------------------------------------------------------
 
     def noise(self) -> list[dict[str, Any]]:
@@ -215,7 +243,8 @@ class Inputs:
             )
         elif any(variances):
             sigma = {name: math.sqrt(v) * factor for name, v in zip(names, variances, strict=True) if v}
-            found.append({"kind": "per_step", "on": "rates" if on_rates else "input", "sigma": sigma})
+            on = "rates" if on_rates else "external" if self._dynamics else "input"
+            found.append({"kind": "per_step", "on": on, "sigma": sigma})
             text = f"noise of kind per_step, sigma: √VAR_FF times {factor:.6g}"
             note.carry("VAR_FF", text + legacy.spare("VAR_FF", len(names)))
         else:

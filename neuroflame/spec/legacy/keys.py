@@ -61,12 +61,8 @@ KNOWN = frozenset(
 
 CANNOT = {
     "IF_HEBB": "Hebbian plasticity",
-    "IF_FF_DYN": "a low-pass filter of the external input",
-    "IF_FF_ADAPT": "adaptation of the external input",
-    "IF_FF_STP": "short-term plasticity of the external input",
     "IF_OPTO": "silencing of random neurons' synapses",
     "IF_BATCH_J": "a batch of E to E couplings given at run time; sweep J.EE instead",
-    "RANDOM_DELAY": "a random delay for each copy of the network",
     "RANDOM_ITI": "a random time before the first stimulus",
     "TRAIN_EI": "trained weights, beside which GAIN counts twice",
     "LR_TRAIN": "trained low-rank weights",

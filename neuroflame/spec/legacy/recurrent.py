@@ -179,7 +179,7 @@ class Recurrent:
         if not legacy.flag("IF_STP"):
             return
         note.carry("IF_STP", "stp")
-        kind = self._stp_kind()
+        kind = self.stp_kind()
         chosen = [True] + [False] * (count**2 - 1)
         if legacy.late:
             chosen = legacy.flags("IS_STP", count**2)
@@ -240,7 +240,8 @@ class Recurrent:
                 )
             self._couplings[pair] = sign * strength * share * self._factor(pair, pre)
 
-    def _stp_kind(self) -> str:
+    def stp_kind(self) -> str:
+        """Return the kind of short-term plasticity."""
         legacy, note = self.legacy, self.legacy.ledger
         given = legacy.text("STP_TYPE")
         usual = "markram" if legacy.late else "markram_lagged"

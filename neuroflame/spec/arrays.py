@@ -1,0 +1,130 @@
+"""Arrays that a network's file holds or names: read, checked, and known by their content."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neuroflame.errors import SpecError
+from neuroflame.spec.base import is_number
+
+
+@dataclass(frozen=True, eq=False)
+class Contents:
+    """An array and what identifies it.
+
+    Attributes
+    ----------
+    values : ndarray, float64
+    digest : str
+        16 hexadecimal digits of the hash of shape and values.
+    """
+
+    values: np.ndarray
+    digest: str
+
+    @classmethod
+    def of(cls, values: Any) -> Contents:
+        """Return numbers with their digest."""
+        array = np.ascontiguousarray(values, dtype="<f8")
+        array.setflags(write=False)
+        text = f"{array.shape}".encode() + array.tobytes()
+        return cls(array, hashlib.blake2b(text, digest_size=8).hexdigest())
+
+
+def read_contents(path: str) -> Contents:
+    """Return what a .npy file holds.
+
+    Raises
+    ------
+    SpecError
+        If there is none, or it holds anything but finite real numbers.
+    """
+    try:
+        status = Path(path).stat()
+    except OSError:
+        raise SpecError("there is no such file", got=path, path="file") from None
+    return _read(path, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=64)
+def _read(path: str, changed: int, size: int) -> Contents:
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        raise SpecError("is not a .npy file of numbers", got=path, path="file") from None
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "iufb":
+        kind = array.dtype if isinstance(array, np.ndarray) else "an archive of several"
+        raise SpecError("must hold one array of real numbers", got=str(kind), path="file")
+    if not np.isfinite(array).all():
+        raise SpecError("must hold finite numbers", got=path, path="file")
+    return Contents.of(array)
+
+
+def literal(value: object) -> tuple[Any, ...]:
+    """Return a list of numbers, or of lists of numbers of one length, as tuples.
+
+    Raises
+    ------
+    SpecError
+        If it is anything else.
+    """
+    if not isinstance(value, list | tuple) or not value:
+        raise SpecError("must be a list of numbers, or a list of such lists", got=value)
+    rows = [tuple(row) if isinstance(row, list | tuple) else row for row in value]
+    nested = [row for row in rows if isinstance(row, tuple)]
+    if nested and (len(nested) < len(rows) or len({len(row) for row in nested}) > 1):
+        raise SpecError("must be lists of one length", got=value)
+    for number in (n for row in nested for n in row) if nested else rows:
+        if not is_number(number):
+            raise SpecError("must be finite numbers", got=number)
+    return tuple(rows)
+
+
+def locate_files(data: Any, folder: Path) -> Any:
+    """Return plain data of a network, or dotted paths into one, whose stimuli name their files absolutely."""
+    if not isinstance(data, Mapping):
+        return data
+    found = dict(data)
+    for key, value in data.items():
+        if str(key) == "stimuli" and isinstance(value, list | tuple):
+            found[key] = [_located(entry, folder) for entry in value]
+        elif str(key).startswith("stimuli."):
+            inside = str(key).endswith(".file") and isinstance(value, str)
+            found[key] = _absolute(value, folder) if inside else _located(value, folder)
+    return found
+
+
+def _located(entry: Any, folder: Path) -> Any:
+    if isinstance(entry, Mapping) and isinstance(entry.get("file"), str):
+        return {**entry, "file": _absolute(entry["file"], folder)}
+    return entry
+
+
+def _absolute(path: str, folder: Path) -> str:
+    return str((folder / path).resolve())
+
+
+def forget_contents(changed: dict[str, Any], before: Mapping[str, Any]) -> None:
+    """Take the digest off the stimuli whose file is another one now, in place."""
+    known = {s.get("file"): s.get("content") for s in before.get("stimuli", ())}
+    for stimulus in changed.get("stimuli") or ():
+        if isinstance(stimulus, dict) and stimulus.get("content") and stimulus.get("file") not in known:
+            del stimulus["content"]
+
+
+def without_files(network: dict[str, Any]) -> dict[str, Any]:
+    """Return plain data of a network where the content of a file stands for it, wherever it lies."""
+    if not network.get("stimuli"):
+        return network
+    stimuli = [
+        {key: value for key, value in s.items() if key != "file" or "content" not in s}
+        for s in network["stimuli"]
+    ]
+    return {**network, "stimuli": stimuli}

@@ -1,0 +1,138 @@
+"""A sweep on an S3 server that runs in this process: the same guarantees as on a disk."""
+
+from __future__ import annotations
+
+import pickle
+import threading
+import uuid
+
+import pytest
+
+from neuroflame.cli import main
+from neuroflame.errors import Interrupted, StoreError
+from neuroflame.report import build_report
+from neuroflame.store import StoreWarning, SweepStore, _remote, open_table
+from neuroflame.store._files import open_files
+from neuroflame.sweep.running import resume, run_sweep, start
+from tests.unit.test_store import COLUMNS, rows
+from tests.unit.test_sweep_controller import CHEAP, Stop
+from tests.unit.test_sweep_controller import rows as table_rows
+from tests.unit.test_sweep_spec import sweep
+
+boto3 = pytest.importorskip("boto3")
+moto = pytest.importorskip("moto.server")
+
+BUCKET = "sweeps"
+
+
+@pytest.fixture(scope="module")
+def endpoint():
+    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(name, "testing")
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")  # nobody answers there, after seconds
+        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
+            patch.delenv(name, raising=False)
+        client = boto3.client("s3", endpoint_url=f"http://{host}:{port}", region_name="us-east-1")
+        client.create_bucket(Bucket=BUCKET)
+        yield f"{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def uri(endpoint):
+    return f"s3://{BUCKET}/{uuid.uuid4().hex}?endpoint_override={endpoint}&scheme=http&region=us-east-1"
+
+
+def test_a_sweep_that_was_stopped_is_resumed(uri, tmp_path, capsys):
+    spec = sweep(space={"J.EE": [1, 2, 3, 4, 5]}, repeat={"seeds": 2}, compute={"tile": 2})
+    with pytest.raises(Interrupted):
+        start(spec, uri, backend="inline", measure=CHEAP, progress=Stop(2))
+    assert main(["status", uri]) == 0
+    assert "of 10 done" in capsys.readouterr().out
+    resume(uri, backend="inline", measure=CHEAP)
+    run_sweep(spec, tmp_path / "whole", backend="inline", measure=CHEAP)
+    assert table_rows(uri) == table_rows(tmp_path / "whole")
+    assert main(["compact", uri]) == 0
+    assert open_files(uri).names("parts")[0].startswith("packed-")
+    assert len(open_files(uri).names("parts")) == 1
+    assert table_rows(uri) == table_rows(tmp_path / "whole")
+    assert open_table(uri).dataset().count_rows() == 10
+    assert build_report(uri, tmp_path / "report").page.exists()
+
+
+def test_of_many_writers_one_publishes(uri):
+    """Also those that find the name free at the same moment: the server decides."""
+    stores = [SweepStore.create(uri, {})] + [SweepStore.open(uri) for _ in range(3)]
+    barrier, won = threading.Barrier(len(stores)), []
+
+    def race(store):
+        for number in range(3):
+            barrier.wait()
+            if store.write_fragment(f"t{number}", COLUMNS, rows([number])):
+                won.append(number)
+
+    threads = [threading.Thread(target=race, args=[store]) for store in stores]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(won) == list(range(3))
+
+
+def test_of_many_creators_one_succeeds(uri):
+    barrier, made, refused = threading.Barrier(4), [], []
+
+    def race(name):
+        barrier.wait()
+        try:
+            SweepStore.create(uri, {"by": name})
+            made.append(name)
+        except StoreError as error:
+            refused.append(str(error))
+
+    threads = [threading.Thread(target=race, args=[number]) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert made == [SweepStore.open(uri).manifest["by"]]
+    assert len(refused) == 3
+    assert all("already holds a sweep" in text for text in refused)
+
+
+def test_damage_is_put_aside_and_a_store_travels_between_processes(uri):
+    store = pickle.loads(pickle.dumps(SweepStore.create(uri, {})))
+    store.write_fragment("a", COLUMNS, rows([0]))
+    files = open_files(uri)
+    files._write(files._at("parts/a.parquet"), files.read("parts/a.parquet")[:-9])
+    with pytest.warns(StoreWarning, match="moved"):
+        assert store.finished() == {}
+    assert len(files.names("quarantine")) == 1
+    assert store.write_fragment("a", COLUMNS, rows([0])) is True
+    assert list(store.finished()) == ["a"]
+
+
+def test_a_server_that_cannot_be_written_says_so_in_a_line(endpoint):
+    missing = f"s3://no-such-bucket/x?endpoint_override={endpoint}&scheme=http&region=us-east-1"
+    with pytest.raises(StoreError) as caught:
+        SweepStore.create(missing, {})
+    assert "\n" not in str(caught.value)
+
+
+def test_without_boto3_the_writer_looks_first(uri, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "boto3", None)
+    store = SweepStore.create(uri, {})
+    assert type(open_files(uri)) is _remote.ArrowFiles
+    assert store.write_fragment("a", COLUMNS, rows([0])) is True
+    assert store.write_fragment("a", COLUMNS, rows([0])) is False
+
+
+def test_messages_do_not_hold_credentials(endpoint):
+    place = f"s3://user:secret@{BUCKET}/none?endpoint_override={endpoint}&scheme=http&region=us-east-1"
+    with pytest.raises(StoreError, match="holds no sweep") as caught:
+        SweepStore.open(place)
+    assert "secret" not in str(caught.value)
