@@ -63,18 +63,18 @@ RICH = {
 }
 SPIKING = {
     "dt": 0.0005,
-    "duration": 0.06,
+    "duration": 0.12,
     "populations": {
         "E": {
             "size": 24,
             "tau_syn": 0.004,
-            "adaptation": {"tau": 0.05, "strength": 0.02},
+            "adaptation": {"tau": 0.05, "strength": 0.01},
             "spiking": {"V_rest": 0.1, "V_threshold": 0.9, "V_reset": 0.2, "tau_ref": 0.003},
         },
         "I": {"size": 16, "tau": 0.01, "spiking": {"V_start": 0.3}},
         "R": {"size": 5, "threshold": 0.1},
     },
-    "J": {"EE": 0.02, "EI": -0.02, "IE": 0.02, "RE": 1.0},
+    "J": {"EE": 0.02, "EI": -0.005, "IE": 0.02, "RE": 1.0},
     "J0": {"E": 1.5, "I": 1.2},
     "stp": {"EE": {"U": 0.2, "tau_fac": 0.3, "tau_rec": 0.1}},
     "noise": {"kind": "white", "sigma": 0.02},
