@@ -20,7 +20,8 @@ import numpy as np
 import torch
 
 from neuroflame import Network
-from neuroflame.core.connectivity import SparseOperator
+from neuroflame.core.connectivity import DenseOperator, SparseOperator
+from neuroflame.core.connectivity.make import scaling
 from neuroflame.core.measure import start_states
 from neuroflame.core.state import State
 
@@ -83,6 +84,18 @@ def cases(late: bool) -> list[Case]:
         Case("balanced, inputs made live", file, small | {"IF_STP": 0, "LIVE_FF_UPDATE": 1}),
         Case("balanced, switched on late", file, small | {"IF_STP": 0, "BUMP_SWITCH": [1, 1]}),
         Case("balanced, weak cosine", file, small | {"IF_STP": 0, "PROBA_TYPE": ["cos_spec"] * 4}),
+        Case("balanced, clipped normal", file, small | {"IF_STP": 0, "PROBA_TYPE": ["gaussian"] * 4}),
+        Case(
+            "ring, normal weights",
+            ring,
+            few
+            | stp
+            | {
+                "IF_STP": 0,
+                "GAIN": 0.2,
+                "PROBA_TYPE": ["gaussian", "gaussian_dense", "None", "gaussian"],
+            },
+        ),
         Case("balanced, von Mises", file, small | {"IF_STP": 0, "PROBA_TYPE": ["von_mises"] * 4}),
         Case("ring, as shipped", ring, few | stp),
         Case(
@@ -176,6 +189,9 @@ def run_ours(
     for pair in ours.spec.pairs:
         if pair.kind == "sparse":
             ours.operators[pair.name] = _operator(other, ours, pair)
+        elif pair.profile.kind == "gaussian":
+            scale = ours.spec.J[pair.name] * scaling(ours.spec, pair)
+            ours.operators[pair.name] = DenseOperator((_block(other, ours, pair) / scale).contiguous())
     dtype = torch.float32 if precision == 32 else torch.float64
     program = ours.program({}, 1, torch.zeros(1, dtype=torch.int64))
     state = start_states(program, ["network"])
@@ -195,10 +211,14 @@ def run_ours(
     return ours(initial=state)[0].double().numpy()
 
 
-def _operator(other: Any, ours: Network, pair: Any) -> SparseOperator:
+def _block(other: Any, ours: Network, pair: Any) -> torch.Tensor:
     names = list(ours.spec.populations)
     post, pre = other.slices[names.index(pair.post)], other.slices[names.index(pair.pre)]
-    block = other.Wab_T[pre, post].T  # theirs is pre, post
+    return other.Wab_T[pre, post].T  # theirs is pre, post
+
+
+def _operator(other: Any, ours: Network, pair: Any) -> SparseOperator:
+    block = _block(other, ours, pair)
     if pair.name in ours.spec.stp:
         kept = other.W_stp_T
         index = list(ours.spec.stp).index(pair.name)
@@ -230,7 +250,7 @@ def main() -> int:
     )
     parser.add_argument("--peer", type=Path, help="a checkout of the original")
     parser.add_argument("--only", default="", help="cases whose name holds this")
-    parser.add_argument("--executor", default="trajectory", help="of ours; default %(default)s")
+    parser.add_argument("--executor", default="auto", help="of ours; default %(default)s")
     arguments = parser.parse_args()
     if arguments.peer is None or not (arguments.peer / "src" / "network.py").is_file():
         print("skipped: give --peer a checkout of the original")

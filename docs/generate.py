@@ -31,8 +31,8 @@ Every field of a network file. Units are SI. An unknown key is an error. A dotte
 `populations.E.tau` names a value: in a sweep's `space`, in `--set J.EE=8`, in `Network(..., **{"J.EE": 8})`.
 
 A *structural* value changes the topology that is drawn or the number of steps: points that differ in it run
-in different tiles. All other numbers are *batchable*. A profile's `kappa` and `phase` are batchable where the
-pair is all to all and structural where it is sparse.
+in different tiles. All other numbers are *batchable*. A profile's `kappa`, `phase` and `background` are
+batchable where the pair is all to all and structural where it is sparse.
 """
 
 SWEEP_INTRO = """\

@@ -128,6 +128,41 @@ def report(arguments: argparse.Namespace) -> int:
     return DONE
 
 
+def connectivity(arguments: argparse.Namespace) -> int:
+    """Draw a network's weights, in-degrees and eigenvalues, and tell its spectral radius."""
+    from pathlib import Path
+
+    from neuroflame.network import Network
+    from neuroflame.report import plot_connectivity
+    from neuroflame.report.style import save
+    from neuroflame.spec.network import load_network
+
+    out = Path(arguments.out or f"{Path(arguments.network).stem}.connectivity.png")
+    if not out.absolute().parent.is_dir():
+        raise SpecError("there is no such folder", got=str(out.parent), path="--out")
+    spec = load_network(arguments.network, _assignments(arguments))
+    if not spec.pairs:
+        raise SpecError("connects nothing", path="J", file=arguments.network)
+    model = Network(spec, device="cpu", graph=arguments.graph)
+    found = model.weight_spectrum(min(arguments.eigenvalues, spec.size - 1)) if spec.size > 1 else None
+    figure = plot_connectivity(
+        {name: population.size for name, population in spec.populations.items()},
+        {pair.name: (pair.post, pair.pre) for pair in spec.pairs},
+        model.effective_weights().coarse(arguments.bins),
+        model.in_degrees(),
+        None if found is None else found.eigenvalues,
+        0.0 if found is None else found.bulk,
+        title=f"Connectivity of {arguments.network}",
+    )
+    save(figure, out)
+    print(f"figure           {out}")
+    if found is not None:
+        outliers = ", ".join(f"{value:.4g}" for value in found.outliers)
+        print(f"spectral radius  {found.radius:.4g}")
+        print(f"circular law     {found.bulk:.4g}; beyond it: {outliers or 'none'}")
+    return DONE
+
+
 def export(arguments: argparse.Namespace) -> int:
     """Write the table of a sweep for other programs: CSV, Parquet, netCDF, Zarr or a study of Optuna."""
     from neuroflame.sweep.export import export as write
@@ -330,6 +365,20 @@ def make_parser() -> argparse.ArgumentParser:
 
     made = command("report", report, "directory")
     made.add_argument("--out", metavar="FOLDER", help="where figures and page go; default DIR/report")
+
+    made = command("connectivity", connectivity)
+    made.add_argument("network", metavar="NETWORK", help="a network file")
+    made.add_argument(
+        "-o", "--out", metavar="FILE", help="the PNG to write; default NETWORK's name.connectivity.png"
+    )
+    made.add_argument("--graph", type=int, default=0, metavar="N", help="which draw (default %(default)s)")
+    made.add_argument(
+        "--bins", type=_positive, default=120, metavar="N", help="resolution (default %(default)s)"
+    )
+    made.add_argument(
+        "--eigenvalues", type=_positive, default=6, metavar="N", help="how many (default %(default)s)"
+    )
+    _add_set(made)
 
     made = command("export", export, "directory")
     made.add_argument(

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from neuroflame.core.connectivity import make_operator
+from neuroflame.core.connectivity.given import blocks_of, operator_of, with_blocks
 from neuroflame.core.executors import choose
 from neuroflame.core.inputs import points_of, read_inputs
 from neuroflame.core.labels import GROUPS, label, side_by_side
@@ -30,6 +31,7 @@ from neuroflame.core.recorder import Recording, RecordPlan
 from neuroflame.core.starts import given_state
 from neuroflame.core.state import State
 from neuroflame.core.surrogate import STEEPNESS
+from neuroflame.diagnostics import Diagnostics
 from neuroflame.errors import SimulationError, SpecError
 from neuroflame.network_dynamics import DynamicsTools
 from neuroflame.spec import NetworkSpec, find_path, load_network
@@ -51,7 +53,7 @@ Initial = str | Sequence[str] | State | Mapping[str, Any]
 SAMPLES_MAX = 1000
 
 
-class Network(DynamicsTools, nn.Module):
+class Network(DynamicsTools, Diagnostics, nn.Module):
     """A recurrent network, ready to run.
 
     Parameters
@@ -60,8 +62,9 @@ class Network(DynamicsTools, nn.Module):
         A network file, or what `load_network` returns.
     device : str
         ``cpu``, ``cuda`` or ``auto``: CUDA where there is one.
-    precision : {"exact", "double"}
-        float32 or float64.
+    precision : {"exact", "fast", "double"}
+        float32, float32 with recurrent inputs rounded to 11 bits where a GPU multiplies sparse connectivity, or
+        float64.
     executor : str
         ``auto`` or the name of an executor.
     graph : int
@@ -71,7 +74,9 @@ class Network(DynamicsTools, nn.Module):
     steepness : float
         Of the gradient that stands in for that of a spike, see `neuroflame.core.surrogate`.
     **overrides
-        Values that replace the file's: ``J={"EE": 8.0}`` or ``**{"J.EE": 8.0}``.
+        Values that replace the file's: ``J={"EE": 8.0}`` or ``**{"J.EE": 8.0}``. Under ``connectivity`` a pair's
+        name may be given a block of weights, post by pre, which J multiplies as it is: an array or Tensor, a
+        scipy sparse matrix, or the arrays (post, pre) or (post, pre, weight) of its connections.
 
     Raises
     ------
@@ -104,12 +109,19 @@ class Network(DynamicsTools, nn.Module):
                 "is not a precision", got=precision, remedy=suggestion(precision, PRECISIONS)
             )
         spec = network if isinstance(network, NetworkSpec) else load_network(network)
-        self.spec = spec.with_values(overrides, file=_file(network)) if overrides else spec
+        overrides, blocks = blocks_of(overrides)
+        spec = spec.with_values(overrides, file=_file(network)) if overrides else spec
+        self.spec, given = with_blocks(spec, blocks)
         self.precision, self.executor, self.graph, self.seed = precision, executor, graph, seed
         self.steepness = steepness
         place = resolve_device(device)
         self.operators = nn.ModuleDict(
-            {p.name: make_operator(self.spec, p, graph=graph, device=place) for p in self.spec.pairs}
+            {
+                p.name: operator_of(given[p.name], device=place, dtype=PRECISIONS[precision])
+                if p.name in given
+                else make_operator(self.spec, p, graph=graph, device=place, dtype=PRECISIONS[precision])
+                for p in self.spec.pairs
+            }
         )
         self.register_buffer("_place", torch.zeros((), device=place), persistent=False)
 
@@ -292,7 +304,9 @@ class Network(DynamicsTools, nn.Module):
         values = assignments(sweep or {}, pairwise=pairwise)
         points = self.count(values, {}, initial, seeds)
         engines = EngineCache()
-        engines.put(self.spec, self.graph, self.device, dict(self.operators.items()))  # type: ignore[arg-type]
+        engines.put(
+            self.spec, self.graph, self.device, PRECISIONS[self.precision], dict(self.operators.items())
+        )
         measured = measure_points(
             self.spec,
             values,
@@ -321,11 +335,12 @@ class Network(DynamicsTools, nn.Module):
         check_batchable(self.spec, list(values))
         return build_program(
             self.spec,
-            self.operators,  # type: ignore[arg-type]
+            self.operators,
             {path: torch.as_tensor(v, dtype=torch.float64, device=self.device) for path, v in values.items()},
             points=points,
             seeds=seeds,
             dtype=PRECISIONS[self.precision],
+            fast=self.precision == "fast",
             device=self.device,
             stimulated=stimulated,
             steepness=self.steepness,

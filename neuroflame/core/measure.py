@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from neuroflame.core.state import State
     from neuroflame.spec.dynamics import DynamicsOptions
 
-PRECISIONS = {"exact": torch.float32, "double": torch.float64}
+PRECISIONS = {"exact": torch.float32, "fast": torch.float32, "double": torch.float64}
 COLD_RATE, HOT_RATE = 1e-3, 50.0
 STARTS = {
     "network": "as the network file says",
@@ -66,26 +66,36 @@ class EngineCache:
     """Connectivity that was drawn, kept between tiles: the most recently used few."""
 
     capacity: int = 4
-    _kept: OrderedDict[tuple[str, int, str], dict[str, Operator]] = field(default_factory=OrderedDict)
+    _kept: OrderedDict[tuple[str, int, str, torch.dtype], dict[str, Operator]] = field(
+        default_factory=OrderedDict
+    )
 
-    def operators(self, spec: NetworkSpec, graph: int, device: torch.device) -> dict[str, Operator]:
+    def operators(
+        self, spec: NetworkSpec, graph: int, device: torch.device, dtype: torch.dtype = torch.float64
+    ) -> dict[str, Operator]:
         """Return the operators of a network by pair."""
-        key = (spec.digest(), graph, str(device))
+        key = (spec.digest(), graph, str(device), dtype)
         if key not in self._kept:
             self.put(
                 spec,
                 graph,
                 device,
-                {p.name: make_operator(spec, p, graph=graph, device=device) for p in spec.pairs},
+                dtype,
+                {p.name: make_operator(spec, p, graph=graph, device=device, dtype=dtype) for p in spec.pairs},
             )
         self._kept.move_to_end(key)
         return self._kept[key]
 
     def put(
-        self, spec: NetworkSpec, graph: int, device: torch.device, operators: dict[str, Operator]
+        self,
+        spec: NetworkSpec,
+        graph: int,
+        device: torch.device,
+        dtype: torch.dtype,
+        operators: dict[str, Operator],
     ) -> None:
         """Keep the operators of a network, and let go of the least recently used."""
-        self._kept[spec.digest(), graph, str(device)] = operators
+        self._kept[spec.digest(), graph, str(device), dtype] = operators
         while len(self._kept) > self.capacity:
             self._kept.popitem(last=False)
 
@@ -174,8 +184,9 @@ def measure_points(
         Whether to add series of the populations' mean rate and bump amplitude.
     device : str
         ``cpu``, ``cuda`` or ``auto``.
-    precision : {"exact", "double"}
-        float32 or float64.
+    precision : {"exact", "fast", "double"}
+        float32, float32 with recurrent inputs rounded to 11 bits where a GPU multiplies sparse connectivity, or
+        float64.
     executor : str
         ``auto`` or a name among `neuroflame.core.executors.EXECUTORS`.
     engines : EngineCache, optional
@@ -196,7 +207,7 @@ def measure_points(
     place = resolve_device(device)
     points = len(seeds)
     stimulated = torch.as_tensor(~np.isin(np.asarray(initial), ("cold", "hot")), device=place)
-    operators = (engines or EngineCache()).operators(spec, graph, place)
+    operators = (engines or EngineCache()).operators(spec, graph, place, PRECISIONS[precision])
     numbers = {
         path: torch.as_tensor(np.asarray(v, dtype=np.float64), device=place) for path, v in values.items()
     }
@@ -208,6 +219,7 @@ def measure_points(
         points=points,
         seeds=keys,
         dtype=PRECISIONS[precision],
+        fast=precision == "fast",
         device=place,
         stimulated=stimulated,
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from neuroflame.core.connectivity.make import bind_operator
+from neuroflame.core.connectivity.make import bind_operator, scaling
 from neuroflame.core.feedforward import FeedforwardProgram, make_feedforward
 from neuroflame.core.stimuli import StimulusProgram, make_stimuli
 from neuroflame.core.surrogate import STEEPNESS
@@ -128,6 +128,8 @@ class Program:
         Dynamics of the external input, of the populations that have them.
     inputs : Inputs, optional
         External input that was given as arrays.
+    fast : bool
+        Whether recurrent input may be rounded to 11 bits where that is faster.
     steepness : float
         Of the surrogate gradient of a spike, see `neuroflame.core.surrogate`.
     """
@@ -145,6 +147,7 @@ class Program:
     nmda: NMDAProgram | None
     feedforward: dict[str, FeedforwardProgram]
     inputs: Inputs | None = None
+    fast: bool = False
     steepness: float = STEEPNESS
 
     def boundaries(self) -> list[int]:
@@ -167,6 +170,7 @@ def build_program(
     dtype: torch.dtype,
     device: torch.device,
     stimulated: Tensor | None = None,
+    fast: bool = False,
     steepness: float = STEEPNESS,
 ) -> Program:
     """Return the program of P points.
@@ -181,6 +185,8 @@ def build_program(
         Batchable path to its value at each point; may require gradients.
     stimulated : Tensor, (P,), optional
         1 for the points that receive the stimuli, 0 for the others.
+    fast : bool
+        Whether recurrent input may be rounded to 11 bits where that is faster.
     steepness : float
         Of the surrogate gradient of a spike.
     """
@@ -237,7 +243,7 @@ def build_program(
 
     pairs = []
     for pair in spec.pairs:
-        scale = 1.0 / pair.K**0.5 if pair.K is not None else 1.0 / spec.populations[pair.pre].size
+        scale = scaling(spec, pair)
         pairs.append(
             PairProgram(
                 name=pair.name,
@@ -275,6 +281,7 @@ def build_program(
         dtype=dtype,
         device=device,
         seeds=seeds,
+        fast=fast,
         number=number,
         populations=populations,
         pairs=tuple(pairs),

@@ -17,6 +17,11 @@ def stream(name: str) -> int:
     return zlib.crc32(name.encode())
 
 
+def topology_key(seed: int, graph: int) -> tuple[int, int]:
+    """Return the key under which connectivity is drawn: two 32-bit words of a seed and a graph's number."""
+    return seed & 0xFFFFFFFF, (graph ^ (seed >> 32)) & 0xFFFFFFFF
+
+
 def words(seeds: Tensor, name: str, purpose: int, step: int, size: int) -> list[Tensor]:
     """Return four tensors of 32-bit random words, int64 (P, ceil(size / 4)).
 

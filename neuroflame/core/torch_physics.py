@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+
 import torch
 from torch import Tensor
 
@@ -11,6 +13,8 @@ from neuroflame.physics import specialise
 def _maximum(a: Tensor, b: Tensor | float) -> Tensor:
     return torch.clamp(a, min=b) if isinstance(b, float) else torch.maximum(a, b)
 
+
+TRITON = importlib.util.find_spec("triton") is not None
 
 physics = specialise(
     {
@@ -29,11 +33,11 @@ physics = specialise(
 
 
 def sum_neurons(x: Tensor) -> Tensor:
-    """Return the sum over the last axis, by pairwise halving.
+    """Return the sum over the last axis, by pairwise halving; on a CUDA device by one kernel where there is triton.
 
-    Elementwise additions in an order that depends on the axis's length alone: the sum of one row does not
-    depend, to the last bit, on how many rows are beside it, on threads or on the device. Neither BLAS nor
-    `torch.sum` promises that. The rounding error grows as log2 of the length.
+    Additions in an order that depends on the axis's length alone: the sum of one row does not depend, to the last
+    bit, on how many rows are beside it, or on threads. Neither BLAS nor `torch.sum` promises that. The rounding
+    error grows as log2 of the length.
 
     Parameters
     ----------
@@ -44,6 +48,10 @@ def sum_neurons(x: Tensor) -> Tensor:
     Tensor, (...)
     """
     n = x.shape[-1]
+    if x.is_cuda and x.is_floating_point() and TRITON and not (x.requires_grad and torch.is_grad_enabled()):
+        from neuroflame.core.row_sums import row_sums
+
+        return row_sums(x)
     while n > 1:
         top = 1 << (n - 1).bit_length() - 1
         low, high = x[..., : n - top], x[..., top:]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from neuroflame.report.answer import Question, Tally, objective, question, summary, tally
     from neuroflame.report.choose import Chosen, choose_points, main_statistics
     from neuroflame.report.conditions import Condition, parse_condition
+    from neuroflame.report.connectivity import plot_connectivity
     from neuroflame.report.diagrams import phase_diagram
     from neuroflame.report.history import search_history
     from neuroflame.report.page import ReportPaths, build_report
@@ -26,6 +27,7 @@ _HOMES = {
     "answer": ("Question", "Tally", "objective", "question", "summary", "tally"),
     "choose": ("Chosen", "choose_points", "main_statistics"),
     "conditions": ("Condition", "parse_condition"),
+    "connectivity": ("plot_connectivity",),
     "diagrams": ("phase_diagram",),
     "history": ("search_history",),
     "page": ("ReportPaths", "build_report"),
@@ -47,6 +49,7 @@ __all__ = [
     "objective",
     "parse_condition",
     "phase_diagram",
+    "plot_connectivity",
     "question",
     "search_history",
     "statistics_against_axes",

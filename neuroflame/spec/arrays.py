@@ -88,7 +88,7 @@ def literal(value: object) -> tuple[Any, ...]:
 
 
 def locate_files(data: Any, folder: Path) -> Any:
-    """Return plain data of a network, or dotted paths into one, whose stimuli name their files absolutely."""
+    """Return plain data of a network, or dotted paths into one, whose files are named absolutely."""
     if not isinstance(data, Mapping):
         return data
     found = dict(data)
@@ -98,7 +98,17 @@ def locate_files(data: Any, folder: Path) -> Any:
         elif str(key).startswith("stimuli."):
             inside = str(key).endswith(".file") and isinstance(value, str)
             found[key] = _absolute(value, folder) if inside else _located(value, folder)
+        elif str(key).partition(".")[0] == "connectivity":
+            inside = str(key).endswith(".file") and isinstance(value, str)
+            found[key] = _absolute(value, folder) if inside else _located_pairs(value, folder)
     return found
+
+
+def _located_pairs(value: Any, folder: Path) -> Any:
+    """Return connectivity, its pairs or one of them, with the files of given blocks named absolutely."""
+    if not isinstance(value, Mapping):
+        return value
+    return _located({key: _located_pairs(inner, folder) for key, inner in value.items()}, folder)
 
 
 def _located(entry: Any, folder: Path) -> Any:
@@ -112,19 +122,29 @@ def _absolute(path: str, folder: Path) -> str:
 
 
 def forget_contents(changed: dict[str, Any], before: Mapping[str, Any]) -> None:
-    """Take the digest off the stimuli whose file is another one now, in place."""
+    """Take the digest off the stimuli and the blocks whose file is another one now, in place."""
     known = {s.get("file"): s.get("content") for s in before.get("stimuli", ())}
     for stimulus in changed.get("stimuli") or ():
         if isinstance(stimulus, dict) and stimulus.get("content") and stimulus.get("file") not in known:
             del stimulus["content"]
+    blocks = before.get("connectivity", {}).get("pairs", {})
+    for name, pair in (changed.get("connectivity") or {}).get("pairs", {}).items():
+        old = blocks.get(name, {})
+        if old.get("file") and pair.get("file") != old["file"] and pair.get("content") == old["content"]:
+            del pair["content"], pair["shape"]
 
 
 def without_files(network: dict[str, Any]) -> dict[str, Any]:
     """Return plain data of a network where the content of a file stands for it, wherever it lies."""
-    if not network.get("stimuli"):
-        return network
-    stimuli = [
-        {key: value for key, value in s.items() if key != "file" or "content" not in s}
-        for s in network["stimuli"]
-    ]
-    return {**network, "stimuli": stimuli}
+    found = dict(network)
+    if network.get("stimuli"):
+        found["stimuli"] = [_without_file(stimulus) for stimulus in network["stimuli"]]
+    pairs = network.get("connectivity", {}).get("pairs")
+    if pairs:
+        bare = {name: _without_file(pair) for name, pair in pairs.items()}
+        found["connectivity"] = {**network["connectivity"], "pairs": bare}
+    return found
+
+
+def _without_file(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in entry.items() if key != "file" or "content" not in entry}

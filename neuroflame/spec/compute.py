@@ -74,7 +74,11 @@ class Compute(Spec):
     executor: Literal["auto", "reference", "trajectory"] = quantity(
         "How the steps are executed; auto takes the fastest that can.", default="auto"
     )
-    precision: Literal["exact", "double"] = quantity("Arithmetic: float32 or float64.", default="exact")
+    precision: Literal["exact", "fast", "double"] = quantity(
+        "Arithmetic: float32 (exact), float64 (double), or float32 with recurrent inputs rounded to 11 bits where a "
+        "GPU multiplies sparse connectivity (fast; elsewhere the same as exact).",
+        default="exact",
+    )
     backend: Literal["ray", "inline"] = quantity(
         "`ray`: processes on this machine or a cluster; `inline`: within this process.", default="ray"
     )

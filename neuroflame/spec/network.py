@@ -14,16 +14,16 @@ from pydantic import Discriminator, Tag, field_validator, model_validator
 from neuroflame.errors import SpecError
 from neuroflame.spec.arrays import forget_contents, locate_files, without_files
 from neuroflame.spec.base import Real, Spec, canonical_json, is_number, merge, quantity, suggestion
+from neuroflame.spec.blocks import check_file, is_edge_list
+from neuroflame.spec.connectivity import Connectivity, PairConnectivity, Profile
 from neuroflame.spec.feedforward import Feedforward
 from neuroflame.spec.loading import read_yaml
 from neuroflame.spec.parts import (
     NMDA,
-    Connectivity,
     ConstantStart,
     Noise,
     Plasticity,
     Population,
-    Profile,
     Start,
     TransferName,
 )
@@ -37,7 +37,10 @@ TransferByName = Annotated[
 
 
 class Pair(NamedTuple):
-    """One connected pair of populations: where it is in the file, who listens, who speaks, how."""
+    """One connected pair of populations: where it is in the file, who listens, who speaks, how.
+
+    ``kind`` is ``sparse``, ``all_to_all`` or ``given``; ``K`` is what weights are scaled by, None where they are not.
+    """
 
     name: str
     post: str
@@ -45,6 +48,18 @@ class Pair(NamedTuple):
     kind: str
     K: float | None
     profile: Profile
+
+    @property
+    def random(self) -> bool:
+        """Whether anything about the pair is drawn."""
+        return self.kind == "sparse" or (
+            self.kind == "all_to_all" and self.profile.kind in {"low_rank", "gaussian"}
+        )
+
+    @property
+    def shares_seed(self) -> bool:
+        """Whether something of it is drawn with ``connectivity.seed``."""
+        return self.kind == "sparse" or (self.random and getattr(self.profile, "seed", None) is None)
 
 
 class NetworkSpec(Spec):
@@ -137,9 +152,13 @@ class NetworkSpec(Spec):
 
     def _check_connectivity(self, pairs: Mapping[str, tuple[str, str]]) -> None:
         net = self.connectivity
+        injected = any(own.injected for own in net.pairs.values())  # replaces what the file says of the pair
         for name in self.J:
             pre = pairs[name][1]
             own = net.pairs.get(name)
+            if own and own.kind == "given":
+                self._check_block(name, own, pairs[name])
+                continue
             profile = own.profile if own and own.profile else net.profile
             where = f"connectivity.pairs.{name}" if own and own.profile else "connectivity"
             kappa = getattr(profile, "kappa", None)
@@ -152,6 +171,13 @@ class NetworkSpec(Spec):
                 )
             kind = own.kind if own and own.kind else net.kind
             degree = self._degree(name, pre)
+            if kind == "sparse" and profile.kind == "gaussian":
+                raise SpecError(
+                    "is for all_to_all connectivity",
+                    got=profile.kind,
+                    remedy="weights that are normal and sparse can be given as a block",
+                    path=f"{where}.profile.kind",
+                )
             if kind == "sparse" and degree is None:
                 raise SpecError("is required for sparse connectivity", path="connectivity.K")
             if kind == "sparse" and degree is not None and not 0 < degree <= self.populations[pre].size:
@@ -170,17 +196,36 @@ class NetworkSpec(Spec):
             shared = {p.pre for p in self.pairs if p.kind == "sparse" and p.name not in with_own}
             if net.kind == "sparse":
                 shared.add(next(iter(net.K)))  # scales the external input
-            _useful(net.K, shared, "connectivity.K")
-        drawn = any(pair.kind == "sparse" for pair in self.pairs)
-        if net.seed and not drawn:
+            if not injected:
+                _useful(net.K, shared, "connectivity.K")
+        scaled = any(pair.kind == "sparse" for pair in self.pairs) or (
+            net.kind == "sparse" and any(pair.kind == "given" for pair in self.pairs)
+        )
+        if net.seed and not any(pair.shares_seed for pair in self.pairs) and not injected:
             raise SpecError("has no effect where nothing is drawn", got=net.seed, path="connectivity.seed")
-        if net.K is not None and not drawn and self.J:
+        if net.K is not None and not scaled and self.J:
             raise SpecError("has no effect on all_to_all connectivity", got=net.K, path="connectivity.K")
         kappa = getattr(net.profile, "kappa", None)
         if isinstance(kappa, dict):
             _known(kappa, set(pairs), "connectivity.profile.kappa", "pair")
-            own_profile = {name for name, own in net.pairs.items() if own.profile is not None}
+            own_profile = {
+                name
+                for name, own in net.pairs.items()
+                if own.profile is not None or (own.kind == "given" and not own.injected)
+            }
             _useful(kappa, set(self.J) - own_profile, "connectivity.profile.kappa")
+
+    def _check_block(self, name: str, own: PairConnectivity, pair: tuple[str, str]) -> None:
+        assert own.shape is not None
+        wanted = tuple(self.populations[side].size for side in pair)
+        fits = wanted == own.shape or (
+            is_edge_list(own.file) and wanted[0] >= own.shape[0] and wanted[1] >= own.shape[1]
+        )
+        if not fits:
+            rule = f"must hold {wanted[0]} by {wanted[1]} weights, {pair[0]} by {pair[1]} (post by pre)"
+            raise SpecError(
+                rule, got=list(own.shape), remedy=own.file, path=f"connectivity.pairs.{name}.file"
+            )
 
     def _pair_names(self) -> dict[str, tuple[str, str]]:
         found: dict[str, tuple[str, str]] = {}
@@ -223,6 +268,8 @@ class NetworkSpec(Spec):
                 kind = (own.kind if own else None) or net.kind
                 profile = (own.profile if own else None) or net.profile
                 degree = self._degree(name, pre) if kind == "sparse" else None
+                if own and kind == "given":
+                    degree = own.K
                 found.append(Pair(name, post, pre, kind, degree, profile))
         return tuple(found)
 
@@ -291,6 +338,16 @@ class NetworkSpec(Spec):
         except SpecError as error:
             raise error.located(file=file) from None
         return NetworkSpec.parse(changed, file=file)
+
+    def check_files(self) -> None:
+        """Raise SpecError if the file of a given block is gone or has changed since the network was described."""
+        for name, own in self.connectivity.pairs.items():
+            if own.kind == "given" and own.file is not None and own.content is not None:
+                try:
+                    check_file(own.file, own.content)
+                except SpecError as error:
+                    error.path = f"connectivity.pairs.{name}.file"
+                    raise
 
     def get(self, path: str) -> Any:
         """Return the value at a dotted path."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,8 @@ def paths(spec: NetworkSpec) -> dict[str, PathInfo]:
     drawn = _drawn_paths(spec)
     found = {}
     for info in _leaves(spec, "", ("", "", False)):
+        if _BLOCK.fullmatch(info.path):  # where a block comes from is no value to vary
+            continue
         structural = (
             info.path in drawn
             if info.path.endswith(_PROFILE) or _PROFILE_IN in info.path
@@ -59,7 +62,8 @@ def paths(spec: NetworkSpec) -> dict[str, PathInfo]:
     return found
 
 
-_PROFILE, _PROFILE_IN = ("profile.kappa", "profile.phase"), "profile.kappa."
+_BLOCK = re.compile(r"connectivity\.pairs\.\w+\.(file|content)")
+_PROFILE, _PROFILE_IN = ("profile.kappa", "profile.phase", "profile.background"), "profile.kappa."
 
 
 def find_path(spec: NetworkSpec, path: str) -> PathInfo:
@@ -88,7 +92,7 @@ def _drawn_paths(spec: NetworkSpec) -> set[str]:
         if pair.kind == "sparse":
             kappa = getattr(pair.profile, "kappa", None)
             drawn.add(f"{base}.kappa.{pair.name}" if isinstance(kappa, dict) else f"{base}.kappa")
-            drawn.add(f"{base}.phase")
+            drawn |= {f"{base}.phase", f"{base}.background"}
     return drawn
 
 

@@ -40,9 +40,13 @@ def guessed_seconds(network: NetworkSpec, *, cuda: bool) -> float:
 
 def step_seconds(network: NetworkSpec, *, cuda: bool) -> float:
     """Return the seconds of a step of a point among many, by the fastest executor."""
-    gathered = sum(
-        network.populations[pair.post].size * pair.K for pair in network.pairs if pair.K is not None
-    )
+    gathered = 0.0
+    for pair in network.pairs:
+        post, pre = network.populations[pair.post].size, network.populations[pair.pre].size
+        if pair.kind == "sparse" and pair.K is not None:
+            gathered += post * pair.K
+        elif pair.kind == "given" or pair.profile.kind == "gaussian":
+            gathered += post * pre
     per_neuron, per_synapse = _CUDA_S if cuda else _CORE_S
     return network.size * per_neuron + gathered * per_synapse
 

@@ -136,6 +136,7 @@ def start(
     """
     machine = make_backend(spec.compute, backend, address)
     machine.check()
+    spec.network.check_files()
     store, resumed = _open(spec, out)
     tell = progress or Progress()
     if resumed:

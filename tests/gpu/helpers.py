@@ -19,7 +19,7 @@ def points(spec, values, index, *, device="cpu", dtype=torch.float64):
     starts = [STARTS[i % len(STARTS)] for i in index]
     program = build_program(
         spec,
-        EngineCache().operators(spec, 0, place),
+        EngineCache().operators(spec, 0, place, dtype),
         {path: torch.as_tensor(value[index], device=place) for path, value in values.items()},
         points=len(index),
         seeds=torch.as_tensor(index + 2**35, device=place),

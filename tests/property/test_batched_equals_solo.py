@@ -22,6 +22,8 @@ def networks(draw):
                 {"kind": "uniform"},
                 {"kind": "cosine", "kappa": 0.6, "phase": 12.0},
                 {"kind": "von_mises", "kappa": 1.5},
+                {"kind": "low_rank", "kappa": 0.7, "rank": 2, "overlap": 0.3},
+                {"kind": "uniform" if sparse else "gaussian"},
             ]
         )
     )

@@ -85,6 +85,23 @@ STARTS = [
     {"kind": "constant", "rate": 1.0},
     {"kind": "normal"},
 ]
+LOW_RANK = {"kind": "low_rank", "kappa": 0.7, "rank": 2, "background": 0.8, "mean": 0.2}
+STRUCTURES = [
+    {
+        "profile": LOW_RANK | {"variance": 1.5, "overlap": 0.4, "vectors": "v"},
+        "seed": 2,
+        "pairs": {
+            "EI": {"profile": {"kind": "gaussian"}},
+            "IE": {"profile": {"kind": "gaussian", "seed": 3}},
+            "II": {"profile": LOW_RANK | {"symmetric": True, "seed": 4}},
+        },
+    },
+    {
+        "kind": "sparse",
+        "K": 6,
+        "profile": LOW_RANK | {"kappa": {"EE": 1.5, "EI": 0.9, "IE": 0.5, "II": 0.7}},
+    },
+]
 INPUTS = {
     "feedforward": {
         "tau": {"E": 0.01, "I": 0.02},
@@ -141,6 +158,8 @@ OTHER_NAMES = {
     "connectivity.kind": "all_to_all",
     "connectivity.pairs.II.kind": "sparse",
     "connectivity.profile.kind": "cosine_weak",
+    "connectivity.profile.vectors": "w",
+    "connectivity.pairs.II.profile.symmetric": False,
     "stp.EE.kind": "markram_exp",
     "stp.IE.kind": "markram",
     "noise.0.on": "rates",
@@ -187,15 +206,17 @@ def changed(info):
         return info.value + 0.004  # some steps
     if info.numeric:
         return info.value * 0.9 if info.value else 0.1
-    return OTHER_NAMES.get(info.path)  # None where another kind is another set of keys
+    other = OTHER_NAMES.get(info.path)
+    return other if other != info.value else None  # None where another kind is another set of keys
 
 
 def cases():
-    """Yield a network and a path into it: every value of the rich ones, and those of other starts and inputs."""
+    """Yield a network and a path into it: every value of the rich ones, and those of variants of their parts."""
     for path, info in paths(NetworkSpec.parse(SPIKING)).items():
         if changed(info) not in {None, info.value} and path != "rate_limit":
             yield SPIKING, path
-    bases = [(RICH, ""), *((RICH | {"initial": start}, "initial.") for start in STARTS)]
+    others = [("initial", start) for start in STARTS] + [("connectivity", own) for own in STRUCTURES]
+    bases = [(RICH, ""), *((RICH | {part: own}, f"{part}.") for part, own in others)]
     bases += [(RICH | INPUTS, f"{part}.") for part in INPUTS]
     for base, part in bases:
         for path, info in paths(NetworkSpec.parse(base)).items():
@@ -219,6 +240,25 @@ def test_changing_a_field_changes_the_rates_or_is_refused(base, path):
     before, after = base_rates(spec), rates(other)
     same = before.shape == after.shape and np.array_equal(before, after, equal_nan=True)
     assert not same, f"{path} = {value} changes nothing"
+
+
+def test_lists_of_numbers_are_no_paths_and_change_the_rates():
+    spec = NetworkSpec.parse(RICH | {"connectivity": STRUCTURES[0]})
+    base = rates(spec)
+    covariance = [[1.0, 0.1, 0.4, 0.0], [0.1, 1.0, 0.0, 0.0], [0.4, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]]
+    for change in ({"mean": [0.2, 0.2, 0.2, 0.3]}, {"overlap": [0.4, 0.3]}, {"covariance": covariance}):
+        profile = {
+            "kind": "low_rank",
+            "kappa": 0.7,
+            "rank": 2,
+            "background": 0.8,
+            "mean": 0.2,
+            "vectors": "v",
+        }
+        own = profile | ({} if "covariance" in change else {"variance": 1.5, "overlap": 0.4}) | change
+        other = NetworkSpec.parse(RICH | {"connectivity": STRUCTURES[0] | {"profile": own}})
+        assert not np.array_equal(base, rates(other)), change
+        assert not any(path.startswith("connectivity.profile.covariance") for path in paths(other))
 
 
 def test_seed_and_graph_change_the_rates():

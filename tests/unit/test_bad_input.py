@@ -166,6 +166,50 @@ CASES = {
         ["run", "sweep.yml", "--address", "127.0.0.1:1"],
         "no Ray cluster answers: Connection refused, got '127.0.0.1:1'",
     ),
+    "low rank, overlap too large": (
+        plan("connectivity.profile={kind: low_rank, kappa: 1, overlap: 2}"),
+        "connectivity.profile.overlap: must be at most the variance, 1, in magnitude, got 2",
+    ),
+    "low rank, covariance of another size": (
+        plan("connectivity.profile={kind: low_rank, kappa: 1, covariance: [[1]]}"),
+        "connectivity.profile.covariance: must be a matrix of 2 by 2",
+    ),
+    "low rank, covariance not symmetric": (
+        plan("connectivity.profile={kind: low_rank, kappa: 1, covariance: [[1, 0.5], [0.4, 1]]}"),
+        "connectivity.profile.covariance: must be symmetric",
+    ),
+    "low rank, covariance of no distribution": (
+        plan("connectivity.profile={kind: low_rank, kappa: 1, covariance: [[1, 2], [2, 1]]}"),
+        "connectivity.profile.covariance: must be positive semidefinite",
+    ),
+    "low rank, overlap beside covariance": (
+        plan("connectivity.profile={kind: low_rank, kappa: 1, overlap: 0.5, covariance: [[1, 0], [0, 1]]}"),
+        "connectivity.profile.overlap: has no effect beside covariance",
+    ),
+    "low rank, overlap of equal vectors": (
+        plan("connectivity.profile={kind: low_rank, kappa: 1, overlap: 0.5, symmetric: true}"),
+        "connectivity.profile.overlap: has no effect where n = m",
+    ),
+    "low rank, means of another number": (
+        plan("connectivity.profile={kind: low_rank, kappa: 1, mean: [1, 2, 3]}"),
+        "connectivity.profile.mean: must have one number or 2",
+    ),
+    "low rank, overlaps of another number": (
+        plan("connectivity.profile={kind: low_rank, kappa: 1, overlap: [0.1, 0.2]}"),
+        "connectivity.profile.overlap: must have one number or 1",
+    ),
+    "Gaussian and sparse": (
+        plan("connectivity={kind: sparse, K: 2, profile: {kind: gaussian}}"),
+        "connectivity.profile.kind: is for all_to_all connectivity, got 'gaussian'",
+    ),
+    "given without a file": (
+        plan("connectivity.pairs={EE: {kind: given}}"),
+        "connectivity.pairs.EE.file: is required where kind is given",
+    ),
+    "a given file that is not there": (
+        plan("connectivity.pairs={EE: {kind: given, file: gone.npz}}"),
+        "connectivity.pairs.EE.file: there is no such file",
+    ),
     "stimulus after the end": (
         plan("stimuli.cue.onset=0.06", "stimuli.cue.offset=0.07"),
         "stimuli.0.onset: must be before the end of the run at 0.05 s, got 0.06",

@@ -251,6 +251,44 @@ def test_the_version_is_told_by_the_keys_and_can_be_forced(legacy, tmp_path):
         import_legacy(tmp_path / "legacy.yml", version="2025")
 
 
+def test_gaussian_weights_carry_over(legacy):
+    found = legacy(CON_TYPE="all2all", PROBA_TYPE=["gaussian", "None", "gaussian_dense", "cosine"])
+    assert found.data["connectivity"]["seed"] == 3
+    own = found.spec.connectivity.pairs
+    assert {name for name in own if own[name].profile.kind == "gaussian"} == {"EE", "IE"}
+    J = found.data["J"]  # ours is J z/√N; theirs J z/N, or J z/√N if told to be dense
+    assert J["EE"] == pytest.approx(1.0 / math.sqrt(40))
+    assert J["IE"] == 1.0
+
+
+def test_probabilities_that_are_clipped_normal_numbers_are_uniform_ones(legacy):
+    import numpy as np
+
+    found = legacy(PROBA_TYPE=["gaussian", "None", "None", "None"], K=8.0)
+    degree = found.spec.connectivity.pairs["EE"].K
+    z = np.random.default_rng(0).normal(size=1_000_000)
+    assert degree == pytest.approx(40 * np.clip(8.0 / 40 * z, 0, 1).mean(), rel=5e-3)
+    assert found.data["J"]["EE"] / math.sqrt(degree) == pytest.approx(1.0 / math.sqrt(8.0))
+    assert "EI" not in found.data["connectivity"].get("pairs", {})
+
+
+def test_low_rank_vectors_carry_over_with_their_order(legacy):
+    covariance = [[1.0, 0.5, 0.1, 0.2], [0.5, 1.1, 0.3, 0.0], [0.1, 0.3, 1.0, 0.4], [0.2, 0.0, 0.4, 1.0]]
+    lr = {"PROBA_TYPE": ["lr", "None", "None", "None"], "TASK": "dual", "LR_MEAN": [1.0, 2.0, 3.0, 4.0]}
+    found = legacy(**lr, LR_COV=covariance, partial=True)
+    profile = found.spec.connectivity.pairs["EE"].profile
+    assert profile.means == [1.0, 3.0, 2.0, 4.0]  # theirs: m, n of the first rank, then of the second
+    assert profile.covariances[0] == [1.0, 0.1, 0.5, 0.2]
+    assert profile.covariances[2] == [0.5, 0.3, 1.1, 0.0]
+    assert "drawn apart" in texts(found.report.cannot)["PROBA_TYPE"]  # the patterns there are the vectors
+    equal = [[1.0, 1.0, 0.2, 0.2], [1.0, 1.0, 0.2, 0.2], [0.2, 0.2, 2.0, 2.0], [0.2, 0.2, 2.0, 2.0]]
+    profile = legacy(**lr, LR_COV=equal, partial=True).spec.connectivity.pairs["EE"].profile
+    assert (profile.symmetric, profile.means) == (True, [1.0, 3.0])
+    assert profile.covariances == [[1.0, 0.2], [0.2, 2.0]]
+    with pytest.raises(SpecError, match="LR_COV: must be a matrix of 4 by 4"):
+        legacy(**lr)
+
+
 def test_dynamics_of_the_external_input(legacy):
     on = {"IF_FF_DYN": 1, "IF_FF_STP": 1, "IF_FF_ADAPT": 1, "TAU_FF_ADAPT": 2.0, "VAR_FF": [0.1, 0.0]}
     found = legacy(late=True, **AFFERENTS, **on)
@@ -302,7 +340,7 @@ def test_odours_have_the_covariance_of_the_file(legacy):
         ),
         ({"PROBA_TYPE": ["vonMises"] * 4}, "PROBA_TYPE", "vonMises is none of cosine"),
         ({"PROBA_TYPE": ["lr", "None", "None", "None"]}, "LR_COV", "part of low-rank"),
-        ({"PROBA_TYPE": ["gaussian"] * 4}, "PROBA_TYPE", "normally distributed"),
+        ({"PROBA_TYPE": ["None", "lr", "None", "None"], "TASK": "dual"}, "PROBA_TYPE", "beside the first"),
         ({"frac": [0.79, 0.21]}, "frac", "leaves 1 neurons without"),
         ({"LR_TRAIN": 1, "RANK": 2}, "RANK", "part of LR_TRAIN"),
         ({"LR_READOUT": 1}, "LR_READOUT", "readout"),

@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from neuroflame import Network
+from neuroflame.core import compiled
 from neuroflame.core.executors import choose
 from neuroflame.core.measure import measure_points
 from neuroflame.core.recorder import RecordPlan, Window
 from neuroflame.core.reference import initial_state
-from neuroflame.core.trajectory import kernels
 from neuroflame.errors import SimulationError
 from neuroflame.spec import NetworkSpec
 
@@ -265,10 +265,10 @@ def test_too_many_modes_fall_back_to_the_reference():
 
 def test_kernels_are_kept_on_disk_and_without_a_place_in_memory(tmp_path, monkeypatch):
     monkeypatch.setenv("NEUROFLAME_CACHE", str(tmp_path))
-    assert kernels._folder() == tmp_path / "neuroflame" / "kernels"
+    assert compiled._folder() == tmp_path / "neuroflame" / "kernels"
     blocked = tmp_path / "file"
     blocked.write_text("")
     monkeypatch.setenv("NEUROFLAME_CACHE", str(blocked))
-    assert kernels._folder() is None
-    module = kernels._load("def kernel():\n    return CACHE\n")
+    assert compiled._folder() is None
+    module = compiled.load("def kernel():\n    return CACHE\n")
     assert module.kernel() is False

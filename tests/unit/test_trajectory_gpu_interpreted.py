@@ -1,13 +1,4 @@
-"""The trajectory kernels for GPUs, on a CPU in Triton's interpreter, against the reference.
-
-Triton must be told to interpret before it is imported, and then does nothing else: a process of its own.
-"""
-
-import importlib.util
-import os
-import subprocess
-import sys
-from pathlib import Path
+"""The trajectory kernels for GPUs, on a CPU in Triton's interpreter, against the reference."""
 
 import numpy as np
 import pytest
@@ -21,34 +12,15 @@ from neuroflame.core.trajectory.gpu_source import GpuSource, block_of, warps_for
 from neuroflame.core.trajectory.structure import shape_of
 from neuroflame.spec import NetworkSpec
 from tests.gpu.helpers import plan_of, points, run, tensors, worst
+from tests.unit.interpreted import first_test, interpreted
 from tests.unit.test_trajectory import CASES, RING
 
-INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
-interpreted = pytest.mark.skipif(not INTERPRETED, reason="runs in the process that the first test starts")
 RINGS = [case for case in CASES if case not in ("sparse", "mixed")]
 VALUES = {"J.EE": np.array([3.0, 5.0, 4.0]), "J0.E": np.array([1.0, 2.0, 0.5])}
 OURS = GpuTrajectoryExecutor()
 
 
-@pytest.mark.skipif(INTERPRETED, reason="this is the process")
-@pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="needs triton")
-def test_in_a_process_that_interprets():
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-x",
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        "no:xdist",
-        __file__,
-    ]
-    root = Path(__file__).parents[2]
-    environment = os.environ | {"TRITON_INTERPRET": "1"}
-    done = subprocess.run(command, env=environment, cwd=root, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-1000:]
+test_in_a_process_that_interprets = first_test(__file__)
 
 
 def small(case, change=(), steps=30):

@@ -43,6 +43,18 @@ class Operator(nn.Module, ABC):
     def to_dense(self) -> Tensor:
         """Return the matrix, float64, (N_post, N_pre), or (P, N_post, N_pre) where it differs between points."""
 
+    def in_degrees(self) -> Tensor:
+        """Return the number of inputs of each neuron, int64, (N_post,); all neurons, where all are connected."""
+        return torch.full((self.post,), self.pre)
+
+    def out_degrees(self) -> Tensor:
+        """Return the number of neurons that each presynaptic one reaches, int64, (N_pre,)."""
+        return torch.full((self.pre,), self.post)
+
+    def variance(self) -> float:
+        """Return the mean variance of an entry about what is expected of it; 0 where nothing is scattered."""
+        return 0.0
+
     def forward(self, sources: Tensor) -> Tensor:
         """Return `apply` of the sources."""
         return self.apply(sources)

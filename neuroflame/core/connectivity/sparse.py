@@ -1,26 +1,36 @@
-"""Sparse 0/1 connectivity: the list of each neuron's inputs, drawn entry by entry from a counter."""
+"""Sparse connectivity: the list of each neuron's inputs."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy.special import ive
 from torch import Tensor
 
-from neuroflame.core.connectivity.base import Operator, angles
-from neuroflame.core.random import TOPOLOGY, stream
+from neuroflame.core.connectivity.base import Operator
+from neuroflame.core.connectivity.lanewise import multiply_lanewise
+from neuroflame.core.connectivity.probability import connection_probability
+from neuroflame.core.random import TOPOLOGY, stream, topology_key
 from neuroflame.core.torch_physics import physics
+from neuroflame.errors import SimulationError
 
 if TYPE_CHECKING:
+    from neuroflame.core.connectivity.probability import Probability
     from neuroflame.spec.network import Pair
 
 ENTRIES_AT_ONCE = 1 << 22
+ROWS_AT_LEAST = 2
+"""Points that torch's gather-sum is given: for a single one it takes twenty times as long, in float32."""
+MOST_CONNECTIONS = 2**31 - 1
+"""Connections of a pair that 32-bit offsets can address."""
 
 
-class SparseOperator(Operator):
-    """C_ij in {0, 1}, stored as the presynaptic indices of each postsynaptic neuron.
+class ListOperator(Operator):
+    """Connectivity stored as the presynaptic indices of each postsynaptic neuron.
 
     Parameters
     ----------
@@ -34,6 +44,12 @@ class SparseOperator(Operator):
 
     def __init__(self, post: int, pre: int, offsets: Tensor, indices: Tensor) -> None:
         super().__init__(post, pre)
+        if indices.numel() > MOST_CONNECTIONS:
+            raise SimulationError(
+                f"a pair may have at most {MOST_CONNECTIONS:,} connections",
+                got=indices.numel(),
+                remedy="lower K or the size, or divide the population",
+            )
         self.register_buffer("offsets", offsets)
         self.register_buffer("indices", indices)
         self.kept: dict[tuple[int, ...], Tensor] = {}
@@ -41,24 +57,21 @@ class SparseOperator(Operator):
     offsets: Tensor
     indices: Tensor
 
-    def apply(self, sources: Tensor) -> Tensor:  # type: ignore[override]
-        """Return the currents for the sources."""
-        columns = sources.T.contiguous()
+    def gather(self, sources: Tensor, weights: Tensor | None = None) -> Tensor:
+        """Return the sum of each neuron's inputs, each times its weight, (P, N_post)."""
+        points = sources.shape[0]
+        columns = F.pad(sources, (0, 0, 0, max(0, ROWS_AT_LEAST - points))).T.contiguous()
         indices, offsets = self.indices, self.offsets
         if self.indices.numel() == 0:
-            return sources.new_zeros(sources.shape[0], self.post)
+            return sources.new_zeros(points, self.post)
         if columns.dtype == torch.float64 or columns.requires_grad:
             indices = indices.long()
         else:
             offsets = offsets.to(indices.dtype)
-        sums = F.embedding_bag(indices, columns, offsets, mode="sum", include_last_offset=True)
-        return sums.T
-
-    def to_dense(self) -> Tensor:
-        """Return the matrix, float64, (N_post, N_pre)."""
-        dense = torch.zeros(self.post, self.pre, dtype=torch.float64, device=self.indices.device)
-        dense[self.rows(), self.indices.long()] = 1.0
-        return dense
+        sums = F.embedding_bag(
+            indices, columns, offsets, mode="sum", include_last_offset=True, per_sample_weights=weights
+        )
+        return sums.T[:points]
 
     def rows(self) -> Tensor:
         """Return the postsynaptic neuron of each connection, int64."""
@@ -68,61 +81,194 @@ class SparseOperator(Operator):
         """Return the number of inputs of each neuron, int64, (N_post,)."""
         return self.offsets[1:] - self.offsets[:-1]
 
+    def out_degrees(self) -> Tensor:
+        """Return the number of neurons that each presynaptic one reaches, int64, (N_pre,)."""
+        return torch.bincount(self.indices, minlength=self.pre)
 
-def connection_probability(pair: Pair, post: int, pre: int, rows: Tensor) -> Tensor:
-    """Return clip(K/N P_ij, 0, 1) for some rows, float64, (rows, N_pre).
+    def variance(self) -> float:
+        """Return the mean variance of an entry about its row's mean."""
+        total, squares = self._row_sums()
+        mean = total / self.pre
+        return float((squares / self.pre - mean**2).mean())
+
+    def _row_sums(self) -> tuple[Tensor, Tensor]:
+        """Return the sums of each row's entries and of their squares, float64, (N_post,)."""
+        degrees = self.in_degrees().double()
+        return degrees, degrees
+
+
+class SparseOperator(ListOperator):
+    """C_ij in {0, 1}."""
+
+    def apply(self, sources: Tensor) -> Tensor:  # type: ignore[override]
+        """Return the currents for the sources."""
+        return self.gather(sources)
+
+    def to_dense(self) -> Tensor:
+        """Return the matrix, float64, (N_post, N_pre)."""
+        dense = torch.zeros(self.post, self.pre, dtype=torch.float64, device=self.indices.device)
+        dense[self.rows(), self.indices.long()] = 1.0
+        return dense
+
+
+class WeightedOperator(ListOperator):
+    """C_ij is a given number where there is a connection.
 
     Parameters
     ----------
-    pair : Pair
-        Kind, in-degree and profile, with the numbers that apply to this pair.
-    post, pre : int
-        Sizes.
-    rows : Tensor, (rows,), int64
-        Postsynaptic neurons.
+    post, pre, offsets, indices
+        See `ListOperator`; no connection stands twice.
+    weights : Tensor, (connections,)
+        Of each connection.
     """
-    assert pair.K is not None
-    profile = pair.profile
-    density = pair.K / pre
-    if profile.kind == "uniform":
-        return torch.full((len(rows), pre), density, dtype=torch.float64, device=rows.device).clamp(0.0, 1.0)
-    kappa = profile.kappa[pair.name] if isinstance(profile.kappa, dict) else profile.kappa
-    phase = torch.tensor(profile.phase, dtype=torch.float64).deg2rad()
-    there = angles(post).to(rows.device)[rows]
-    here = angles(pre).to(rows.device) + phase.to(rows.device)
-    cosine = torch.cos(there)[:, None] * torch.cos(here) + torch.sin(there)[:, None] * torch.sin(here)
-    if profile.kind == "von_mises":
-        shape = torch.exp(kappa * (cosine - 1.0)) / float(ive(0, kappa))
-    else:
-        depth = kappa / pair.K**0.5 if profile.kind == "cosine_weak" else kappa
-        shape = 1.0 + depth * cosine
-    return (density * shape).clamp(0.0, 1.0)
+
+    def __init__(self, post: int, pre: int, offsets: Tensor, indices: Tensor, weights: Tensor) -> None:
+        super().__init__(post, pre, offsets, indices)
+        self.register_buffer("weights", weights)
+
+    weights: Tensor
+
+    def apply(self, sources: Tensor) -> Tensor:  # type: ignore[override]
+        """Return the currents for the sources."""
+        weights = self.weights.to(sources.dtype)
+        if sources.device.type != "cpu":
+            return self.gather(sources, weights)
+        result: Tensor = _WeightedSum.apply(sources, weights, self)
+        return result
+
+    def to_dense(self) -> Tensor:
+        """Return the matrix, float64, (N_post, N_pre)."""
+        dense = torch.zeros(self.post, self.pre, dtype=torch.float64, device=self.indices.device)
+        dense[self.rows(), self.indices.long()] = self.weights.double()
+        return dense
+
+    def _row_sums(self) -> tuple[Tensor, Tensor]:
+        rows, weights = self.rows(), self.weights.double()
+        zero = weights.new_zeros(self.post)
+        return zero.index_add(0, rows, weights), zero.index_add(0, rows, weights**2)
+
+
+class _WeightedSum(torch.autograd.Function):
+    """Weighted sums of inputs on a CPU, each row by itself: torch's own depend on how many rows there are."""
+
+    @staticmethod
+    def forward(ctx: Any, sources: Tensor, weights: Tensor, lists: ListOperator) -> Tensor:
+        """Return the currents, (P, N_post)."""
+        from neuroflame.core.connectivity.loops import kernels
+
+        ctx.save_for_backward(sources, weights)
+        ctx.lists = lists
+        arrays = (part.detach().numpy() for part in (lists.offsets, lists.indices, weights))
+        return multiply_lanewise(sources, lists.post, len(weights), partial(kernels().gather, *arrays))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        """Return the gradients of sources and weights."""
+        (sources, weights), lists = ctx.saved_tensors, ctx.lists
+        columns, along = lists.indices.long(), gradients[0][:, lists.rows()]  # (P, connections)
+        of_sources, of_weights, _ = ctx.needs_input_grad
+        return (
+            torch.zeros_like(sources).index_add(1, columns, along * weights) if of_sources else None,
+            (along * sources[:, columns]).sum(0) if of_weights else None,
+            None,
+        )
 
 
 def draw(
-    pair: Pair, post: int, pre: int, *, seed: int, graph: int, device: torch.device | str
+    pair: Pair,
+    post: int,
+    pre: int,
+    *,
+    seed: int,
+    graph: int,
+    device: torch.device | str,
+    vectors: tuple[Tensor, Tensor] | None = None,
 ) -> SparseOperator:
     """Draw each connection independently with its probability.
 
     The entry (i, j) is decided by one 32-bit word of a counter-based generator keyed by seed and graph, at a
     counter of the pair's name, i and j: the topology does not depend on the device or on how much of it is
-    drawn at once.
+    drawn at once. No N×N array is held: memory is proportional to the connections.
+
+    Parameters
+    ----------
+    vectors : tuple of Tensor, optional
+        m and n of a low-rank profile.
     """
-    low = torch.tensor(seed & 0xFFFFFFFF, device=device)
-    key = torch.tensor((graph ^ (seed >> 32)) & 0xFFFFFFFF, device=device)
-    name = torch.tensor(stream(pair.name), device=device)
-    purpose = torch.tensor(TOPOLOGY, device=device)
+    probability = connection_probability(pair, post, pre, vectors)
+    low, high = topology_key(seed, graph)
+    key = (low, high, stream(pair.name))
+    if torch.device(device).type == "cpu":
+        counts, found = draw_compiled(probability, key)
+    else:
+        counts, found = draw_torch(probability, key, device)
+    offsets = torch.zeros(post + 1, dtype=torch.int64, device=device)
+    offsets[1:] = counts.cumsum(0)
+    return SparseOperator(post, pre, offsets, found)
+
+
+def draw_torch(
+    probability: Probability, key: tuple[int, int, int], device: torch.device | str
+) -> tuple[Tensor, Tensor]:
+    """Return the number of inputs of each neuron, int64, and all inputs, int32; on any device."""
+    probability = probability.to(device)
+    post, pre = probability.left.shape[0], probability.right.shape[1]
+    low, high, name, purpose = (torch.tensor(word, device=device) for word in (*key, TOPOLOGY))
     block = torch.arange((pre + 3) // 4, device=device)[None, :]
     chunk = max(1, ENTRIES_AT_ONCE // pre)
     counts, found = [], []
     for first in range(0, post, chunk):
         rows = torch.arange(first, min(first + chunk, post), device=device)
-        words = physics.philox(rows[:, None], block, name, purpose, low, key)
+        words = physics.philox(rows[:, None], block, name, purpose, low, high)
         drawn = torch.stack(torch.broadcast_tensors(*words), dim=-1).flatten(1)[:, :pre]
-        threshold = (connection_probability(pair, post, pre, rows) * 4294967296.0).to(torch.int64)
-        connected = drawn < threshold
+        connected = drawn < (probability.rows(rows) * 4294967296.0).to(torch.int64)
         counts.append(connected.sum(dim=1))
         found.append(connected.nonzero()[:, 1].to(torch.int32))
-    offsets = torch.zeros(post + 1, dtype=torch.int64, device=device)
-    offsets[1:] = torch.cat(counts).cumsum(0)
-    return SparseOperator(post, pre, offsets, torch.cat(found))
+    return torch.cat(counts), torch.cat(found)
+
+
+def draw_compiled(probability: Probability, key: tuple[int, int, int]) -> tuple[Tensor, Tensor]:
+    """Return the same as `draw_torch`, on a CPU, by compiled loops over rows on as many cores as torch has threads.
+
+    Each entry is compared with the same word; probabilities are the same to the last bit, but for the
+    exponential of von Mises profiles, whose last bit decides one entry in 10^15.
+    """
+    from neuroflame.core.connectivity.loops import STRIP, kernels
+
+    connect = kernels().connect
+    left, right = probability.left.contiguous().numpy(), probability.right.contiguous().numpy()
+    post, pre = left.shape[0], right.shape[1]
+    counters = np.arange(-(-pre // (64 * STRIP)) * 16 * STRIP, dtype=np.int64)
+    kappa = probability.concentration
+    numbers = np.array(
+        [
+            probability.density,
+            probability.background,
+            probability.depth,
+            float(kappa is not None),
+            kappa or 0.0,
+            probability.norm,
+        ]
+    )
+    words_key = np.array(key, dtype=np.int64)
+    chunk = max(1, min(post, ENTRIES_AT_ONCE // pre))
+    counts = np.zeros(post, dtype=np.int64)
+
+    def part(first: int) -> np.ndarray:
+        last = min(first + chunk, post)
+        room = np.empty((last - first) * pre + 1, dtype=np.int32)
+        words, values = np.empty(64 * STRIP, dtype=np.int64), np.empty(64 * STRIP)
+        number = connect(
+            counters, words, values, numbers, words_key, left, right, first, last, room, counts[first:last]
+        )
+        return room[:number].copy()
+
+    with ThreadPoolExecutor(max_workers=max(1, torch.get_num_threads())) as pool:
+        parts = list(pool.map(part, range(0, post, chunk)))
+    found = torch.empty(int(counts.sum()), dtype=torch.int32)
+    place = 0
+    for i, piece in enumerate(parts):
+        found[place : place + len(piece)] = torch.from_numpy(piece)
+        place += len(piece)
+        parts[i] = piece[:0].copy()  # lets go of it: the list is never held twice
+    return torch.from_numpy(counts), found

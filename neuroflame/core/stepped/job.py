@@ -55,6 +55,7 @@ class SteppedJob(Job):
             gathered=tuple(
                 isinstance(o, SparseOperator) and reads_one_by_one(o, program.dtype) for o in operators
             ),
+            terms=1 if program.fast else 2,
         )
         shape = lasting_shape(host, plan, modal=False)
         kernel = stepped_kernel_for(shape, layout)

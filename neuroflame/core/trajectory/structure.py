@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from neuroflame.core.connectivity import RingOperator, SparseOperator
+from neuroflame.core.connectivity import (
+    DenseOperator,
+    LowRankOperator,
+    RingOperator,
+    SparseOperator,
+    WeightedOperator,
+)
 from neuroflame.core.spike_record import bin_steps
 from neuroflame.spec.parts import NormalStart
 
@@ -19,6 +25,11 @@ if TYPE_CHECKING:
 MODES_LIMIT = 16
 SQUARED, INTERVALS = 1, 2
 """Bits of what is kept in an interval: squares, interspike intervals."""
+_OTHERS = {
+    DenseOperator: "a dense matrix",
+    LowRankOperator: "of low rank",
+    WeightedOperator: "sparse with a weight for each connection",
+}
 SUM_CHUNK = 64
 """Neurons summed one after the other before the sums of chunks are: keeps rounding near that of pairwise sums."""
 
@@ -193,7 +204,8 @@ def refusal(program: Program) -> str | None:
         if isinstance(pair.operator, RingOperator) and pair.operator.series.modes > MODES_LIMIT:
             return f"the profile of {pair.name} has more than {MODES_LIMIT} Fourier modes"
         if not isinstance(pair.operator, RingOperator | SparseOperator):
-            return f"the connectivity of {pair.name} is neither a ring nor sparse"
+            kind = _OTHERS.get(type(pair.operator), type(pair.operator).__name__)
+            return f"the connectivity of {pair.name} is {kind}"
     if torch.is_grad_enabled() and any(value.requires_grad for value in _numbers(program)):
         return "gradients are asked for"
     return None

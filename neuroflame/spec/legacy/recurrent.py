@@ -27,7 +27,7 @@ class Recurrent:
 
     def __init__(self, legacy: Legacy, populations: Populations) -> None:
         self.legacy, note = legacy, legacy.ledger
-        self.names, fractions = populations.names, populations.fractions
+        self.names, fractions, self.sizes = populations.names, populations.fractions, populations.sizes
         kind = legacy.text("CON_TYPE")
         if "sparse" not in kind and "all2all" not in kind:
             raise legacy.fault("CON_TYPE", "must be sparse or all2all", got=kind)
@@ -70,7 +70,11 @@ class Recurrent:
             found["K"] = self.degrees[0] if shared else dict(zip(self.names, self.degrees, strict=True))
             found["seed"] = self._seed()
         else:
-            note.idle("SEED", "nothing is drawn")
+            weighed = {own.get("profile", {}).get("kind") for own in self._pairs.values()}
+            if weighed & {"low_rank", "gaussian"}:
+                found["seed"] = self._seed()
+            else:
+                note.idle("SEED", "nothing is drawn")
             if self.sparse:
                 note.carry("K", "√K in M0: the only pair is connected all to all")
         found["profile"] = self._shared_profile()
@@ -100,13 +104,18 @@ class Recurrent:
         weights = legacy.numbers("Jab", count, exact=True)
         kinds, kappas = legacy.names("PROBA_TYPE", count), legacy.numbers("KAPPA", count, exact=True)
         phase = legacy.number("PHASE")
+        self._kinds = {pair: kind for (pair, _, _), kind in zip(self.pairs, kinds, strict=True)}
         note.carry("Jab", "J, row by row: post, then pre")
         note.carry("GAIN", "folded into J")
         note.idle("KAPPA", "no profile uses it")
         note.idle("PHASE", "no profile uses it")
         note.idle("LR_MEAN LR_COV", "nothing is of low rank")
-        for (pair, _, j), weight, kind, kappa in zip(self.pairs, weights, kinds, kappas, strict=True):
-            self._profiles[pair] = self._profile(kind, kappa, phase)
+        for (pair, i, j), weight, kind, kappa in zip(self.pairs, weights, kinds, kappas, strict=True):
+            self._profiles[pair] = profile = self._profile(kind, kappa, phase, first=i == j == 0)
+            if profile["kind"] in {"low_rank", "gaussian"}:
+                self._pairs[pair] = {"profile": profile}
+            elif "gaussian" in kind:
+                self._pairs[pair] = {"K": self._gaussian_degree(j)}
             self._couplings[pair] = gain * weight * self._factor(pair, j)
         note.carry("PROBA_TYPE", "connectivity.profile and connectivity.pairs")
         used = {profile["kind"] for profile in self._profiles.values()}
@@ -117,8 +126,8 @@ class Recurrent:
         if "von_mises" in used:
             note.carry("KAPPA", "kappa of the profile; von Mises there has mean 1/2π, which is folded into J")
 
-    def _profile(self, kind: str, kappa: float, phase: float) -> dict[str, Any]:
-        """Return a pair's profile."""
+    def _profile(self, kind: str, kappa: float, phase: float, *, first: bool) -> dict[str, Any]:
+        """Return a pair's profile; ``first``: of the first population onto itself."""
         note = self.legacy.ledger
         if "cos" in kind:
             if "spec" in kind:
@@ -128,20 +137,71 @@ class Recurrent:
             turned = {"phase": 180.0} if kappa < 0 else {}
             return {"kind": "von_mises", "kappa": abs(kappa), **turned}
         if kind == "lr":
-            note.lose("PROBA_TYPE", "low-rank connectivity (lr)")
-            note.lose(
-                [k for k in ("LR_MEAN", "LR_COV") if k not in note.cannot], "part of low-rank connectivity"
+            return self._low_rank(kappa, first=first)
+        if "gaussian" in kind:
+            if not self.sparse:
+                return {"kind": "gaussian"}
+            note.carry(
+                "PROBA_TYPE",
+                "connectivity.pairs.*.K: probabilities there are clipped normal numbers, each drawn for one "
+                "connection, which is the same as uniform ones of their mean",
             )
-        elif "gaussian" in kind:
-            note.lose("PROBA_TYPE", "normally distributed weights (gaussian)")
         elif kind.lower() not in UNIFORM:
             allowed = "cosine, cosine_spec, von_mises, lr, gaussian, None"
             note.lose("PROBA_TYPE", f"{kind} is none of {allowed}; the original silently takes it for None")
         return {"kind": "uniform"}
 
+    def _low_rank(self, kappa: float, *, first: bool) -> dict[str, Any]:
+        """Return a low-rank profile: two outer products of vectors that the original draws for its dual task."""
+        legacy, note = self.legacy, self.legacy.ledger
+        if "dual" not in legacy.text("TASK") or not first:
+            what = "outside the dual task" if first else "beside the first population's own"
+            note.lose(
+                "PROBA_TYPE", f"low-rank connectivity (lr) {what}, for which the original has no vectors"
+            )
+            note.lose(
+                [k for k in ("LR_MEAN", "LR_COV") if k not in note.cannot], "part of low-rank connectivity"
+            )
+            return {"kind": "uniform"}
+        mean, rows = legacy.numbers("LR_MEAN", 4, exact=True), legacy.get("LR_COV")
+        if not (isinstance(rows, list) and len(rows) == 4 and all(len(row) == 4 for row in rows)):
+            raise legacy.fault("LR_COV", "must be a matrix of 4 by 4", got=rows)
+        symmetric = rows[0][0] == rows[0][1]
+        order = (0, 2) if symmetric else (0, 2, 1, 3)  # ours: m of each rank before n of each
+        covariance = [[float(rows[i][j]) for j in order] for i in order]
+        note.carry("LR_MEAN", "mean of the low-rank profile, m of each rank before n of each")
+        note.carry(
+            "LR_COV", "covariance of the low-rank profile: as random vectors, but others than the original's"
+        )
+        note.carry("KAPPA", "kappa of the profile")
+        note.lose(
+            "PROBA_TYPE",
+            "low-rank vectors that are the patterns of the stimuli too: the connectivity carries over (low_rank), "
+            "but its vectors and the patterns are drawn apart",
+        )
+        return {
+            "kind": "low_rank",
+            "kappa": kappa,
+            "rank": 2,
+            "mean": [mean[i] for i in order],
+            "covariance": covariance,
+            **({"symmetric": True} if symmetric else {}),
+        }
+
+    def _gaussian_degree(self, pre: int) -> float:
+        """Return N E[clip(z K/N, 0, 1)], z standard normal: the mean in-degree of the original's clipped draw."""
+        size, degree = self.sizes[pre], self.degrees[pre]
+        ratio = degree / size
+        density = (1.0 - math.exp(-0.5 / ratio**2)) / math.sqrt(2.0 * math.pi)
+        return size * (ratio * density + 0.5 * math.erfc(1.0 / (ratio * math.sqrt(2.0))))
+
     def _factor(self, pair: str, pre: int) -> float:
         """Return what our coupling is to the original's, and set the pair's in-degree where it differs."""
         degree = self.degrees[pre]
+        if self.sparse and "K" in self._pairs.get(pair, {}):
+            return math.sqrt(self._pairs[pair]["K"] / degree)
+        if self._profiles[pair]["kind"] == "gaussian" and "dense" not in self._kinds[pair]:
+            return 1.0 / math.sqrt(self.sizes[pre])
         if self.sparse and self._profiles[pair]["kind"] == "von_mises":
             self._pairs.setdefault(pair, {})["K"] = degree / (2.0 * math.pi)
             return math.sqrt(1.0 / (2.0 * math.pi))

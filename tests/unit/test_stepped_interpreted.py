@@ -1,0 +1,140 @@
+"""The stepped kernels, on a CPU in Triton's interpreter, against the reference; and how tiles are shared out.
+
+The interpreter runs one program after the other: here one program has all tiles of a block of points.
+"""
+
+import numpy as np
+import pytest
+import torch
+
+from neuroflame.core.executors import REFERENCE
+from neuroflame.core.recorder import RecordPlan
+from neuroflame.core.stepped import SteppedExecutor
+from neuroflame.core.stepped.tiling import LARGE, SMALL, Crew, crew_for, padded, steps_at_once, tiling_of
+from neuroflame.spec import NetworkSpec
+from tests.gpu.helpers import plan_of, points, run, tensors, worst
+from tests.unit.interpreted import first_test, interpreted
+from tests.unit.test_trajectory import CASES, SPARSE
+
+VALUES = {"J.EE": np.array([3.0, 5.0, 4.0]), "J0.E": np.array([1.0, 2.0, 0.5])}
+OURS = SteppedExecutor(Crew(1, 1))
+
+test_in_a_process_that_interprets = first_test(__file__)
+
+
+def small(case, change=(), steps=30):
+    """Return a case with two tiles of excitatory neurons and few steps, whose stimulus is within them."""
+    base, own = CASES[case]
+    sizes = {"E": 90, "I": 21}
+    populations = {name: base["populations"][name] | {"size": size} for name, size in sizes.items()}
+    when = {"onset": 0.007, "offset": 0.019}
+    changed = base | {
+        "populations": populations,
+        "duration": steps * 0.001,
+        "stimuli": [base["stimuli"][0] | when],
+    }
+    own = {key: [value[0] | when] if key == "stimuli" else value for key, value in own.items()}
+    return NetworkSpec.parse(changed).with_values({**own, **dict(change)})
+
+
+@interpreted
+@pytest.mark.parametrize(
+    ("case", "dtype", "tolerance"),
+    [
+        *((case, torch.float64, 1e-12) for case in CASES),
+        *((case, torch.float32, 1e-4) for case in ("sparse", "mixed")),
+    ],
+)
+def test_recordings_are_those_of_the_reference(case, dtype, tolerance):
+    program, state = points(small(case, steps=21), VALUES, [0, 1], dtype=dtype)
+    plan = plan_of(21)
+    difference, where = worst(run(OURS, program, state, plan), run(REFERENCE, program, state, plan))
+    assert difference < tolerance, where
+
+
+@interpreted
+def test_fast_products_are_rounded_to_eleven_bits():
+    from dataclasses import replace
+
+    program, state = points(small("sparse", steps=21), VALUES, [0, 1], dtype=torch.float32)
+    plan = plan_of(21)
+    reference = run(REFERENCE, program, state, plan)
+    exact, _ = worst(run(OURS, program, state, plan), reference)
+    fast, where = worst(run(OURS, replace(program, fast=True), state, plan), reference)
+    assert exact < 1e-4 < fast < 1e-2, where
+
+
+@interpreted
+def test_variables_windows_and_final_state_together():
+    program, state = points(small("mixed", steps=13), VALUES, [0, 1])
+    plan = plan_of(13, variables=tuple(state.named()), variables_every=4, final_state=True)
+    difference, where = worst(run(OURS, program, state, plan), run(REFERENCE, program, state, plan))
+    assert difference < 1e-12, where
+
+
+@interpreted
+def test_two_halves_are_the_whole_to_the_last_bit():
+    program, state = points(small("mixed", steps=13), VALUES, [0, 1], dtype=torch.float32)
+    plan = RecordPlan(final_state=True)
+    whole = run(OURS, program, state, plan)
+    middle = run(OURS, program, state, plan, steps=6).final
+    last = run(OURS, program, middle, plan, steps=7).final
+    for name, value in whole.final.named().items():
+        assert torch.equal(last.named()[name], value), name
+
+
+@interpreted
+def test_a_point_does_not_depend_on_its_tile():
+    rng = np.random.default_rng(1)
+    values = {"J.EE": rng.uniform(2, 6, 40), "J0.E": rng.uniform(0.5, 3, 40)}
+    spec, plan = small("mixed", steps=9), plan_of(9)
+    whole = dict(tensors(run(OURS, *points(spec, values, range(40), dtype=torch.float32), plan)))
+    for index in ([35], [33, 2]):
+        for name, value in tensors(run(OURS, *points(spec, values, index, dtype=torch.float32), plan)):
+            assert torch.equal(value, whole[name][index]), name
+
+
+@interpreted
+def test_a_diverging_point_is_labelled_and_touches_no_other():
+    quiet = NetworkSpec.parse({key: value for key, value in SPARSE.items() if key not in ("stp", "stimuli")})
+    spec = quiet.with_values({"duration": 0.035, "rate_limit": 500.0})
+    values = {"J.EE": np.array([0.5, 80.0, 0.7])}
+    plan = plan_of(35, final_state=True)
+    ours, reference = (run(e, *points(spec, values, [0, 1, 2]), plan) for e in (OURS, REFERENCE))
+    assert ours.fail_step.tolist() == reference.fail_step.tolist()
+    assert ours.fail_step[1] > 0
+    alone = dict(tensors(run(OURS, *points(spec, values, [0, 2]), plan)))
+    for name, value in tensors(ours):
+        assert torch.equal(value[[0, 2]], alone[name]), name
+    assert all(value[1].isnan().all() for value in ours.final.named().values())
+
+
+# --- without running a kernel -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("tiles", "blocks", "capacity"), [(40, 7, 396), (240, 4, 132), (1, 1, 132), (9, 50, 60)]
+)
+def test_a_crew_fits_the_device_and_covers_all(tiles, blocks, capacity):
+    crew = crew_for(tiles, blocks, capacity)
+    assert 1 <= crew.members <= tiles
+    assert 1 <= crew.blocks <= blocks
+    assert crew.members * crew.blocks <= capacity
+
+
+def test_a_small_tile_of_points_gets_a_program_for_each_tile_of_neurons():
+    assert crew_for(40, 7, 396) == Crew(40, 7)
+    assert crew_for(40, 1, 396) == Crew(40, 1)
+
+
+def test_large_networks_get_large_tiles_and_short_launches():
+    assert tiling_of((2000, 500)) is SMALL
+    assert tiling_of((24000, 6000)) is LARGE
+    assert steps_at_once((2000, 500)) == 1000
+    assert 1 <= steps_at_once((80000, 20000)) < 100
+    assert [padded(size, 64) for size in (1, 64, 65)] == [64, 64, 128]
+
+
+def test_what_it_cannot_run_is_refused_with_the_reason():
+    program, _ = points(small("sparse"), VALUES, [0])
+    assert "is on cpu" in OURS.refuses(program, RecordPlan())
