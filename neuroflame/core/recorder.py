@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -196,6 +197,14 @@ class Recorder:
     def _cut(self) -> tuple[Segment, ...]:
         return segments(self.plan)
 
+    def copy(self) -> Recorder:
+        """Return a recorder that goes on from the same place on its own."""
+        twin = copy.copy(self)
+        vars(twin).update(
+            {name: _copied(value) for name, value in vars(self).items() if name.startswith("_")}
+        )
+        return twin
+
     def observe(self, state: State) -> State:
         """Take note of a state; return it with the lanes put to rest that have diverged."""
         n = state.step
@@ -206,14 +215,14 @@ class Recorder:
         if isinstance(inside, Tensor) or inside:
             self._note_intervals(state, inside)
         if self.plan.trace_every:
-            self._between_traces.add(state.rates, self._spiking)
+            self._between_traces = self._between_traces.after(state.rates, self._spiking)
             if n % self.plan.trace_every == 0:
                 self._trace_steps.append(n)
                 for name, rates in (state.rates | self._between_traces.rates()).items():
                     self._traces[name].append(fourier_mode(rates))
                 self._between_traces = SpikeCount()
         if self._variables:
-            self._between_samples.add(state.rates, self._spiking)
+            self._between_samples = self._between_samples.after(state.rates, self._spiking)
             if n % self.plan.variables_every == 0:
                 self._sample(state)
         return state
@@ -268,7 +277,7 @@ class Recorder:
             if not bool(bad.any()):
                 return state
             fresh = bad & (self.fail_step < 0)
-            self.fail_step[fresh] = state.step
+            self.fail_step = torch.where(fresh, state.step, self.fail_step)
             self.all_diverged = bool((self.fail_step >= 0).all())
         return state.map(lambda value: torch.where(bad[:, None], torch.zeros_like(value), value))
 
@@ -310,6 +319,14 @@ class Recorder:
         if not temporal:
             return Sums(0, zero, zero)
         return Sums(0, zero, zero, zero, none, none, none, Bins(bin_steps(self.program.spec.dt), 0, zero))
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _copied(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_copied(item) for item in value]
+    return replace(value) if isinstance(value, Sums) else value
 
 
 def fourier_mode(rates: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from neuroflame.core.checkpointing import run_in_stretches, tracks_gradients
 from neuroflame.core.connectivity import RingOperator
 from neuroflame.core.dual import linear
 from neuroflame.core.external import External
@@ -169,8 +170,15 @@ def run(program: Program, state: State, steps: int, recorder: Recorder) -> State
     """Advance the state by a number of steps, showing each to the recorder.
 
     A lane whose rates leave the finite range below ``rate_limit``, or whose voltages are not finite, is reported to
-    the recorder and put to rest; its neighbours are not touched.
+    the recorder and put to rest; its neighbours are not touched. Where gradients are asked for, the run is made in
+    stretches (see `neuroflame.core.checkpointing`).
     """
+    if tracks_gradients(program, state):
+        return run_in_stretches(_advance, program, state, steps, recorder)
+    return _advance(program, state, steps, recorder)
+
+
+def _advance(program: Program, state: State, steps: int, recorder: Recorder) -> State:
     external = External(program)
     last = state.step + steps
     while state.step < last:

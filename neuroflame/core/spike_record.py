@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -24,26 +24,24 @@ def bin_steps(dt: float) -> int:
     return max(1, round(BIN / dt))
 
 
-@dataclass
+@dataclass(frozen=True)
 class SpikeCount:
     """Sum of the trains of the populations that spike since the last sample: no spike falls between two samples."""
 
     steps: int = 0
     totals: dict[str, Tensor] = field(default_factory=dict)
 
-    def add(self, rates: dict[str, Tensor], names: Iterable[str]) -> None:
-        """Add one step's trains."""
-        self.steps += 1
-        for name in names:
-            before = self.totals.get(name)
-            self.totals[name] = rates[name] if before is None else before + rates[name]
+    def after(self, rates: dict[str, Tensor], names: Iterable[str]) -> SpikeCount:
+        """Return the count with one step's trains added."""
+        totals = {n: self.totals[n] + rates[n] if n in self.totals else rates[n] for n in names}
+        return SpikeCount(self.steps + 1, totals)
 
     def rates(self) -> dict[str, Tensor]:
         """Return mean rates since the last sample, (P, N), Hz."""
         return {name: total / self.steps for name, total in self.totals.items()}
 
 
-@dataclass
+@dataclass(frozen=True)
 class Bins:
     """Bins of a segment that are complete.
 
@@ -87,8 +85,11 @@ def _close_bin(sums: Sums, bins: Bins, points: Tensor | None) -> None:
     assert sums.squares is not None and sums.mean_total is not None and sums.mean_squares is not None  # noqa: PT018
     sums.squares = sums.squares + rate * rate
     sums.mean_total, sums.mean_squares = sums.mean_total + mean, sums.mean_squares + mean * mean
-    bins.count = bins.count + (1 if points is None else points)
-    bins.total = sums.total if points is None else torch.where(points[:, None], sums.total, bins.total)
+    sums.bins = replace(
+        bins,
+        count=bins.count + (1 if points is None else points),
+        total=sums.total if points is None else torch.where(points[:, None], sums.total, bins.total),
+    )
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ def meet(counter, target):
     """Wait until as many programs have come here as the target says, all their stores visible to all."""
     tl.debug_barrier()
     tl.atomic_add(counter, 1, sem="release", scope="gpu")
-    while tl.atomic_add(counter, 0, sem="acquire", scope="gpu") < target:
+    while tl.load(counter, volatile=True) < target:
         pass
+    tl.atomic_add(counter, 0, sem="acquire", scope="gpu")
     tl.debug_barrier()
 
 

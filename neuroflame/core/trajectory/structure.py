@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from neuroflame.core.checkpointing import tracks_gradients
 from neuroflame.core.connectivity import (
     DenseOperator,
     LowRankOperator,
@@ -206,7 +207,7 @@ def refusal(program: Program) -> str | None:
         if not isinstance(pair.operator, RingOperator | SparseOperator):
             kind = _OTHERS.get(type(pair.operator), type(pair.operator).__name__)
             return f"the connectivity of {pair.name} is {kind}"
-    if torch.is_grad_enabled() and any(value.requires_grad for value in _numbers(program)):
+    if tracks_gradients(program):
         return "gradients are asked for"
     return None
 
@@ -217,14 +218,3 @@ def gpu_refusal(program: Program) -> str | None:
         if population.spiking is not None:
             return f"the neurons of {name} spike"
     return refusal(program)
-
-
-def _numbers(program: Program) -> list[torch.Tensor]:
-    found = [pair.weight for pair in program.pairs]
-    found += [t for p in program.populations.values() for t in (p.decay, p.drive, p.threshold, p.gain)]
-    found += [
-        t for pair in program.pairs if pair.stp for t in (pair.stp.U, pair.stp.relax_fac, pair.stp.relax_rec)
-    ]
-    neurons = [p.spiking for p in program.populations.values() if p.spiking is not None]
-    found += [value for spiking in neurons for value in vars(spiking).values() if value is not None]
-    return found + [t for s in program.stimuli for t in (s.amplitude, s.phase, s.width, *s.values.values())]
