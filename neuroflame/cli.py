@@ -6,6 +6,8 @@ import argparse
 import os
 import sys
 import traceback
+import warnings
+from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from neuroflame.errors import NeuroflameError, SpecError
@@ -63,9 +65,16 @@ def run(arguments: argparse.Namespace) -> int:
 
     spec = _sweep(arguments)
     out = arguments.out or default_directory(spec)
-    outcome = start(
-        spec, out, backend=arguments.backend, address=arguments.address, progress=_progress(arguments)
-    )
+    progress = _progress(arguments)
+    with redirect_stdout(sys.stderr):  # of machines that went down, Ray tells on standard output
+        outcome = start(
+            spec,
+            out,
+            backend=arguments.backend,
+            address=arguments.address,
+            progress=progress,
+            takeover=arguments.takeover,
+        )
     return _tell(outcome, arguments)
 
 
@@ -73,13 +82,17 @@ def resume(arguments: argparse.Namespace) -> int:
     """Go on with a sweep that was stopped."""
     from neuroflame.sweep.running import resume as go_on
 
-    outcome = go_on(
-        arguments.directory,
-        overrides=_compute(arguments),
-        backend=arguments.backend,
-        address=arguments.address,
-        progress=_progress(arguments),
-    )
+    progress = _progress(arguments)
+    with redirect_stdout(sys.stderr):
+        outcome = go_on(
+            arguments.directory,
+            overrides=_compute(arguments),
+            backend=arguments.backend,
+            address=arguments.address,
+            progress=progress,
+            takeover=arguments.takeover,
+            retry_failed=arguments.retry_failed,
+        )
     return _tell(outcome, arguments)
 
 
@@ -119,6 +132,14 @@ def best(arguments: argparse.Namespace) -> int:
     from neuroflame.sweep.inspect import best_points
 
     print(best_points(arguments.directory, arguments.by, arguments.number, smallest=arguments.smallest))
+    return DONE
+
+
+def relabel(arguments: argparse.Namespace) -> int:
+    """Label the regimes of a sweep anew, with other thresholds; nothing is simulated."""
+    from neuroflame.sweep.inspect import relabel as label_anew
+
+    print(label_anew(arguments.directory, _assignments(arguments), arguments.out, force=arguments.force))
     return DONE
 
 
@@ -260,15 +281,30 @@ def _check_answer(spec: Any, file: str) -> None:
 def _progress(arguments: argparse.Namespace) -> Progress:
     from neuroflame.sweep import progress
 
-    if arguments.quiet:
+    made: Progress
+    if arguments.log_json:
+        made = progress.JsonProgress()
+    elif arguments.quiet:
         return progress.Progress()
-    return progress.LiveProgress() if sys.stderr.isatty() else progress.PlainProgress()
+    else:
+        made = progress.LiveProgress() if sys.stderr.isatty() else progress.PlainProgress()
+    _tell_warnings(made)
+    return made
+
+
+def _tell_warnings(progress: Progress) -> None:
+    """Let warnings of this process be told like everything else that happens."""
+
+    def tell(message: Warning | str, *_: object, **__: object) -> None:
+        progress.event("warning", {"text": " ".join(str(message).split())})
+
+    warnings.showwarning = tell
 
 
 def _tell(outcome: Outcome, arguments: argparse.Namespace) -> int:
     """Say where the results are and what they are in a line."""
     failed = outcome.status.failed
-    if not arguments.quiet:
+    if not arguments.quiet and not arguments.log_json:
         print(f"table   {outcome.uri}")
         if not arguments.no_report:
             _report(outcome.uri, None)
@@ -343,6 +379,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_running(made)
 
     made = command("resume", resume, "directory")
+    made.add_argument("--retry-failed", action="store_true", help="run points again that failed")
     _add_compute(made)
     _add_running(made)
 
@@ -362,6 +399,22 @@ def make_parser() -> argparse.ArgumentParser:
     made.add_argument(
         "-n", "--number", type=_positive, default=10, metavar="N", help="how many (default %(default)s)"
     )
+
+    made = command("relabel", relabel, "directory")
+    made.add_argument(
+        "--set",
+        metavar="THRESHOLD=VALUE",
+        action="append",
+        help="change a threshold (see docs/regimes.md); may be repeated; those not named have their defaults",
+    )
+    made.add_argument(
+        "-o",
+        "--out",
+        metavar="FILE",
+        help="write the labelled table there (.csv, .parquet, .nc or .zarr) and leave the sweep as it is; by default "
+        "the thresholds are kept in DIR and its labels follow them from now on",
+    )
+    made.add_argument("--force", action="store_true", help="replace FILE if it is there")
 
     made = command("report", report, "directory")
     made.add_argument("--out", metavar="FOLDER", help="where figures and page go; default DIR/report")
@@ -442,6 +495,14 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--address", metavar="HOST:PORT", help="a running Ray cluster, or auto; default a Ray on this machine"
+    )
+    parser.add_argument(
+        "--takeover", action="store_true", help="if another process runs this sweep, stop it and go on here"
+    )
+    parser.add_argument(
+        "--log-json",
+        action="store_true",
+        help="print one JSON object a line for each event, and nothing else, and draw no figures",
     )
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
     parser.add_argument("--no-report", action="store_true", help="draw no figures at the end")

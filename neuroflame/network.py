@@ -19,9 +19,9 @@ from neuroflame.core.inputs import points_of, read_inputs
 from neuroflame.core.labels import GROUPS, label, side_by_side
 from neuroflame.core.measure import (
     PRECISIONS,
-    STARTS,
     EngineCache,
     check_batchable,
+    cues_of,
     measure_points,
     resolve_device,
     start_states,
@@ -38,6 +38,7 @@ from neuroflame.spec import NetworkSpec, find_path, load_network
 from neuroflame.spec.base import suggestion
 from neuroflame.spec.dynamics import DynamicsOptions
 from neuroflame.spec.legacy import import_legacy
+from neuroflame.spec.starts import turn_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -329,7 +330,12 @@ class Network(DynamicsTools, Diagnostics, nn.Module):
         return frame
 
     def program(
-        self, values: Values, points: int, seeds: Tensor, stimulated: Tensor | None = None
+        self,
+        values: Values,
+        points: int,
+        seeds: Tensor,
+        stimulated: Tensor | None = None,
+        turned: Tensor | None = None,
     ) -> Program:
         """Return what an executor runs: the coefficients of P points on this network's connectivity."""
         check_batchable(self.spec, list(values))
@@ -344,6 +350,7 @@ class Network(DynamicsTools, Diagnostics, nn.Module):
             device=self.device,
             stimulated=stimulated,
             steepness=self.steepness,
+            turned=turned,
         )
 
     def _run(
@@ -363,8 +370,7 @@ class Network(DynamicsTools, Diagnostics, nn.Module):
         steps = self.spec.steps if steps is None else steps
         given = isinstance(initial, State | Mapping)
         names = _each("network" if given else initial, points)  # type: ignore[arg-type]
-        stimulated = torch.as_tensor([name not in {"cold", "hot"} for name in names], device=self.device)
-        program = self.program(values, points, keys, stimulated)
+        program = self.program(values, points, keys, *cues_of(names, self.device))
         if isinstance(initial, State):
             state = initial
         elif isinstance(initial, Mapping):
@@ -437,10 +443,7 @@ def assignments(sweep: Values, *, pairwise: bool) -> dict[str, np.ndarray]:
 def _each(initial: str | Sequence[str], points: int) -> list[str]:
     names = [initial] * points if isinstance(initial, str) else list(initial)
     for name in names:
-        if name not in STARTS:
-            raise SpecError(
-                "is not an initial condition", got=name, path="initial", remedy=suggestion(name, STARTS)
-            )
+        turn_of(name, path="initial")
     return names if len(names) == points else names * points
 
 

@@ -11,7 +11,7 @@ import torch
 
 from neuroflame.core import dynamics
 from neuroflame.core.dynamics.fixed_points import summaries
-from neuroflame.core.measure import check_batchable
+from neuroflame.core.measure import check_batchable, cues_of
 from neuroflame.core.state import State
 from neuroflame.errors import SimulationError
 from neuroflame.spec import find_path
@@ -272,14 +272,15 @@ def _ensemble(
     seeds: Sequence[int] | None,
 ) -> dynamics.Ensemble:
     names = ["network"] if isinstance(start, State) else [start] if isinstance(start, str) else start
-    gate = [name not in {"cold", "hot"} for name in names]
+    stimulated, turned = cues_of(names, model.device)
     return dynamics.Ensemble(
         model.spec,
         dict(model.operators.items()),  # type: ignore[arg-type]
         {path: torch.as_tensor(v, dtype=torch.float64, device=model.device) for path, v in values.items()},
         torch.as_tensor([model.seed] * points if seeds is None else list(seeds), device=model.device),
-        torch.as_tensor(gate, device=model.device).expand(points),
+        stimulated.expand(points),
         model.device,
+        turned.expand(points),
     )
 
 

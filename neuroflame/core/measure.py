@@ -17,28 +17,35 @@ from neuroflame.core.executors import choose
 from neuroflame.core.program import Program, build_program
 from neuroflame.core.recorder import Recording, RecordPlan, bump_amplitude
 from neuroflame.core.reference import initial_state
-from neuroflame.core.statistics import FINAL, MEASURES, View, check_measures, program_windows
+from neuroflame.core.statistics import (
+    FINAL,
+    MEASURES,
+    View,
+    check_measures,
+    needs_evidence,
+    program_windows,
+    samplings,
+)
 from neuroflame.core.stimuli import drawn_onsets
 from neuroflame.errors import SimulationError, SpecError
+from neuroflame.regimes import LABEL_COLUMNS, Thresholds, label_end_states
 from neuroflame.spec import NetworkSpec, find_path
 from neuroflame.spec.base import suggestion
-from neuroflame.spec.measures import DEFAULTS, DYNAMIC
+from neuroflame.spec.measures import DEFAULTS, DYNAMIC, expanded, samples_course
+from neuroflame.spec.starts import turn_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from neuroflame.core.state import State
+    from neuroflame.core.statistics.view import Statistic
     from neuroflame.spec.dynamics import DynamicsOptions
 
 PRECISIONS = {"exact": torch.float32, "fast": torch.float32, "double": torch.float64}
 COLD_RATE, HOT_RATE = 1e-3, 50.0
-STARTS = {
-    "network": "as the network file says",
-    "cold": f"all rates {COLD_RATE:g} Hz, no stimulus",
-    "hot": f"all rates {HOT_RATE:g} Hz, no stimulus",
-    "cued": f"all rates {COLD_RATE:g} Hz, then the network file's stimuli",
-}
-"""The initial conditions that ``repeat`` may name."""
+"""Rates at which ``cold``, ``cued`` and ``hot`` points start, Hz."""
+UNCUED = ("cold", "hot")
+"""The initial conditions without stimuli."""
 TRACE_SAMPLES = 200
 
 
@@ -142,6 +149,12 @@ def start_states(program: Program, names: Sequence[str]) -> State:
     return initial_state(program).where(own, preset)
 
 
+def cues_of(names: Sequence[str], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return which points receive the stimuli, and by how many degrees these are turned, (P,) each."""
+    turned = torch.tensor([turn_of(name) for name in names], dtype=torch.float64, device=device)
+    return torch.tensor([name not in UNCUED for name in names], device=device), turned
+
+
 def measure_points(
     spec: NetworkSpec,
     values: Mapping[str, np.ndarray],
@@ -173,11 +186,11 @@ def measure_points(
     seeds : ndarray, (P,), int64
         Seeds of noise and of random starts.
     initial : sequence of str, P
-        Names among `STARTS`.
+        Names among `neuroflame.spec.starts.STARTS`, or ``cued@45``: cued, the stimuli turned by 45 degrees.
     measure : sequence of str
-        Names among `neuroflame.core.statistics.MEASURES` and `neuroflame.core.dynamics.DYNAMICS`.
+        Names among `neuroflame.spec.measures.MEASURE_NAMES`.
     dynamics : DynamicsOptions
-        Options of the latter.
+        Options of those that need the network's equations.
     window : float, optional
         Length of the final window, seconds.
     traces : bool
@@ -199,14 +212,11 @@ def measure_points(
     """
     check_measures(measure, spec)
     check_batchable(spec, list(values))
-    for name in initial:
-        if name not in STARTS:
-            raise SpecError("is not an initial condition", got=name, remedy=suggestion(name, STARTS))
     if precision not in PRECISIONS:
         raise SimulationError("is not a precision", got=precision, remedy=suggestion(precision, PRECISIONS))
     place = resolve_device(device)
     points = len(seeds)
-    stimulated = torch.as_tensor(~np.isin(np.asarray(initial), ("cold", "hot")), device=place)
+    stimulated, turned = cues_of(initial, place)
     operators = (engines or EngineCache()).operators(spec, graph, place, PRECISIONS[precision])
     numbers = {
         path: torch.as_tensor(np.asarray(v, dtype=np.float64), device=place) for path, v in values.items()
@@ -222,23 +232,35 @@ def measure_points(
         fast=precision == "fast",
         device=place,
         stimulated=stimulated,
+        turned=turned,
     )
+    wanted = expanded(measure)
+    if not program.shared_times and samples_course(wanted):
+        raise SpecError(
+            "cannot be measured where points have times of stimuli of their own",
+            got=list(measure),
+            path="measure",
+            remedy="measure rates, bump and dynamics alone, or do not sweep or jitter times",
+        )
     plan = RecordPlan(
         windows=program_windows(program, window),
         temporal=frozenset({FINAL}),
         trace_every=max(1, -(-spec.steps // TRACE_SAMPLES)) if traces else 0,
-        intervals=FINAL if "spikes" in measure else "",
-        final_state=any(name in DYNAMIC for name in measure),
+        samplings=samplings(spec, window, wanted),
+        final_state=any(name in DYNAMIC for name in wanted),
+        evidence=needs_evidence(wanted),
+        intervals=FINAL if "spikes" in wanted else "",
     )
     chosen = choose(executor, program, plan)
     with torch.no_grad():
         recording = chosen.run(program, start_states(program, initial), spec.steps, plan)
-        columns, data = summarise(spec, recording, [name for name in measure if name not in DYNAMIC])
-        if recording.final is not None:
-            ensemble = Ensemble(spec, operators, numbers, keys, stimulated, place)
-            found = measure_dynamics(ensemble, recording.final, measure, dynamics)
-            columns += tuple(column for column, _ in found)
-            data |= {column.name: value for column, value in found}
+        found: Sequence[Statistic] = ()
+        if plan.final_state:
+            ensemble = Ensemble(spec, operators, numbers, keys, stimulated, place, turned)
+            assert recording.final is not None
+            found = measure_dynamics(ensemble, recording.final, wanted, dynamics)
+        cue = torch.where(stimulated, turned, torch.nan).cpu().numpy()
+        columns, data = summarise(View(spec, recording, program, cue), measure, found)
     for name, onset in drawn_onsets(spec, program.stimuli, points).items():
         columns += (
             Column(f"stimulus.{name}.onset", "float", "s", "Onset of the stimulus, its jitter included."),
@@ -248,9 +270,10 @@ def measure_points(
 
 
 def summarise(
-    spec: NetworkSpec, recording: Recording, measure: Sequence[str]
+    view: View, measure: Sequence[str], dynamics: Sequence[Statistic] = ()
 ) -> tuple[tuple[Column, ...], dict[str, np.ndarray]]:
-    """Return the columns and the data of a recording."""
+    """Return the columns and the data of a recording; labels come last, from all of the row, dynamics included."""
+    spec, recording = view.spec, view.recording
     failed = recording.fail_step.cpu().numpy()
     columns = [
         Column("status", "str", "", "ok, diverged (see t_fail) or failed (see error)."),
@@ -260,12 +283,20 @@ def summarise(
         "status": np.where(failed < 0, "ok", "diverged").astype(object),
         "t_fail": np.where(failed < 0, np.nan, failed * spec.dt),
     }
-    view = View(spec, recording)
-    found = [statistic for name in measure for statistic in MEASURES[name](view)]
-    if found:
-        columns += [column for column, _ in found]
-        rows = torch.stack([value for _, value in found]).cpu().numpy()  # one copy from the device
-        data |= {column.name: row for (column, _), row in zip(found, rows, strict=True)}
+    found = [
+        statistic for name in expanded(measure) if name in MEASURES for statistic in MEASURES[name](view)
+    ]
+    found += dynamics
+    columns += [column for column, _ in found]
+    there = [(column.name, value) for column, value in found if isinstance(value, Tensor)]
+    if there:
+        rows = torch.stack([value for _, value in there]).cpu().numpy()  # one copy from the device
+        data |= {name: row for (name, _), row in zip(there, rows, strict=True)}
+    data |= {column.name: value for column, value in found if not isinstance(value, Tensor)}
+    data = {column.name: data[column.name] for column in columns}
+    if "regime" in measure:
+        columns += LABEL_COLUMNS
+        data["regime"], data["regime.confidence"] = label_end_states(data, Thresholds())
     for column, series in _series(spec, recording):
         columns.append(column)
         data[column.name] = series
@@ -273,31 +304,35 @@ def summarise(
 
 
 def _series(spec: NetworkSpec, recording: Recording) -> list[tuple[Column, np.ndarray]]:
-    if not recording.traces:
+    if not recording.traces or not recording.plan.trace_every:
         return []
     points = recording.fail_step.shape[0]
-    times = np.asarray(recording.trace_steps, dtype=np.float32) * np.float32(spec.dt)
+    every = recording.plan.trace_every
+    shown = [i for i, n in enumerate(recording.trace_steps) if n % every == 0]
+    steps = [recording.trace_steps[i] for i in shown]
+    times = np.asarray(steps, dtype=np.float32) * np.float32(spec.dt)
     found = [
         (
             Column("trace.time", "series", "s", "Times of the traces' samples."),
             _rows(np.tile(times, (points, 1))),
         )
     ]
-    for name, trace in recording.traces.items():
+    for name, samples in recording.traces.items():
+        trace = samples[:, shown]
         mean, amplitude = trace[..., 0], bump_amplitude(trace)
         for suffix, doc, series in (
             ("rate", "Mean rate of the population.", mean),
             ("m1", "Amplitude of the bump.", amplitude),
         ):
             found.append(
-                (Column(f"trace.{name}.{suffix}", "series", "Hz", doc), _rows(_cut(series, recording)))
+                (Column(f"trace.{name}.{suffix}", "series", "Hz", doc), _rows(_cut(series, steps, recording)))
             )
     return found
 
 
-def _cut(series: Tensor, recording: Recording) -> np.ndarray:
-    steps = torch.as_tensor(recording.trace_steps, device=series.device)
-    lost = (recording.fail_step[:, None] >= 0) & (steps >= recording.fail_step[:, None])
+def _cut(series: Tensor, steps: Sequence[int], recording: Recording) -> np.ndarray:
+    after = torch.as_tensor(steps, device=series.device)
+    lost = (recording.fail_step[:, None] >= 0) & (after >= recording.fail_step[:, None])
     cut: np.ndarray = torch.where(lost, torch.full_like(series, torch.nan), series).float().cpu().numpy()
     return cut
 

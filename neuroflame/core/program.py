@@ -170,6 +170,7 @@ def build_program(
     dtype: torch.dtype,
     device: torch.device,
     stimulated: Tensor | None = None,
+    turned: Tensor | None = None,
     fast: bool = False,
     steepness: float = STEEPNESS,
 ) -> Program:
@@ -185,6 +186,8 @@ def build_program(
         Batchable path to its value at each point; may require gradients.
     stimulated : Tensor, (P,), optional
         1 for the points that receive the stimuli, 0 for the others.
+    turned : Tensor, (P,), degrees, optional
+        By how much each point's stimuli are turned.
     fast : bool
         Whether recurrent input may be rounded to 11 bits where that is faster.
     steepness : float
@@ -291,6 +294,7 @@ def build_program(
             swept=list(values),
             external=external,
             gate=torch.ones(1, device=device) if stimulated is None else stimulated,
+            turned=turned,
             seeds=seeds,
             device=device,
         ),

@@ -40,6 +40,18 @@ class Window:
 
 
 @dataclass(frozen=True)
+class Sampling:
+    """Samples every few steps, counted back from step ``stop``, after step ``start``."""
+
+    start: int
+    stop: int
+    every: int
+
+    def __contains__(self, step: int) -> bool:
+        return self.start < step <= self.stop and (self.stop - step) % self.every == 0
+
+
+@dataclass(frozen=True)
 class RecordPlan:
     """What to keep.
 
@@ -51,12 +63,17 @@ class RecordPlan:
         Windows in which temporal variation is kept too.
     trace_every : int
         Steps between two samples of the populations' mean and first Fourier mode; 0 for none.
+    samplings : tuple of Sampling
+        Further steps at which they are sampled.
     variables : tuple of str
         Names of state variables (`State.named`) to keep whole.
     variables_every : int
         Steps between two samples of them.
     final_state : bool
-        Whether the state at the end is wanted.
+        Whether the state at the end is wanted, to go on from.
+    evidence : bool
+        Whether the means of u, x and u x of plastic pairs are kept with the traces, and the state at the end to be
+        looked at: currents that a run kept as Fourier coefficients are those coefficients' series.
     intervals : str
         Window in which interspike intervals are kept; empty for none.
     """
@@ -64,15 +81,37 @@ class RecordPlan:
     windows: tuple[Window, ...] = ()
     temporal: frozenset[str] = frozenset()
     trace_every: int = 0
+    samplings: tuple[Sampling, ...] = ()
     variables: tuple[str, ...] = ()
     variables_every: int = 1
     final_state: bool = False
+    evidence: bool = False
     intervals: str = ""
 
     def in_intervals(self, step: int) -> bool | Tensor:
         """Return whether the state after a step lies in the window of interspike intervals; (P,) where it is own."""
         window = next((w for w in self.windows if w.name == self.intervals), None)
         return window is not None and (window.start < step) & (step <= window.stop)
+
+    @property
+    def traced(self) -> bool:
+        """Whether traces are sampled at all."""
+        return bool(self.trace_every or self.samplings)
+
+    def is_sample(self, step: int) -> bool:
+        """Whether the traces are sampled after a step."""
+        return bool(self.trace_every and step % self.trace_every == 0) or any(
+            step in sampling for sampling in self.samplings
+        )
+
+    def samples(self, start: int, stop: int) -> list[int]:
+        """Return the steps after ``start``, to and including ``stop``, at which the traces are sampled."""
+        every = self.trace_every
+        found = set(range((start // every + 1) * every, stop + 1, every) if every else ())
+        for sampling in self.samplings:
+            first = max(sampling.start, start)
+            found.update(n for n in range(sampling.stop, first, -sampling.every) if n <= stop)
+        return sorted(found)
 
     @property
     def own(self) -> bool:
@@ -144,6 +183,10 @@ class Recording:
         Steps after which the traces were sampled.
     traces : mapping of Tensor, (P, samples, 3)
         By population: mean rate, and real and imaginary part of ⟨r e^{iθ}⟩, Hz.
+    plastic_steps : list of int
+        Steps after which the plastic pairs were sampled: those that follow the traces' samples.
+    plastic : mapping of Tensor, (P, samples, 3)
+        By plastic pair: means over neurons of u, x and u x.
     variables : mapping of Tensor, (P, samples, N)
         By name. The rates of a population that spikes are means since the sample before.
     intervals : mapping of Intervals
@@ -162,6 +205,8 @@ class Recording:
     fail_step: Tensor
     trace_steps: list[int] = field(default_factory=list)
     traces: dict[str, Tensor] = field(default_factory=dict)
+    plastic_steps: list[int] = field(default_factory=list)
+    plastic: dict[str, Tensor] = field(default_factory=dict)
     variable_steps: list[int] = field(default_factory=list)
     variables: dict[str, Tensor] = field(default_factory=dict)
     final: State | None = None
@@ -186,6 +231,9 @@ class Recorder:
         self._sums: list[dict[str, Sums]] = []
         self._traces: dict[str, list[Tensor]] = {name: [] for name in program.populations}
         self._trace_steps: list[int] = []
+        pairs = [pair.name for pair in program.pairs if pair.stp is not None and plan.evidence]
+        self._plastic: dict[str, list[Tensor]] = {name: [] for name in pairs}
+        self._plastic_steps: list[int] = []
         self._variables: dict[str, list[Tensor]] = {name: [] for name in plan.variables}
         self._variable_steps: list[int] = []
         self._end = program.spec.steps
@@ -214,9 +262,13 @@ class Recorder:
         inside = self.plan.in_intervals(n)
         if isinstance(inside, Tensor) or inside:
             self._note_intervals(state, inside)
-        if self.plan.trace_every:
+        if self._plastic and self._trace_steps and self._trace_steps[-1] == n - 1:
+            self._plastic_steps.append(n)
+            for name, samples in self._plastic.items():
+                samples.append(plastic_means(state.u[name], state.x[name]))
+        if self.plan.traced:
             self._between_traces = self._between_traces.after(state.rates, self._spiking)
-            if n % self.plan.trace_every == 0:
+            if self.plan.is_sample(n):
                 self._trace_steps.append(n)
                 for name, rates in (state.rates | self._between_traces.rates()).items():
                     self._traces[name].append(fourier_mode(rates))
@@ -248,7 +300,8 @@ class Recorder:
     def finish(self, state: State) -> Recording:
         """Return what was kept."""
         bad = self.fail_step >= 0
-        if self.plan.final_state and bad.any():
+        kept = self.plan.final_state or self.plan.evidence
+        if kept and bad.any():
             state = state.map(
                 lambda value: torch.where(bad[:, None], torch.full_like(value, torch.nan), value)
             )
@@ -259,9 +312,11 @@ class Recorder:
             fail_step=self.fail_step,
             trace_steps=self._trace_steps,
             traces={name: torch.stack(s, dim=1) for name, s in self._traces.items() if s},
+            plastic_steps=self._plastic_steps,
+            plastic={name: torch.stack(s, dim=1) for name, s in self._plastic.items() if s},
             variable_steps=self._variable_steps,
             variables={name: torch.stack(s, dim=1) for name, s in self._variables.items() if s},
-            final=state if self.plan.final_state else None,
+            final=state if kept else None,
             intervals=self._intervals,
         )
 
@@ -334,6 +389,11 @@ def fourier_mode(rates: Tensor) -> Tensor:
     theta = angles(rates.shape[1], rates.device)
     waves = torch.stack([torch.ones_like(theta), torch.cos(theta), torch.sin(theta)]).to(rates.dtype)
     return mean_neurons(rates[:, None, :] * waves)
+
+
+def plastic_means(u: Tensor, x: Tensor) -> Tensor:
+    """Return the means over neurons of u, x and u x, (P, 3), for (P, N) each."""
+    return mean_neurons(torch.stack([u, x, u * x], dim=1))
 
 
 def bump_amplitude(mode: Tensor) -> Tensor:

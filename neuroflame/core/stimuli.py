@@ -111,6 +111,7 @@ def make_stimuli(
     swept: Collection[str],
     external: Tensor,
     gate: Tensor,
+    turned: Tensor | None,
     seeds: Tensor,
     device: torch.device,
 ) -> tuple[StimulusProgram, ...]:
@@ -127,14 +128,17 @@ def make_stimuli(
         √K · M0.
     gate : Tensor, (P,) or (1,)
         1 for the points that receive stimuli.
+    turned : Tensor, (P,), degrees, optional
+        By how much each point's stimuli are turned.
     seeds : Tensor, (P,), int64
         Seeds that jitter is drawn from.
 
     Raises
     ------
     SpecError
-        If a point's times do not fit in the run.
+        If a point's times do not fit in the run, or a stimulus without a phase is to be turned.
     """
+    turn = torch.zeros(1, dtype=torch.float64, device=device) if turned is None else turned
     found = []
     for i, stimulus in enumerate(spec.stimuli):
         base = f"stimuli.{stimulus.name or i}"
@@ -144,8 +148,12 @@ def make_stimuli(
         zero = torch.zeros(1, 1, dtype=torch.float64, device=device)
         phase = width = zero
         if isinstance(stimulus, CosineStimulus | GaussianStimulus):
-            phase, width = radians(number(f"{base}.phase"))[:, None], number(f"{base}.width")[:, None]
+            phase, width = radians(number(f"{base}.phase") + turn)[:, None], number(f"{base}.width")[:, None]
             width = radians(width) if isinstance(stimulus, GaussianStimulus) else width
+        elif bool((turn != 0).any()):
+            raise SpecError(
+                "has no phase that a cue could be turned by", path=base, remedy="start it as `cued`"
+            )
         hold = 0.0
         if isinstance(stimulus, ArrayStimulus) and stimulus.lasting:
             hold = (stimulus.sample_dt or spec.dt) / spec.dt

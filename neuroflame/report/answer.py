@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,11 +11,12 @@ import numpy as np
 from neuroflame.report.axes import mapping
 from neuroflame.report.conditions import Condition, parse_condition
 from neuroflame.report.labels import number, quantity, span
-from neuroflame.report.views import View, view
+from neuroflame.report.views import POINT_REGIME, View, view
 
 if TYPE_CHECKING:
     from neuroflame.report.views import Table
 
+MOST_PLACED = 3
 HOLDS_A_BUMP = ("{bump}.ratio > 0.1", "abs({bump}.trend) < 0.05")
 
 
@@ -62,12 +64,17 @@ class Tally:
 
 
 def question(table: Table | View | str) -> Question | None:
-    """Return what the sweep asks: its own ``answer``, or whether a bump is held where bumps were measured."""
+    """Return what the sweep asks: its own ``answer``, or whether a bump is held where bumps were measured.
+
+    Nothing where regimes were: the labels answer.
+    """
     data = view(table)
     answer = mapping(mapping(data.manifest, "sweep"), "answer")
     if answer.get("where"):
         condition = parse_condition(answer["where"])
         return Question(str(answer.get("label") or "meet the condition"), condition)
+    if data.points is not None:
+        return None
     ratios = [name for name in data.statistics if name.startswith("bump.") and name.count(".") == 2]
     ratios = sorted((name for name in ratios if name.endswith(".ratio")), key=lambda n: n != "bump.E.ratio")
     if not ratios:
@@ -118,7 +125,9 @@ def summary(table: Table | View | str) -> str:
     counted = tally(data)
     if counted is not None:
         parts.append(_answer(data, counted))
-    if counted is None or objective(data) is not None:
+    if data.points is not None:
+        parts.append(_regimes(data))
+    if (counted is None and data.points is None) or objective(data) is not None:
         parts.append(_extremes(data))
     parts.extend(_losses(data))
     return "; ".join(part for part in parts if part) + "."
@@ -135,11 +144,13 @@ def objective(data: View) -> tuple[str, bool] | None:
 
 
 def headline(data: View) -> str | None:
-    """Return the statistic that a table is about: what was optimised, else what is asked, else the first."""
+    """Return the statistic that a table is about: what was optimised, else what is asked, else regimes or the first."""
     goal = objective(data)
     if goal is not None:
         return goal[0]
     asked = question(data)
+    if asked is None and data.points is not None:
+        return next(name for name in (POINT_REGIME, "regime") if name in data.frame)
     wanted = [name for name in asked.condition.names if name in data.statistics] if asked else []
     found = [*wanted, *(name for name in data.statistics if not data.categorical(name)), *data.statistics]
     return next(iter(found), None)
@@ -219,6 +230,22 @@ def _extremes(data: View) -> str:
         return f"best of {total}: {name} = {quantity(values[best], unit)}{at(best)}"
     low, high = int(np.nanargmin(values)), int(np.nanargmax(values))
     return f"{total}: {name} from {number(values[low])}{at(low)} to {quantity(values[high], unit)}{at(high)}"
+
+
+def _regimes(data: View) -> str:
+    """Return how many points have which regime, and where the most frequent ones lie."""
+    assert data.points is not None
+    labels, groups = data.points["regime"], data.points["row"]
+    counts = Counter(label for label in labels if label is not None)
+    parts = []
+    for k, (label, count) in enumerate(counts.most_common()):
+        rows = np.zeros(len(data.frame), dtype=bool)
+        rows[
+            [row for found, group in zip(labels, groups, strict=True) if found == label for row in group]
+        ] = True
+        lie = where_they_lie(data, rows) if k < MOST_PLACED else ""
+        parts.append(f"{count} {label}" + (f" ({lie})" if lie else ""))
+    return f"regimes of {len(labels)} points: " + ", ".join(parts or ["none"])
 
 
 def _losses(data: View) -> list[str]:

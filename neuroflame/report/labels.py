@@ -29,7 +29,14 @@ _SYMBOLS = {
     "K": "K",
     "J": "J",
 }
-_ALONE = {"dt": r"$\Delta t$", "duration": "duration", "M0": "$M_0$", "connectivity.K": "$K$"}
+_ALONE = {
+    "dt": r"$\Delta t$",
+    "duration": "duration",
+    "M0": "$M_0$",
+    "connectivity.K": "$K$",
+    "regime.point": "regime of the point",
+    "regime.confidence": "confidence of the regime",
+}
 _STATISTICS = {
     "mean": "mean rate",
     "max": "highest rate",

@@ -21,7 +21,7 @@ from neuroflame.report.history import search_history
 from neuroflame.report.panels import curves, statistics_against_axes
 from neuroflame.report.series import traces
 from neuroflame.report.style import DPI, save
-from neuroflame.report.views import View, view
+from neuroflame.report.views import POINT_REGIME, View, view
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -171,11 +171,12 @@ def _further_diagrams(data: View, first: str | None, regions: dict[str, Any]) ->
             ),
         )
     if "initial_condition" in data.repeats and first is not None and data.gridded and len(data.axes) == 2:
+        shown = "regime" if first == POINT_REGIME else first
         yield Picture(
-            f"phase_{first}_by_initial_condition",
+            f"phase_{shown}_by_initial_condition",
             "diagrams",
             "One panel for each initial condition.",
-            lambda: phase_diagram(data, value=first, facet="initial_condition", **regions),
+            lambda: phase_diagram(data, value=shown, facet="initial_condition", **regions),
         )
 
 

@@ -17,6 +17,7 @@ from neuroflame.report.cells import gather
 from neuroflame.report.conditions import Condition, parse_condition
 from neuroflame.report.labels import escape, quantity, symbol
 from neuroflame.report.scales import Scale, scale_of
+from neuroflame.report.views import POINT_REGIME
 
 if TYPE_CHECKING:
     from neuroflame.report.axes import Axis
@@ -178,6 +179,7 @@ def subtitle(plan: Plan) -> str:
     parts = []
     doc = data.columns[plan.value].doc if plan.value in data.columns else ""
     drawn = {axis.column for axis in (*plan.axes, *plan.further)}
+    drawn |= {"initial_condition"} if plan.value == POINT_REGIME else set()
     over = [f"{len(data.frame[name].unique())} {_PLURAL[name]}" for name in data.repeats if name not in drawn]
     over += [f"{len(axis.levels)} levels of {axis.path}" for axis in data.axes if axis.column not in drawn]
     if over and data.gridded:

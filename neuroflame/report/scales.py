@@ -37,6 +37,7 @@ NAMED = {
     "travelling": "#cc79a7",
     "oscillating": "#009e73",
     "chaotic": "#6a3d9a",
+    "fluctuating": "#b8a2d6",
     "multistable": "#f0e442",
     "yes": "#e69f00",
     "no": "#c2c9d3",

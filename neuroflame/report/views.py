@@ -5,14 +5,16 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from neuroflame.columns import Column
 from neuroflame.errors import SpecError
+from neuroflame.regimes import label_points
 from neuroflame.report.axes import Axis, make_axis, mapping, texts
 from neuroflame.report.limits import SILENT, rate_behind
 
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from neuroflame.columns import Column
-
+POINT_REGIME = "regime.point"
+"""The column that says what all initial conditions of a row's point lead to."""
 REPEATS = ("graph", "seed", "initial_condition")
 BOOKKEEPING = ("point_id", "point_index", "status", "t_fail", "error", *REPEATS)
 
@@ -100,6 +102,13 @@ class View:
         if rate is None or rate not in self.frame:
             return np.zeros(len(self.frame), dtype=bool)
         return np.asarray(self.frame[rate].to_numpy(dtype=float, na_value=np.nan) < SILENT)
+
+    @cached_property
+    def points(self) -> dict[str, np.ndarray] | None:
+        """What all initial conditions of each point lead to; None where regimes were not measured."""
+        if "regime" not in self.frame or "residual" not in self.frame:
+            return None
+        return label_points(self.frame, getattr(self.table, "thresholds", None))
 
     @cached_property
     def ok(self) -> np.ndarray:
@@ -198,7 +207,22 @@ def view(table: Table | View | str | Path) -> View:
             axes.append(axis)
     gridded = kind == "grid" if kind else _looks_gridded(frame, axes)
     repeats = tuple(name for name in REPEATS if name in frame and len(frame[name].unique()) > 1)
-    return View(table, frame, columns, manifest, tuple(axes), repeats, gridded, _planned(manifest))
+    found = View(table, frame, columns, manifest, tuple(axes), repeats, gridded, _planned(manifest))
+    return _with_points(found) if "initial_condition" in repeats and found.points is not None else found
+
+
+def _with_points(found: View) -> View:
+    """Return a view with the column `POINT_REGIME`."""
+    assert found.points is not None
+    labels = np.full(len(found.frame), None, dtype=object)
+    for label, rows in zip(found.points["regime"], found.points["row"], strict=True):
+        labels[rows] = label
+    about = Column(POINT_REGIME, "str", "", "What all initial conditions of the point lead to.")
+    return replace(
+        found,
+        frame=found.frame.assign(**{POINT_REGIME: labels}),
+        columns={**found.columns, POINT_REGIME: about},
+    )
 
 
 def _without_quotients_of_silence(frame: pd.DataFrame) -> pd.DataFrame:

@@ -8,8 +8,7 @@ from pydantic import field_validator
 
 from neuroflame.errors import SpecError
 from neuroflame.spec.base import Real, Spec, Whole, is_number, quantity
-
-InitialCondition = Literal["network", "cold", "hot", "cued"]
+from neuroflame.spec.starts import starts_of, turn_of
 
 
 class Repeat(Spec):
@@ -19,9 +18,10 @@ class Repeat(Spec):
         "Draws of the connectivity: a count, or a list of their numbers.", default=(0,), structural=True
     )
     seeds: tuple[Whole, ...] = quantity("Draws of the noise: a count, or a list of seeds.", default=(0,))
-    initial_conditions: tuple[InitialCondition, ...] = quantity(
+    initial_conditions: tuple[str, ...] = quantity(
         "Starts: `network` as its file says, `cold` and `hot` at low and high rates without stimuli, "
-        "`cued` cold with the stimuli.",
+        "`cued` cold with the stimuli; `{cued: 8}` is cued at 8 phases, the stimuli turned by 0, 45, … degrees: "
+        "`cued`, `cued@45`, ….",
         default=("network",),
     )
 
@@ -32,6 +32,20 @@ class Repeat(Spec):
             if value < 1:
                 raise SpecError("must be at least 1", got=value)
             return tuple(range(value))
+        return value
+
+    @field_validator("initial_conditions", mode="before")
+    @classmethod
+    def _phases(cls, value: object) -> object:
+        if not isinstance(value, list | tuple):
+            return value
+        return tuple(name for entry in value for name in starts_of(entry))
+
+    @field_validator("initial_conditions")
+    @classmethod
+    def _starts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for i, name in enumerate(value):
+            turn_of(name, path=str(i))
         return value
 
     @field_validator("graphs", "seeds", "initial_conditions")
@@ -70,6 +84,18 @@ class Compute(Spec):
         "GPUs, or a share of one, for each actor; auto is 1 where there are GPUs.", default="auto"
     )
     cpus_per_actor: Real = quantity("Cores for each actor, which uses as many threads.", default=1.0, gt=0)
+    deadline: Literal["auto"] | Real = quantity(
+        "Time that a worker may take for a tile, loading and compiling included, before it counts as hung and is "
+        "ended; auto is twenty times what is expected, and two minutes. Not within this process.",
+        default="auto",
+        unit="s",
+    )
+    retries: Whole = quantity(
+        "How often a tile is tried again whose worker died or hung; then its halves are, and at last a point "
+        "alone is marked as failed.",
+        default=2,
+        ge=0,
+    )
     device: Literal["auto", "cpu", "cuda"] = quantity("Where points are simulated.", default="auto")
     executor: Literal["auto", "reference", "trajectory"] = quantity(
         "How the steps are executed; auto takes the fastest that can.", default="auto"
@@ -83,13 +109,13 @@ class Compute(Spec):
         "`ray`: processes on this machine or a cluster; `inline`: within this process.", default="ray"
     )
 
-    @field_validator("tile", "actors", "gpus_per_actor", mode="before")
+    @field_validator("tile", "actors", "gpus_per_actor", "deadline", mode="before")
     @classmethod
     def _auto_or_positive(cls, value: object, info: Any) -> object:
         if value == "auto":
             return value
         if not is_number(value) or value <= 0:  # type: ignore[operator]
             raise SpecError("must be auto or a positive number", got=value)
-        if info.field_name != "gpus_per_actor" and value % 1:  # type: ignore[operator]
+        if info.field_name in ("tile", "actors") and value % 1:  # type: ignore[operator]
             raise SpecError("must be auto or a whole number", got=value)
         return value

@@ -2,25 +2,67 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from neuroflame.errors import SpecError
 from neuroflame.spec.dynamics import DynamicsOptions
+from neuroflame.spec.stimuli import span
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from neuroflame.spec.network import NetworkSpec
+    from neuroflame.spec.stimuli import Stimulus
 
-MeasureName = Literal["rates", "bump", "spikes", "lyapunov", "spectrum", "fixed_points"]
+MeasureName = Literal[
+    "rates",
+    "bump",
+    "spikes",
+    "oscillation",
+    "memory",
+    "convergence",
+    "stp",
+    "lyapunov",
+    "spectrum",
+    "fixed_points",
+    "regime",
+]
+MEASURE_NAMES: tuple[str, ...] = get_args(MeasureName)
+"""What ``measure:`` may name; ``regime`` stands for all that is recorded, and the label that follows from the row."""
 DYNAMIC = ("lyapunov", "spectrum", "fixed_points")
 """Those that need the network's equations, not what was recorded."""
+_SUMMED = ("rates", "bump", "spikes")
+"""Those that need no more of a recording than its sums over windows."""
+_OF_RATE_UNITS = (*DYNAMIC, "convergence", "regime")
+"""Those that ask whether the state comes to rest: spiking neurons do not."""
 
 DEFAULTS = DynamicsOptions()
 _BY_POPULATION: dict[str, tuple[str, ...]] = {
     "rates": ("rate.{}.mean", "rate.{}.cv", "rate.{}.sd_t", "rate.{}.sd_i", "rate.{}.max"),
     "bump": ("bump.{}.m0", "bump.{}.m1", "bump.{}.ratio", "bump.{}.phase", "bump.{}.trend"),
     "spikes": ("spikes.{}.cv", "spikes.{}.cv2", "spikes.{}.sync", "spikes.{}.active"),
+    "oscillation": ("sync.{}", "osc.{}.frequency", "osc.{}.q", "osc.{}.growth", "osc.{}.growth.se"),
+    "convergence": (
+        "rate.{}.active",
+        "rate.{}.trend",
+        "rate.{}.crossings",
+        "bump.{}.floor",
+        "bump.{}.velocity",
+        "bump.{}.velocity.se",
+    ),
+}
+_OF_THE_RUN: dict[str, tuple[str, ...]] = {
+    "convergence": (
+        "residual",
+        "residual.window",
+        "residual.rotating",
+        "residual.tolerance",
+        "converged",
+        "noisy",
+        "growth",
+        "elapsed",
+    ),
+    "memory": ("memory.error", "memory.lifetime", "memory.censored"),
 }
 _IN_EPOCHS = ("before", "during", "after")
 _OF_DYNAMICS: dict[str, tuple[str, ...]] = {
@@ -49,8 +91,34 @@ def check_applicable(measure: Iterable[str], network: NetworkSpec) -> None:
             raise SpecError(
                 "needs a population that spikes", got=kind, path="measure", remedy="see populations.*.spiking"
             )
-        if kind in DYNAMIC and names:
+        if kind in _OF_RATE_UNITS and names:
             raise SpecError(f"is for rate units, and {names[0]} spikes", got=kind, path="measure")
+
+
+def expanded(measure: Iterable[str]) -> tuple[str, ...]:
+    """Return the measures that are computed: ``regime`` needs all but those of dynamics, which it uses if asked for."""
+    names = tuple(measure)
+    if "regime" not in names:
+        return names
+    return tuple(name for name in MEASURE_NAMES if name not in {*DYNAMIC, "spikes"} or name in names)
+
+
+def samples_course(measure: Iterable[str]) -> bool:
+    """Whether measures need samples of a run's course, or its end, beside sums over windows."""
+    return not set(expanded(measure)) <= {*_SUMMED, *DYNAMIC}
+
+
+def cue_of(network: NetworkSpec) -> tuple[str, Stimulus] | None:
+    """Return the dotted path and the stimulus of the last cue that ends before the run does; None without one.
+
+    A cue has a phase: it is a cosine or a Gaussian.
+    """
+    ended = [
+        (f"stimuli.{stimulus.name or i}", stimulus)
+        for i, stimulus in enumerate(network.stimuli)
+        if stimulus.shape in ("cosine", "gaussian") and span(stimulus, network.dt).end < network.duration
+    ]
+    return max(ended, key=lambda found: span(found[1], network.dt).end, default=None)
 
 
 def statistics(
@@ -68,16 +136,22 @@ def statistics(
         Options of those among `DYNAMIC`.
     """
     names = ["t_fail"]
-    for kind in measure:
+    for kind in expanded(measure):
         if kind in DYNAMIC:
             names.extend(dynamic_statistics(kind, dynamics))
             continue
-        for pattern in _BY_POPULATION[kind]:
+        for pattern in _BY_POPULATION.get(kind, ()):
             for population in spiking(network) if kind == "spikes" else network.populations:
                 name = pattern.format(population)
                 names.append(name)
                 if kind == "bump" and network.stimuli and not name.endswith(".trend"):
                     names.extend(f"{name}.{epoch}" for epoch in _IN_EPOCHS)
+        if kind != "memory" or cue_of(network) is not None:
+            names.extend(_OF_THE_RUN.get(kind, ()))
+        if kind == "stp":
+            names.extend(f"stp.{pair}.{what}" for pair in network.stp for what in ("u", "x", "ux"))
+        if kind == "regime":
+            names.append("regime.confidence")
     jittered = [(i, s.name) for i, s in enumerate(network.stimuli) if s.jitter is not None]
     return names + [f"stimulus.{name or i}.onset" for i, name in jittered]
 

@@ -10,6 +10,7 @@ fragments by one file, which is whole before the first of them goes::
     records/<kind>-<utc>-*.json what happened: versions and devices of each run, warnings
     quarantine/                 fragments whose checksum failed, moved here to be computed again
     tmp/                        files being written; no reader ever looks here
+    hold.json, hold.lock        who runs the sweep, and how far it is: the only files that change
 
 A file becomes visible whole or not at all, and the first writer of a name wins. Every Parquet file carries
 the BLAKE2b digest of all its bytes, so a flipped bit or a cut tail is found, never read. Nothing in the
@@ -37,11 +38,34 @@ content differs between writers, the creator reads it back and gives way if it i
 
 *Other pyarrow filesystems* (HDFS, a filesystem object given by the caller): written under ``tmp/``, then
 renamed, after looking whether the name is taken.
+
+Who runs it
+-----------
+One process at a time (`SweepStore.hold`). *Processes of one machine, in a local directory:* the kernel decides
+(`flock`), and the claim ends with its process, also by ``kill -9``. *Several machines, network file systems,
+object stores:* the holder renews ``hold.json`` every 3 s (15 s in an object store), and one that is silent for
+90 s counts as dead. A holder that is cut off for longer and comes back sees another's name in the record and
+stops; until then both may run. That costs time, not results: fragments are written once, and a point has one
+row. A search that learns stops where the other has asked before it.
 """
 
 from neuroflame.store._export import FILES, placed, write_columns
 from neuroflame.store._format import StoreWarning
+from neuroflame.store._hold import HeldElsewhere, Hold, Holder
+from neuroflame.store._labels import RELABEL
 from neuroflame.store._sweep import SweepStore
 from neuroflame.store._table import Table, open_table
 
-__all__ = ["FILES", "StoreWarning", "SweepStore", "Table", "open_table", "placed", "write_columns"]
+__all__ = [
+    "FILES",
+    "RELABEL",
+    "HeldElsewhere",
+    "Hold",
+    "Holder",
+    "StoreWarning",
+    "SweepStore",
+    "Table",
+    "open_table",
+    "placed",
+    "write_columns",
+]

@@ -46,6 +46,15 @@ class Files(Protocol):
     def put_new(self, name: str, data: bytes) -> bool:
         """Publish a file whole; return False, changing nothing, if the name is taken."""
 
+    def replace(self, name: str, data: bytes) -> None:
+        """Publish a file whole, whether or not there is one of that name; not durable."""
+
+    def lock(self, name: str) -> Callable[[], None] | None:
+        """Lock a file until the process ends, however it ends; return what lets go of it.
+
+        None where the place has no locks; BlockingIOError if another process holds it.
+        """
+
     def names(self, folder: str) -> list[str]:
         """Return the sorted names of the files in a folder, without the folder; empty if it is missing."""
 

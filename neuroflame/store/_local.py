@@ -7,11 +7,20 @@ import os
 import secrets
 import time
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from neuroflame.errors import StoreError
 from neuroflame.store._files import FOLDERS, telling
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+try:
+    import fcntl
+except ImportError:  # not POSIX
+    fcntl = None  # type: ignore[assignment]
+
+_NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL}
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV, errno.EMLINK}
 _NO_DIRECTORY_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EBADF}
 CLAIM_PATIENCE = 10.0
@@ -72,6 +81,35 @@ class LocalFiles:
         for path in paths:  # empty folders get lost when a directory is copied by some tools
             os.makedirs(os.path.dirname(path), exist_ok=True)
 
+    def replace(self, name: str, data: bytes) -> None:
+        temporary = self._at(f"tmp/{secrets.token_hex(8)}-{os.path.basename(name)}")
+        with telling(self.shown, f"write {name}"):
+            self._require_folders(temporary)
+            try:
+                _write(temporary, data, durable=False)
+                os.replace(temporary, self._at(name))
+            finally:
+                with suppress(OSError):
+                    os.unlink(temporary)
+
+    def lock(self, name: str) -> Callable[[], None] | None:
+        if fcntl is None:
+            return None
+        with telling(self.shown, f"lock {name}"):
+            descriptor = os.open(self._at(name), os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise
+        except OSError as error:
+            os.close(descriptor)
+            if error.errno in _NO_LOCKS:
+                return None
+            with telling(self.shown, f"lock {name}"):
+                raise
+        return lambda: os.close(descriptor)
+
     def names(self, folder: str) -> list[str]:
         with telling(self._at(folder), "list it"):
             try:
@@ -108,13 +146,14 @@ class LocalFiles:
         return fs.LocalFileSystem(), self._root
 
 
-def _write(path: str, data: bytes) -> None:
+def _write(path: str, data: bytes, *, durable: bool = True) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     try:
         rest = memoryview(data)
         while rest:
             rest = rest[os.write(descriptor, rest) :]
-        os.fsync(descriptor)
+        if durable:
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)
 

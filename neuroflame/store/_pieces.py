@@ -71,7 +71,8 @@ def without_superseded(pieces: Iterable[Piece]) -> list[Piece]:
 def order(pieces: Sequence[Piece]) -> np.ndarray[Any, Any]:
     """Return which rows of the pieces, laid end to end, make the table: sorted, each point once.
 
-    Of two rows of a point the one that has not failed is kept, then that of the tile whose name comes first.
+    Of two rows of a point the one that has not failed is kept, then that of the later attempt, then that of the
+    tile whose name comes first.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -94,9 +95,10 @@ def order(pieces: Sequence[Piece]) -> np.ndarray[Any, Any]:
 
 
 def _ranks(pieces: Sequence[Piece]) -> np.ndarray[Any, Any]:
-    """Return the rank of each row's tile among all tiles, by name."""
+    """Return the rank of each row's tile among all tiles: later attempts first, then by name."""
     runs = [run for piece in pieces for run in piece.runs]
-    rank = {tile: number for number, tile in enumerate(sorted({run.tile for run in runs}))}
+    tiles = sorted({(-run.attempt, run.tile) for run in runs})
+    rank = {tile: number for number, (_, tile) in enumerate(tiles)}
     return np.repeat([rank[run.tile] for run in runs], [run.rows for run in runs])
 
 

@@ -22,6 +22,7 @@ _KNOWN = (
     Column("provenance.hardware", "str", doc="The GPU, or the instructions that torch used of the CPU."),
     Column("provenance.host", "str", doc="Name of the machine."),
     Column("provenance.process", "int", doc="Number of the process."),
+    Column("provenance.attempt", "int", doc="How often the point had failed before, and was tried again."),
     Column("provenance.seconds", "float", "s", "Wall time of simulating the whole tile."),
     Column(
         "provenance.pieces", "int", doc="Runs that the tile took: more than one if an error was isolated."
@@ -46,6 +47,11 @@ def with_provenance(table: Any, runs: Sequence[Run]) -> Any:
         values = pa.array(told, pa.string()).cast(TYPES[column.kind])
         table = table.append_column(field, values.take(pa.array(rows)))
     return table
+
+
+def is_provenance(field: Any) -> bool:
+    """Whether a field of an Arrow schema says where rows came from."""
+    return bool(field.name.startswith(_PREFIX))
 
 
 def _columns(runs: Sequence[Run]) -> list[Column]:

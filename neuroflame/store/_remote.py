@@ -6,10 +6,13 @@ import os
 import secrets
 import time
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from neuroflame.errors import StoreError
 from neuroflame.store._files import FOLDERS, telling, without_credentials
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _RENAMING = {"local", "hdfs", "mock"}
 """Filesystems that show a file while it is written, but rename atomically; the others are object stores."""
@@ -95,18 +98,28 @@ class ArrowFiles:
         with telling(self.shown, f"write {name}"):
             if self._is_file(name):
                 return False
-            if not self._renames:
-                self._write(self._at(name), data)
-                return True
-            temporary = self._at(f"tmp/{secrets.token_hex(8)}-{os.path.basename(name)}")
-            try:
-                self._write(temporary, data)
-                self._filesystem.move(temporary, self._at(name))
-            except OSError:
-                with suppress(OSError):
-                    self._filesystem.delete_file(temporary)
-                raise
+            self._put(name, data)
             return True
+
+    def replace(self, name: str, data: bytes) -> None:
+        with telling(self.shown, f"write {name}"):
+            self._put(name, data)
+
+    def _put(self, name: str, data: bytes) -> None:
+        if not self._renames:
+            self._write(self._at(name), data)
+            return
+        temporary = self._at(f"tmp/{secrets.token_hex(8)}-{os.path.basename(name)}")
+        try:
+            self._write(temporary, data)
+            self._filesystem.move(temporary, self._at(name))
+        except OSError:
+            with suppress(OSError):
+                self._filesystem.delete_file(temporary)
+            raise
+
+    def lock(self, name: str) -> Callable[[], None] | None:
+        return None
 
     def names(self, folder: str) -> list[str]:
         from pyarrow import fs

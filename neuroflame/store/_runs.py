@@ -35,6 +35,12 @@ class Run:
     rows: int
     about: Mapping[str, str]
 
+    @property
+    def attempt(self) -> int:
+        """How often its points had failed before, and were tried again; 0 if that was not told."""
+        text = self.about.get("attempt", "0")
+        return int(text) if text.isdigit() else 0
+
 
 def metadata_of(schema: Any) -> dict[str, str]:
     """Return what the writer gave as metadata."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from neuroflame.errors import StoreError
 from neuroflame.store._files import Files, in_threads, open_files
 from neuroflame.store._format import FORMAT, CorruptFragment, warn
+from neuroflame.store._hold import Hold, Holder, read_holder
 from neuroflame.store._manifest import MANIFEST, now, read_manifest, to_json
 from neuroflame.store._reading import PACKED, fragments, load, survey
 from neuroflame.store._runs import spans
@@ -156,7 +157,8 @@ class SweepStore:
         Returns
         -------
         bool
-            True if this call published it, False if an intact one was there.
+            True if this call published it, False if an intact one was there. Where the tile has been compacted,
+            True; the rows that were there first stay those that are seen.
 
         Raises
         ------
@@ -246,12 +248,24 @@ class SweepStore:
                 self._warn(f"left out the record {name}: it is damaged")
         return sorted(records, key=lambda record: str(record.get("time", "")))
 
+    def hold(self, *, force: bool = False, tell: Callable[[str], None] = lambda _: None) -> Hold:
+        """Claim the directory for a run: one process at a time; see `neuroflame.store._hold.Hold.take`.
+
+        Fragments stay single and whole without it; what it prevents is work done twice, and two searches that
+        ask different things in one place.
+        """
+        return Hold.take(self._files, force=force, tell=tell)
+
+    def holder(self) -> Holder | None:
+        """Return who runs the sweep, or ran it last; None if nobody is known."""
+        return read_holder(self._files)
+
     def compact(self, *, target: int = TARGET) -> Compaction:
         """Put the rows of many fragments into few files; nothing that readers see changes.
 
-        May run while the sweep runs and while others read or compact, and may be killed at any moment: what it
-        leaves is whole, and the next call tidies up. A file that it writes is on disk and has been read back
-        and verified before anything that went into it is removed.
+        Needs no `hold`: it may run while the sweep runs and while others read or compact, and may be killed at
+        any moment: what it leaves is whole, and the next call tidies up. A file that it writes is on disk and
+        has been read back and verified before anything that went into it is removed.
 
         Parameters
         ----------

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neuroflame.errors import StoreError
+from neuroflame.regimes import Thresholds, label_points
 from neuroflame.store._files import Files, in_threads, open_files
 from neuroflame.store._format import CorruptFragment, warn
+from neuroflame.store._labels import LABELS, check_evidence, evidence, labelled, recorded
 from neuroflame.store._manifest import read_manifest
 from neuroflame.store._pieces import order, piece_of, read_piece, without_superseded
 from neuroflame.store._reading import survey
@@ -65,7 +67,7 @@ def read_table(files: Files, manifest: Mapping[str, Any], *, verify: bool = True
             warn(f"{files.shown}: left out {path}: {item}; neuroflame-sweep resume computes it again")
         else:
             pieces.append(item)
-    return Table(files, manifest, without_superseded(pieces))
+    return Table(files, manifest, without_superseded(pieces), recorded(files))
 
 
 class Table:
@@ -73,18 +75,28 @@ class Table:
 
     Get one from `open_table`. Statistics are read when they are asked for.
 
-    Should two tiles hold the same point, the row is taken from the one whose name comes first, but a row whose
-    ``status`` is ``failed`` gives way to one that is not. A table that is open stays readable while the sweep's
-    directory is compacted.
+    Should two tiles hold the same point, a row whose ``status`` is ``failed`` gives way to one that is not; then
+    the higher ``attempt`` in what the tiles' writers told wins, 0 where there is none; then the tile whose name
+    comes first. A table that is open stays readable while the sweep's directory is compacted.
+
+    Where the sweep was labelled anew, ``regime`` and ``regime.confidence`` are computed when they are read.
     """
 
-    def __init__(self, files: Files, manifest: Mapping[str, Any], pieces: Sequence[Piece]) -> None:
+    def __init__(
+        self,
+        files: Files,
+        manifest: Mapping[str, Any],
+        pieces: Sequence[Piece],
+        thresholds: Thresholds | None = None,
+    ) -> None:
         from neuroflame.store._schema import unified
 
         self._files = files
+        self._thresholds = thresholds
         self._manifest = dict(manifest)
         self._pieces = pieces
-        self._columns = unified(((piece.path, piece.columns) for piece in pieces), files.shown)
+        columns = unified(((piece.path, piece.columns) for piece in pieces), files.shown)
+        self._columns = columns | (LABELS if thresholds is not None else {})
         self._order = order(pieces)
 
     @property
@@ -107,6 +119,54 @@ class Table:
         """Tile id to what its writer told about it: device, executor, versions."""
         return {run.tile: dict(run.about) for run in self._runs()}
 
+    @property
+    def thresholds(self) -> Thresholds:
+        """The thresholds of the labels: those that the rows were labelled with last, by default the defaults."""
+        return self._thresholds or Thresholds()
+
+    def relabel(self, **thresholds: float | None) -> Table:
+        """Return the same table with regimes labelled by other thresholds; nothing on disk changes.
+
+        Parameters
+        ----------
+        **thresholds : float
+            Fields of `neuroflame.regimes.Thresholds`; the others have their defaults.
+
+        Raises
+        ------
+        SpecError
+            If one is not a threshold.
+        StoreError
+            If the table lacks the statistics that labels are made from.
+        """
+        check_evidence(self._columns, self._files.shown)
+        return Table(self._files, self._manifest, self._pieces, Thresholds().changed(thresholds))
+
+    def as_written(self) -> Table:
+        """Return the same table with the labels that its files hold, by whatever thresholds they are to be read."""
+        return Table(self._files, self._manifest, self._pieces)
+
+    def regimes(self) -> pd.DataFrame:
+        """Return one row for each point: what all its initial conditions lead to.
+
+        See `neuroflame.regimes.label_points` for the columns; ``row`` holds the rows of the table.
+
+        Raises
+        ------
+        StoreError
+            If the table lacks the statistics that labels are made from.
+        """
+        import pandas as pd
+
+        check_evidence(self._columns, self._files.shown)
+        wanted = [column.name for column in self._columns.values() if column.kind != "series"]
+        return pd.DataFrame(label_points(self.to_pandas(wanted), self.thresholds))
+
+    @property
+    def attempt(self) -> int:
+        """The highest ``attempt`` that a tile's writer told: how often failed points were tried again."""
+        return max((run.attempt for run in self._runs()), default=0)
+
     def __len__(self) -> int:
         return len(self._order)
 
@@ -123,13 +183,31 @@ class Table:
         provenance : bool
             Add columns ``provenance.*``: from which tile, executor, device, version and process each row came.
         """
+        wanted = self._chosen(columns)
+        return self._labelled(self._rows(self._read_for(wanted), provenance=provenance), wanted)
+
+    def _read_for(self, wanted: Sequence[Column]) -> list[Column]:
+        """Return the columns to read: where labels are to be computed, what they follow from."""
+        if not self._computes_labels(wanted):
+            return list(wanted)
+        needed = {column.name: column for column in (*wanted, *evidence(self._columns.values()))}
+        return [column for name, column in needed.items() if name not in LABELS]
+
+    def _labelled(self, rows: Any, wanted: Sequence[Column]) -> Any:
+        """Return the wanted columns of what was read for them."""
+        return labelled(rows, wanted, self.thresholds) if self._computes_labels(wanted) else rows
+
+    def _computes_labels(self, wanted: Sequence[Column]) -> bool:
+        return self._thresholds is not None and any(column.name in LABELS for column in wanted)
+
+    def _rows(self, columns: Sequence[Column], *, provenance: bool) -> Any:
+        """Return those columns as the files hold them."""
         import pyarrow as pa
 
         from neuroflame.store._provenance import with_provenance
         from neuroflame.store._schema import schema_of
 
-        wanted = self._chosen(columns)
-        schema = schema_of(wanted, self._common_metadata())
+        schema = schema_of(columns, self._common_metadata())
         pieces = in_threads(
             lambda piece: read_piece(self._files, piece, schema), self._pieces, self._files.workers
         )
@@ -207,7 +285,8 @@ class Table:
         from neuroflame.store._schema import schema_of
 
         rows = sum(len(piece) for piece in self._pieces)
-        if rows != len(self) or not rows:  # some points occur twice: only the single rows may be seen
+        if rows != len(self) or not rows or self._thresholds is not None:
+            # Some points occur twice and only the single rows may be seen, or labels are to be computed.
             return ds.dataset(self.to_arrow())
         filesystem, root = self._files.arrow()
         return ds.dataset(
@@ -233,9 +312,10 @@ class Table:
             ids = piece.keys["point_id"].to_numpy()
             for place in np.flatnonzero(ids == point_id):
                 if first + place in self._order:
-                    schema = schema_of(self._columns.values(), {})
+                    wanted = list(self._columns.values())
+                    schema = schema_of(self._read_for(wanted), {})
                     whole = with_provenance(read_piece(self._files, piece, schema), piece.runs)
-                    return dict(whole.slice(place, 1).to_pylist()[0])
+                    return dict(self._labelled(whole.slice(place, 1), wanted).to_pylist()[0])
             first += len(piece)
         raise StoreError("the table has no such point", file=self._files.shown, got=point_id)
 

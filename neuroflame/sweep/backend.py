@@ -24,11 +24,14 @@ class Resources:
         Whether they run on GPUs.
     about : str
         In words, for people.
+    dashboard : str, optional
+        Where Ray's dashboard is, if one runs.
     """
 
     actors: int
     cuda: bool
     about: str
+    dashboard: str | None = None
 
 
 class Feed(ABC):
@@ -48,16 +51,31 @@ class Feed(ABC):
         """Return the reference of a tile to run; None if there is none now."""
 
     @abstractmethod
+    def began(self, ref: str) -> None:
+        """Take note that a worker has begun with a tile; its time counts from here."""
+
+    @abstractmethod
+    def overdue(self) -> list[str]:
+        """Return the references of tiles that have taken too long: their workers are to be ended, if they can.
+
+        `lost` is then called for each, as for any worker that died. A tile is named once.
+        """
+
+    @abstractmethod
     def finished(self, result: TileResult) -> None:
         """Take note of a tile whose rows are in the store."""
 
     @abstractmethod
     def lost(self, ref: str, reason: str) -> None:
-        """Take note of a tile whose worker died, more than once."""
+        """Take note of a tile whose worker died."""
 
     @abstractmethod
     def abort(self, error: BaseException) -> None:
         """Take note of an error that ends the sweep; `done` is true from now on."""
+
+    @abstractmethod
+    def resized(self, actors: int) -> None:
+        """Take note that another number of tiles can run at once: machines came or went."""
 
     @abstractmethod
     def tick(self) -> None:

@@ -1,43 +1,39 @@
-"""Ask, plan, run, tell: what drives a sweep from its store to completion, whoever runs the tiles."""
+"""What drives a sweep from its store to completion, whoever runs the tiles."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections import deque
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from neuroflame.errors import BackendError
-from neuroflame.sweep.asks import ask_name, assignments_from, write_ask
-from neuroflame.sweep.backend import Backend, Feed
-from neuroflame.sweep.block import Block
-from neuroflame.sweep.cost import CostModel
+from neuroflame.errors import BackendError, StoreError
+from neuroflame.sweep.agenda import Agenda
+from neuroflame.sweep.backend import Backend, Feed, Resources
+from neuroflame.sweep.cost import CostModel, GroupCost
 from neuroflame.sweep.evaluate import failed_rows
-from neuroflame.sweep.finished import Finished, mean_by_trial
-from neuroflame.sweep.planner import known_block
-from neuroflame.sweep.points import Array, Assignments, size_of
-from neuroflame.sweep.progress import Progress, Rate, Status
-from neuroflame.sweep.search import KnownSearch, make_search
+from neuroflame.sweep.flights import Flights
+from neuroflame.sweep.progress import Progress, Status
 from neuroflame.sweep.signals import stopped_like_ctrl_c
-from neuroflame.sweep.tiles import Tile, TileQueue, make_tile
+from neuroflame.sweep.tally import Tally
 from neuroflame.sweep.worker import Job, TileResult, publish
 
 if TYPE_CHECKING:
-    from neuroflame.spec.sweep import SweepSpec
-    from neuroflame.store import SweepStore
+    from collections.abc import Iterator
 
-_LOST_IN_A_ROW = 8
+    from neuroflame.spec.sweep import SweepSpec
+    from neuroflame.store import Hold, SweepStore
+    from neuroflame.sweep.tiles import Tile
+
+_LOST_IN_A_ROW = 12
 _IDLE_ROUNDS = 3
 _TELL_EVERY_S = 0.5
 
 
 class Controller(Feed):
     """Hands out the tiles of what is planned and not yet on disk.
-
-    A sweep whose points are known is one block of points. A search that learns gives a block for each batch:
-    it is written into the store, run, told, and only then is the next asked for.
 
     Parameters
     ----------
@@ -47,80 +43,128 @@ class Controller(Feed):
         Its directory. What is in it counts as done.
     progress : Progress, optional
         Is told how far the sweep is.
+    hold : Hold, optional
+        The claim on the directory: told how far the sweep is, and asked whether it still is ours.
+    retry_failed : bool
+        Whether points that failed before are run again.
     """
 
-    def __init__(self, spec: SweepSpec, store: SweepStore, progress: Progress | None = None) -> None:
+    def __init__(
+        self,
+        spec: SweepSpec,
+        store: SweepStore,
+        progress: Progress | None = None,
+        *,
+        hold: Hold | None = None,
+        retry_failed: bool = False,
+    ) -> None:
         self.spec, self.store, self.progress = spec, store, progress or Progress()
-        self.search = make_search(spec)
         self.error: BaseException | None = None
+        self._hold = hold
         self._cost = CostModel(spec, actors=1)
-        self._flying: dict[str, Tile] = {}
+        self._flights = Flights(spec.compute.retries)
         self._again: deque[Tile] = deque()
         self._lost_in_a_row = 0
-        self._total = spec.points
-        self._done = self._failed = self._diverged = self._restored = 0
-        self._best = math.nan
-        self._rate, self._speed = Rate(), 0.0
-        self._start = self._told = time.monotonic()
-        self._restore()
+        self._tally = Tally(spec.points, maximise=bool(getattr(spec.search, "maximise", None)))
+        self._told = time.monotonic()
+        self._resources = Resources(actors=1, cuda=False, about="")
+        self._agenda = Agenda(spec, store, self._tally, retry_failed=retry_failed)
 
     # What a backend sees
 
     @property
     def done(self) -> bool:
         """Whether no tile will be handed out any more and none is running."""
-        return self.error is not None or (self._block is None and not self._flying)
+        return self.error is not None or (self._agenda.done and not self._flights)
 
     def next(self) -> str | None:
         """Return the reference of a tile to run; None if there is none now."""
-        if self.error is not None or self._queue is None:
+        if self.error is not None:
             return None
         if self._again:
             tile = self._again.popleft()
-        elif len(self._queue):
-            tile = self._queue.next(self._cost.size(len(self._queue)))
+        elif self._agenda.waiting:
+            group = self._cost.group_of(self._agenda.first_waiting)
+            tile = self._agenda.next(self._cost.size(self._agenda.waiting, group))
         else:
             return None
-        self._flying[tile.id] = tile
+        self._flights.depart(tile, self._cost.deadline(len(tile), self._group(tile)))
         return tile.ref
+
+    def began(self, ref: str) -> None:
+        """Take note that a worker has begun with a tile."""
+        self._flights.begin(_identity(ref))
+
+    def overdue(self) -> list[str]:
+        """Return the references of tiles that have taken too long."""
+        return [tile.ref for tile in self._flights.overdue()]
 
     def finished(self, result: TileResult) -> None:
         """Take note of a tile whose rows are in the store."""
-        tile = self._flying.pop(result.id, None)
+        tile = self._flights.land(result.id)
         if tile is None:
             return
         self._lost_in_a_row = 0
-        self._cost.observe(result.points, result.seconds, first=result.first)
-        if result.pieces > 1 and not result.failed:  # halves went through where the whole did not: memory
-            self._cost.shrink(result.points)
-        if result.objective:
-            self._objective[tile.ranks] = result.objective
-        self._count(tile, result.failed, result.diverged)
+        group = self._group(tile)
+        self._cost.observe(result.points, result.seconds, group=group, first=result.first)
+        if result.too_many:
+            self._cost.shrink(result.too_many, group)
+        with self._aborting():
+            self._count(tile, result)
 
     def lost(self, ref: str, reason: str) -> None:
-        """Take note of a tile whose workers died: its halves are tried; a point alone has failed."""
-        tile = self._flying.pop(ref.partition(":")[0], None)
-        if tile is None or self._block is None:
+        """Take note of a tile whose worker died: it is tried again, then its halves; a point alone has failed."""
+        if self._agenda.done:
             return
+        crash = self._flights.crash(_identity(ref), reason, self._agenda.block)
+        if crash is None:
+            return
+        tile, again, why = crash
+        self.progress.event(
+            "lost", {"tile": tile.id, "points": len(tile), "reason": why, "tried_again": bool(again)}
+        )
         self._lost_in_a_row += 1
-        if self._lost_in_a_row > _LOST_IN_A_ROW:
-            self.abort(
-                BackendError(f"workers keep dying: {reason}", remedy="resume when the cause is mended")
-            )
-        elif len(tile) > 1:
-            for ranks in np.array_split(tile.ranks, 2):
-                self._again.append(make_tile(self._block, tile.block, ranks))
+        if self._lost_in_a_row > (_LOST_IN_A_ROW + self._resources.actors) * (1 + self.spec.compute.retries):
+            self.abort(BackendError(f"workers keep dying: {why}", remedy="resume when the cause is mended"))
+        elif again:
+            self._again.extend(again)
         else:
-            rows = failed_rows(self.spec, self._block.points(tile.ranks), f"its worker died: {reason}")
-            publish(self.store, tile.id, rows, math.nan)
-            self._count(tile, failed=1, diverged=0)
+            with self._aborting():
+                self._give_up(tile, why)
+
+    @contextmanager
+    def _aborting(self) -> Iterator[None]:
+        """End the sweep at an error: raised into Tune, it would count as one of the trial's."""
+        try:
+            yield
+        except Exception as error:
+            self.abort(error)
+
+    def _give_up(self, tile: Tile, why: str) -> None:
+        rows = failed_rows(self.spec, self._agenda.points(tile), why)
+        if publish(self.store, tile, rows, math.nan):
+            self._count(tile, TileResult(tile.id, len(tile), len(tile), 0, 0.0, causes=((why, len(tile)),)))
+        else:  # it was as good as done when its worker was ended
+            self._count(tile, TileResult(tile.id, len(tile), 0, 0, 0.0))
 
     def abort(self, error: BaseException) -> None:
         """Take note of an error that ends the sweep."""
         self.error = self.error or error
 
+    def resized(self, actors: int) -> None:
+        """Take note that another number of tiles can run at once."""
+        if actors != self._resources.actors:
+            self.progress.note(f"{actors} actors now")
+            self._resources = replace(self._resources, actors=actors)
+            self._cost.actors = max(1, actors)
+
     def tick(self) -> None:
-        """Tell how far the sweep is."""
+        """Tell how far the sweep is, and stop if another process has taken it over."""
+        try:
+            if self._hold is not None:
+                self._hold.check()
+        except StoreError as error:
+            self.abort(error)
         if time.monotonic() - self._told > _TELL_EVERY_S:
             self._tell()
 
@@ -140,16 +184,20 @@ class Controller(Feed):
         ------
         BackendError
             If the machines cannot be had, or workers keep dying.
+        StoreError
+            If results cannot be written, or another process has taken the directory over.
         """
         if self.done:
             return self.status()
         with backend:
-            resources = backend.open()
+            self._resources = resources = backend.open()
             self._cost = CostModel(self.spec, resources.actors, cuda=resources.cuda)
             self.progress.note(f"running on {resources.about}")
-            self._start = time.monotonic()
-            self._rate.start(self._done)
-            self.progress.start(self.status())
+            if resources.dashboard:
+                self.progress.note(f"dashboard {resources.dashboard}")
+            self._tally.start()
+            self.progress.event("started", self._about())
+            self.progress.start(self._status_told())
             try:
                 with stopped_like_ctrl_c():
                     self._rounds(backend, job)
@@ -157,15 +205,24 @@ class Controller(Feed):
                 self.progress.stop()
         return self.status()
 
+    def _about(self) -> dict[str, Any]:
+        return {
+            "table": self.store.uri,
+            "sweep": self.spec.name,
+            "actors": self._resources.actors,
+            "backend": self._resources.about,
+            "dashboard": self._resources.dashboard,
+            **self.status().to_dict(),
+        }
+
     def _rounds(self, backend: Backend, job: Job) -> None:
         idle = 0
         while not self.done:
-            before = self._done
+            before = self._tally.done
             backend.run(job, self)
             if self.error is None and not self.done:  # what backends promise is checked, not believed
-                self._again.extend(self._flying.values())
-                self._flying.clear()
-                idle = 0 if self._done > before else idle + 1
+                self._again.extend(self._flights.recall())
+                idle = 0 if self._tally.done > before else idle + 1
                 if idle >= _IDLE_ROUNDS:
                     self.abort(
                         BackendError("the workers stopped before the sweep was complete", remedy="resume it")
@@ -175,83 +232,34 @@ class Controller(Feed):
 
     def status(self) -> Status:
         """Return how far the sweep is."""
-        return Status(
-            total=self._total,
-            done=self._done,
-            failed=self._failed,
-            diverged=self._diverged,
-            restored=self._restored,
-            rate=self._speed,
-            elapsed=time.monotonic() - self._start,
-            best=None if math.isnan(self._best) else self._best,
-        )
+        return self._tally.status()
 
     def _tell(self) -> None:
         self._told = time.monotonic()
-        self.progress.update(self.status())
+        self.progress.update(self._status_told())
 
-    def _count(self, tile: Tile, failed: int, diverged: int) -> None:
-        self._done += len(tile)
-        self._failed += failed
-        self._diverged += diverged
-        self._speed = self._rate.update(self._done)
-        self._left -= len(tile)
-        if self._left == 0:
-            self._advance()
+    def _status_told(self) -> Status:
+        """Return how far the sweep is, which other shells may see from now on."""
+        status = self.status()
+        if self._hold is not None:
+            self._hold.tell({**status.to_dict(), "dashboard": self._resources.dashboard})
+        return status
+
+    def _group(self, tile: Tile) -> GroupCost:
+        return self._cost.group_of(self._agenda.block.points(tile.ranks[:1]))
+
+    def _count(self, tile: Tile, result: TileResult) -> None:
+        self._tally.add(len(tile), failed=result.failed, diverged=result.diverged, gpu=result.gpu)
+        about = {
+            key: value for key, value in asdict(result).items() if key not in ("id", "objective", "causes")
+        }
+        self.progress.event("tile", {"tile": tile.id, **about, "done": self._tally.done})
+        for cause, points in result.causes:
+            new = self._tally.add_cause(cause, points)
+            self.progress.event("failure", {"tile": tile.id, "cause": cause, "points": points, "new": new})
+        self._agenda.complete(tile, result.objective)
         self._tell()
 
-    # Blocks: from the store, from the asks in it, from the search
 
-    def _restore(self) -> None:
-        self._on_disk = Finished(self.store, self.spec)
-        self._failed, self._diverged = self._on_disk.failed, self._on_disk.diverged
-        self._asks = {} if isinstance(self.search, KnownSearch) else self.store.read_asks()
-        self._number = -1
-        self._block: Block | None = None
-        self._queue: TileQueue | None = None
-        self._objective: Array = np.empty(0)
-        self._assignments: Assignments = {}
-        self._replayed = False
-        self._left = 0
-        self._advance()
-
-    def _advance(self) -> None:
-        """Tell the search of the block that is complete, and go to the next that is not."""
-        while self._left == 0:
-            if self._block is not None:
-                self._tell_search(self._block)
-            self._number += 1
-            self._block, self._queue = self._next_block(), None
-            if self._block is None:
-                return
-            pending, self._objective = self._on_disk.look_up(self._block)
-            self._left = int(pending.sum())
-            self._restored += len(self._block) - self._left
-            self._done += len(self._block) - self._left
-            self._queue = TileQueue(self._block, self._number, pending)
-
-    def _next_block(self) -> Block | None:
-        if isinstance(self.search, KnownSearch):
-            return known_block(self.spec, self.search) if self._number == 0 else None
-        data = self._asks.get(ask_name(self._number))
-        self._replayed = data is not None
-        if data is not None:
-            self._assignments, first = assignments_from(self.spec, data)
-            return Block(self.spec, self._assignments, first)
-        first = self.search.asked
-        self._assignments = self.search.ask(self._total)
-        if size_of(self._assignments) == 0:
-            return None
-        write_ask(self.spec, self.store, self._number, self._assignments, first)
-        return Block(self.spec, self._assignments, first)
-
-    def _tell_search(self, block: Block) -> None:
-        if not self.search.needs_results:
-            return
-        told = mean_by_trial(block.trial_of(np.arange(len(block))), self._objective)
-        if self._replayed:
-            self.search.replay(self._assignments, told)
-        else:
-            self.search.tell(told)
-        better = np.fmax if getattr(self.spec.search, "maximise", None) else np.fmin
-        self._best = float(better.reduce(np.append(told, self._best)))
+def _identity(ref: str) -> str:
+    return ref.partition(":")[0]

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from neuroflame.errors import SpecError
+from neuroflame.spec.measures import samples_course
 from neuroflame.sweep.tiles import GRAIN, whole_grains
 
 if TYPE_CHECKING:
     from neuroflame.spec.network import NetworkSpec
     from neuroflame.spec.sweep import SweepSpec
+    from neuroflame.sweep.points import Points
 
 TARGET_S = 4.0
 """Seconds that a tile should take: long beside the 13 to 50 ms between tiles, short beside a coffee."""
@@ -26,8 +31,13 @@ _CUDA_S = (1e-11, 1e-12)
 _REFERENCE = 30.0  # how much longer the reference executor takes
 _CELL_BYTES = 8 * 24  # states, inputs, window sums of two epochs and the final window, in double precision
 _SAMPLES = 1000
+_SAMPLED_S = 0.002  # seconds between two samples of the final window, or a little more
+_SAMPLE_BYTES = 3 * 8 * 3  # a mean and a mode, in double precision, and copies of them
 _CUDA_BYTES = 8 * 2**30
 _SHARE = 0.4
+_PATIENCE = 20.0  # times that a tile may take longer than the slowest seen, per point
+_BLIND_PATIENCE = 200.0  # the same before any was seen
+_START_S = 120.0  # to import libraries from a slow disk, draw connectivity and compile
 
 
 def guessed_seconds(network: NetworkSpec, *, cuda: bool) -> float:
@@ -51,16 +61,23 @@ def step_seconds(network: NetworkSpec, *, cuda: bool) -> float:
     return network.size * per_neuron + gathered * per_synapse
 
 
-def dynamics_seconds(spec: SweepSpec, *, cuda: bool) -> float:
-    """Return the seconds that the measures of dynamics add to a point; the reference executor takes them."""
-    steps = sum(spec.dynamics.extra_steps(spec.network, spec.measure).values())
-    return _REFERENCE * steps * step_seconds(spec.network, cuda=cuda)
+def guessed_seconds_of(spec: SweepSpec, network: NetworkSpec, *, cuda: bool) -> float:
+    """Return the seconds of a point of a sweep before anything is measured.
+
+    The reference executor, if it is asked for, takes longer; it also takes the measures of dynamics.
+    """
+    slower = _REFERENCE if spec.compute.executor == "reference" else 1.0
+    steps = sum(spec.dynamics.extra_steps(network, spec.measure).values())
+    dynamics = _REFERENCE * steps * step_seconds(network, cuda=cuda)
+    return slower * guessed_seconds(network, cuda=cuda) + dynamics
 
 
-def point_bytes(spec: SweepSpec) -> int:
+def point_bytes(spec: SweepSpec, network: NetworkSpec) -> int:
     """Return the memory of a point in a running tile: proportional to neurons, not to steps."""
-    network = spec.network
     series = 2 * _SAMPLES * len(network.populations) * 4 if spec.keeps_traces else 0
+    if samples_course(spec.measure):  # of the final window, looked at in double precision
+        window = min(network.duration, spec.window or max(10.0 * network.slowest(), 2.0))
+        series += int(window / _SAMPLED_S) * (len(network.populations) + len(network.stp)) * _SAMPLE_BYTES
     return network.size * (_CELL_BYTES + 8 * spec.dynamics.vectors(spec.measure)) + series
 
 
@@ -74,12 +91,61 @@ def free_bytes() -> int:
         return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * 0.5)
 
 
+@dataclass(frozen=True)
+class GroupCost:
+    """What a point of some group costs.
+
+    Parameters
+    ----------
+    weight : float
+        Its time, as a multiple of that of a point of the sweep's own network.
+    bytes : int
+        Its memory.
+    """
+
+    weight: float
+    bytes: int
+
+
+class GroupCosts:
+    """What the points of each group cost: structural axes may change the size of the network by much.
+
+    Parameters
+    ----------
+    spec : SweepSpec
+        The sweep.
+    cuda : bool
+        Whether it runs on GPUs.
+    """
+
+    def __init__(self, spec: SweepSpec, *, cuda: bool = False) -> None:
+        self._spec, self._cuda = spec, cuda
+        self._paths = [axis.path for axis in spec.axes if axis.structural]
+        self._own = guessed_seconds_of(spec, spec.network, cuda=cuda)
+        self._known: dict[tuple[object, ...], GroupCost] = {}
+
+    def of(self, points: Points) -> GroupCost:
+        """Return the cost of the group that the first of some points is in."""
+        key = tuple(points.values[path].tolist()[0] for path in self._paths)
+        if key not in self._known:
+            self._known[key] = self._cost(dict(zip(self._paths, key, strict=True)))
+        return self._known[key]
+
+    def _cost(self, values: dict[str, object]) -> GroupCost:
+        network = self._spec.network
+        if values:
+            with suppress(SpecError):  # these points will fail, at no cost
+                network = network.with_values(values)
+        weight = guessed_seconds_of(self._spec, network, cuda=self._cuda) / self._own
+        return GroupCost(weight, point_bytes(self._spec, network))
+
+
 class CostModel:
-    """Says how many points the next tile should have.
+    """Says how many points the next tile should have, and how long a tile may take.
 
     A tile takes a + b·points seconds; a is large where each step of a program costs the same for few points
     as for many. Both are fitted to the last tiles, in which sizes are varied as far as is needed to tell them
-    apart.
+    apart. A group's points count as so many points of the sweep's own network as their guessed times tell.
 
     Parameters
     ----------
@@ -94,39 +160,49 @@ class CostModel:
     def __init__(self, spec: SweepSpec, actors: int, *, cuda: bool = False) -> None:
         self.actors = max(1, actors)
         self._fixed = None if spec.compute.tile == "auto" else int(spec.compute.tile)
-        slower = _REFERENCE if spec.compute.executor == "reference" else 1.0
-        self._guess = slower * guessed_seconds(spec.network, cuda=cuda) + dynamics_seconds(spec, cuda=cuda)
-        self._seen: deque[tuple[int, float]] = deque(maxlen=8)
+        self._guess = guessed_seconds_of(spec, spec.network, cuda=cuda)
+        self._deadline = None if spec.compute.deadline == "auto" else float(spec.compute.deadline)
+        self._groups = GroupCosts(spec, cuda=cuda)
+        self._own = GroupCost(1.0, point_bytes(spec, spec.network))
+        self._seen: deque[tuple[float, float]] = deque(maxlen=8)
         self._rough = True
-        self.point_bytes = point_bytes(spec)
-        memory = _CUDA_BYTES if cuda else _SHARE * free_bytes() / self.actors
-        self._most = max(1, min(_LARGEST, int(memory / self.point_bytes)))
+        self._memory = float(_CUDA_BYTES if cuda else _SHARE * free_bytes() / self.actors)
 
-    def observe(self, points: int, seconds: float, *, first: bool = False) -> None:
+    def group_of(self, points: Points) -> GroupCost:
+        """Return what points such as the first of these cost."""
+        return self._groups.of(points)
+
+    def observe(
+        self, points: int, seconds: float, *, group: GroupCost | None = None, first: bool = False
+    ) -> None:
         """Learn from a finished tile; a worker's first, which compiles too, counts until there are others."""
         if first and not self._rough:
             return
         if self._rough and not first:
             self._seen.clear()
             self._rough = False
-        self._seen.append((points, max(seconds, 1e-6)))
+        self._seen.append((points * (group or self._own).weight, max(seconds, 1e-6)))
 
-    def shrink(self, points: int) -> None:
+    def shrink(self, points: int, group: GroupCost | None = None) -> None:
         """Learn that so many points at once were too many for the memory."""
-        self._most = max(1, min(self._most, points // 2))
+        self._memory = min(self._memory, points // 2 * (group or self._own).bytes)
 
-    def size(self, pending: int) -> int:
+    def size(self, pending: int, group: GroupCost | None = None) -> int:
         """Return the number of points for the next tile.
 
         Parameters
         ----------
         pending : int
             Points that are in no tile yet.
+        group : GroupCost, optional
+            What its points cost; by default what those of the sweep's own network do.
         """
         if self._fixed is not None:
             return self._fixed
+        group = group or self._own
         share = -(-pending // self.actors)  # so that no actor is left without work while another has plenty
-        return max(1, min(whole_grains(self._wanted()), whole_grains(share), self._most))
+        most = max(1, min(_LARGEST, int(self._memory / group.bytes)))
+        return max(1, min(whole_grains(self._wanted() / group.weight), whole_grains(share), most))
 
     def seconds(self, points: int) -> float:
         """Return the seconds that so many points are expected to take with all actors."""
@@ -134,6 +210,19 @@ class CostModel:
             return points * self._guess / self.actors
         done = sum(count for count, _ in self._seen)
         return points * sum(time for _, time in self._seen) / done / self.actors
+
+    def bytes(self, points: int) -> int:
+        """Return the memory of a tile of so many points."""
+        return points * self._own.bytes
+
+    def deadline(self, points: int, group: GroupCost | None = None) -> float:
+        """Return the seconds after which a worker that has begun with so many points counts as hung."""
+        if self._deadline is not None:
+            return self._deadline
+        count = points * (group or self._own).weight
+        if not self._seen:
+            return _START_S + _BLIND_PATIENCE * count * self._guess
+        return _START_S + _PATIENCE * count * max(time / seen for seen, time in self._seen)
 
     def _wanted(self) -> float:
         if not self._seen:  # a guess can be wrong by much: begin small

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -51,6 +53,8 @@ class Rows:
         What simulated them; empty if nothing could.
     pieces : int
         Runs that the tile took: more than one if an error had to be isolated.
+    too_many : int
+        Fewest points that were too many for the memory at once; 0 if none were.
     """
 
     columns: tuple[Column, ...]
@@ -58,6 +62,7 @@ class Rows:
     executor: str
     device: str
     pieces: int
+    too_many: int = 0
 
     def count(self, status: str) -> int:
         """Return the number of points with a status."""
@@ -75,7 +80,7 @@ def evaluate(
     """Simulate the points of a tile and return their rows.
 
     An error that some of the points cause is isolated by halving: those points get status ``failed`` and the
-    error's text, the others their statistics.
+    error's text, the others their statistics. So is what does not fit into the memory: its halves may.
 
     Parameters
     ----------
@@ -94,6 +99,8 @@ def evaluate(
     ------
     BackendError, SimulationError
         If it cannot be done whatever the points.
+    Exception
+        What the device raised, if it cannot be used again by this process.
     """
     structural = {axis.path for axis in spec.axes if axis.structural}
     shared = {path: points.values[path].tolist()[0] for path in structural}
@@ -102,6 +109,7 @@ def evaluate(
     except SpecError as error:
         return failed_rows(spec, points, _text(error))
     pieces: list[tuple[int, int, MeasuredLike | str]] = []
+    too_many: list[int] = []
 
     def run(first: int, last: int) -> None:
         part = points.take(slice(first, last))
@@ -110,6 +118,11 @@ def evaluate(
         except BackendError:
             raise
         except Exception as error:
+            if _device_is_lost(error):
+                raise
+            short = _memory_is_short(error)
+            if short:
+                too_many.append(last - first)
             if last - first == 1:
                 if isinstance(error, SimulationError) and last == len(points) == len(pieces) + 1:
                     _same_for_all(error, [piece for _, _, piece in pieces])
@@ -118,12 +131,33 @@ def evaluate(
         else:
             pieces.append((first, last, found))
             return
+        if short:  # only now: the error held the frames in which it was raised, and their arrays
+            _free_memory()
         middle = (first + last) // 2
         run(first, middle)
         run(middle, last)
 
     run(0, len(points))
-    return _joined(spec, points, pieces)
+    return replace(_joined(spec, points, pieces), too_many=min(too_many, default=0))
+
+
+def _memory_is_short(error: Exception) -> bool:
+    torch = sys.modules.get("torch")
+    return isinstance(error, MemoryError) or (torch is not None and isinstance(error, torch.OutOfMemoryError))
+
+
+def _device_is_lost(error: Exception) -> bool:
+    """Say whether a GPU will answer nothing but this error to this process any more."""
+    torch = sys.modules.get("torch")
+    kind = getattr(torch, "AcceleratorError", None)
+    return kind is not None and isinstance(error, kind) and not _memory_is_short(error)
+
+
+def _free_memory() -> None:
+    gc.collect()
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
 
 
 def _same_for_all(error: SimulationError, others: Sequence[MeasuredLike | str]) -> None:

@@ -59,20 +59,25 @@ def export(
         If a package is missing, or no column counts.
     """
     table = open_table(uri)
-    ending, write = FILES.get(to, (_STUDY, None))
+    ending = FILES[to][0] if to in FILES else _STUDY
     path = Path(out) if out is not None else _default(table, ending)
-    if write is None:
+    if to not in FILES:
         spec = spec_of(table.manifest, file=uri)
         sought, smallest = _sought(table, by, smallest=smallest)
         with placed(path, force=force) as temporary:
             write_study(spec, table, sought, temporary, smallest=smallest, journal=path.suffix in JOURNALS)
         return [path]
+    return write_table(table, to, path, force=force)
+
+
+def write_table(table: Table, to: str, path: Path, *, force: bool) -> list[Path]:
+    """Write a table as one of `neuroflame.store.FILES`, and return what was written; see `export`."""
     beside = path.with_suffix(".columns.csv") if to == "csv" else None
     if beside is not None:
         with placed(beside, force=force) as temporary:
             write_columns(table, temporary)
     with placed(path, force=force) as temporary:
-        write(table, temporary)
+        FILES[to][1](table, temporary)
     return [path] if beside is None else [path, beside]
 
 

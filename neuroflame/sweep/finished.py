@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,19 +28,30 @@ class Finished:
         The sweep's directory. Damaged fragments are moved away, their points count as not finished.
     spec : SweepSpec
         The sweep.
+    retry_failed : bool
+        Whether points that failed count as not finished.
     """
 
-    def __init__(self, store: SweepStore, spec: SweepSpec) -> None:
+    def __init__(self, store: SweepStore, spec: SweepSpec, *, retry_failed: bool = False) -> None:
         found = [identity for ids in store.finished().values() for identity in ids]
         self._ids = np.unique(np.array(found, dtype="S16"))
         self._values: Mapping[str, float] = {}
-        self.failed = self.diverged = 0
+        self.failed = self.diverged = self.attempt = 0
+        self.causes: list[tuple[str, int]] = []
         if not found:
             return
         sought = getattr(spec.search, "objective", None)
         table = store.table()
-        frame = table.to_pandas([name for name in ("point_id", "status", sought) if name in table.columns])
-        self.failed = int((frame["status"] == "failed").sum())
+        wanted = ("point_id", "status", "error", sought)
+        frame = table.to_pandas([name for name in wanted if name in table.columns])
+        failed = frame["status"] == "failed"
+        if retry_failed:
+            self.attempt = 1 + table.attempt
+            self._ids = np.setdiff1d(self._ids, frame["point_id"][failed].to_numpy(dtype="S16"))
+            frame = frame[~failed]
+        else:
+            self.failed = int(failed.sum())
+            self.causes = list(Counter(frame["error"][failed].tolist()).items()) if self.failed else []
         self.diverged = int((frame["status"] == "diverged").sum())
         if sought:
             rows: dict[str, Any] = {"status": frame["status"].tolist()}

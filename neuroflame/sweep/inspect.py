@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neuroflame.errors import NeuroflameError, SpecError
@@ -11,10 +12,12 @@ from neuroflame.spec.loading import read_yaml
 from neuroflame.spec.network import NetworkSpec, load_network
 from neuroflame.spec.overrides import load_sweep
 from neuroflame.spec.sweep import SweepSpec
+from neuroflame.sweep.planner import duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_CAUSES = 5
 _SWEEP_KEYS = {"network", "space", "search", "repeat", "measure", "answer", "compute"}
 
 
@@ -44,23 +47,92 @@ def _listed(spec: SweepSpec) -> str:
 
 
 def describe(uri: str) -> str:
-    """Return how far the sweep of a directory is."""
-    from neuroflame.store import open_table
+    """Return how far the sweep of a directory is, and who runs it."""
+    from neuroflame.store import SweepStore
+    from neuroflame.sweep.causes import Causes
     from neuroflame.sweep.manifest import spec_of
+    from neuroflame.sweep.progress import Status
 
-    table = open_table(uri)
+    store = SweepStore.open(uri)
+    table, holder = store.table(), store.holder()
     spec = spec_of(table.manifest, file=uri)
-    counts = Counter(table.to_pandas(["status"])["status"].tolist() if len(table) else ())
+    frame = table.to_pandas(["status", "error"]) if len(table) else None
+    counts = Counter(frame["status"].tolist() if frame is not None else ())
+    causes = Causes()
+    if frame is not None:
+        causes.update((text, 1) for text in frame["error"].dropna().tolist())
     done = counts.total()
     lines = [
         f"sweep     {spec.name}: {spec.search.kind} over {_listed(spec)}",
         f"points    {done:,} of {spec.points:,} done ({100 * done / max(1, spec.points):.0f} %)",
         f"          {counts['diverged']:,} diverged, {counts['failed']:,} failed",
+        *(f"          {count:,} failed: {text}" for text, count in causes.top(_CAUSES)),
+    ]
+    running = holder is not None and holder.alive
+    if holder is not None:
+        now = Status.from_dict(holder.status) if holder.status else None
+        if running:
+            lines.append(f"running   {holder}, heard of {duration(holder.silence)} ago")
+            lines += [f"now       {now}"] if now is not None else []
+            if holder.status.get("dashboard"):
+                lines.append(f"dashboard {holder.status['dashboard']}")
+        else:
+            ended = "ended" if holder.ended else "did not say goodbye: killed, or its machine went down"
+            lines.append(f"last run  {holder}; {ended}")
+            lines += [f"best      {now.best:.4g}"] if now is not None and now.best is not None else []
+    lines += [
         f"table     {table.uri}",
         f"created   {table.manifest.get('created', '?')} by version {table.manifest.get('version', '?')}",
     ]
-    if done < spec.points:
+    if not running and done < spec.points:
         lines.append(f"go on     neuroflame-sweep resume {uri}")
+    if not running and counts["failed"]:
+        lines.append(f"try again neuroflame-sweep resume {uri} --retry-failed")
+    return "\n".join(lines)
+
+
+def relabel(uri: str, thresholds: Mapping[str, Any], out: str | None = None, *, force: bool = False) -> str:
+    """Label a directory's sweep anew, and return how many rows have which label as lines.
+
+    Parameters
+    ----------
+    uri : str
+        The sweep's directory.
+    thresholds : mapping of str to float
+        Fields of `neuroflame.regimes.Thresholds`; the others have their defaults.
+    out : str, optional
+        What to write the labelled table to, as `neuroflame.sweep.export.export` does; its ending says what it is. By
+        default a record is left in the sweep's directory, by which the table is read from then on.
+    force : bool
+        Replace `out` if it is there.
+
+    Raises
+    ------
+    SpecError
+        If there is no such threshold or ending.
+    StoreError
+        If the table lacks the statistics that labels are made from, or `out` is taken.
+    """
+    from neuroflame.store import FILES, RELABEL, SweepStore, open_table
+    from neuroflame.sweep.export import write_table
+
+    kinds = {ending: kind for kind, (ending, _) in FILES.items()}
+    if out is not None and Path(out).suffix not in kinds:
+        raise SpecError(f"must end in one of {', '.join(kinds)}", got=out, path="out")
+    before = open_table(uri)
+    after = before.relabel(**thresholds)
+    if out is None:
+        SweepStore.open(uri).append_record(RELABEL, {"thresholds": dict(thresholds)})
+    else:
+        write_table(after, kinds[Path(out).suffix], Path(out), force=force)
+    old = before.to_pandas(["regime"])["regime"] if "regime" in before.columns else None
+    new = after.to_pandas(["regime"])["regime"]
+    counts = Counter(new.dropna().tolist())
+    lines = [f"{count:>9,}  {label}" for label, count in counts.most_common()]
+    if old is not None:
+        lines.append(
+            f"{int((old.fillna('') != new.fillna('')).sum()):,} of {len(new):,} rows have another label"
+        )
     return "\n".join(lines)
 
 

@@ -114,7 +114,7 @@ def make_plan(spec: SweepSpec, *, actors: int | None = None, cuda: bool = False)
         tiles=tiles,
         tile=size,
         actors=actors,
-        bytes=size * cost.point_bytes,
+        bytes=cost.bytes(size),
         seconds=cost.seconds(spec.points),
         reach=search.reach(),
         known=isinstance(search, KnownSearch),

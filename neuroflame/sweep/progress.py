@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
-from collections import deque
-from dataclasses import dataclass
-from typing import Any, TextIO
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TextIO
 
 from neuroflame.sweep.planner import duration
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 _LINE_EVERY_S = 10.0
-_WINDOW_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,10 @@ class Status:
         Seconds since the start of this run.
     best : float or None
         Best value of what is sought, if something is.
+    causes : tuple of (str, int)
+        Why points failed, with the number of points, the most frequent first.
+    gpu : str or None
+        What the GPU of the worker that was heard of last is doing.
     """
 
     total: int
@@ -40,6 +47,18 @@ class Status:
     rate: float
     elapsed: float
     best: float | None = None
+    causes: tuple[tuple[str, int], ...] = ()
+    gpu: str | None = None
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Status:
+        """Return the status of what `to_dict` gave, and what was added to it."""
+        known = {field.name: data[field.name] for field in fields(cls)}
+        return cls(**{**known, "causes": tuple((str(text), int(count)) for text, count in data["causes"])})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data: the fields, and ``eta``."""
+        return {**asdict(self), "eta": self.eta}
 
     @property
     def eta(self) -> float | None:
@@ -59,27 +78,13 @@ class Status:
         parts.append(f"{self.failed:,} failed")
         if self.best is not None:
             parts.append(f"best {self.best:.4g}")
+        if self.gpu is not None:
+            parts.append(self.gpu)
         return ", ".join(parts)
 
-
-class Rate:
-    """Points per second over the last minute."""
-
-    def __init__(self) -> None:
-        self._seen: deque[tuple[float, int]] = deque()
-
-    def start(self, done: int) -> None:
-        """Begin to count."""
-        self._seen.append((time.monotonic(), done))
-
-    def update(self, done: int) -> float:
-        """Take note of the points that are done and return the rate."""
-        now = time.monotonic()
-        self._seen.append((now, done))
-        while len(self._seen) > 2 and now - self._seen[1][0] > _WINDOW_S:
-            self._seen.popleft()
-        first, count = self._seen[0]
-        return (done - count) / max(now - first, 1e-6)
+    def failures(self) -> list[str]:
+        """Return a line for each cause of failure."""
+        return [f"{count:,} failed: {text}" for text, count in self.causes]
 
 
 class Progress:
@@ -87,6 +92,9 @@ class Progress:
 
     def note(self, text: str) -> None:
         """Tell something in passing."""
+
+    def event(self, kind: str, data: Mapping[str, Any]) -> None:
+        """Tell what happened, as plain data; see docs/events.md."""
 
     def start(self, status: Status) -> None:
         """Begin."""
@@ -98,7 +106,18 @@ class Progress:
         """End; called once, whatever happened."""
 
 
-class PlainProgress(Progress):
+class WordyProgress(Progress):
+    """Tells people: the base of lines and of the live view."""
+
+    def event(self, kind: str, data: Mapping[str, Any]) -> None:
+        """Tell of warnings, and of each cause of failure once."""
+        if kind == "warning":
+            self.note(f"warning: {data['text']}")
+        elif kind == "failure" and data["new"]:
+            self.note(f"failed: {data['cause']}")
+
+
+class PlainProgress(WordyProgress):
     """Lines of text, one now and then: for logs and pipes."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
@@ -126,13 +145,32 @@ class PlainProgress(Progress):
         """Tell where it ended."""
         if self._latest is not None and self._latest is not self._shown:
             self._tell(self._latest)
+        for line in self._latest.failures() if self._latest is not None else ():
+            self.note(line)
+        self._latest = None
 
     def _tell(self, status: Status) -> None:
         self._last, self._shown = time.monotonic(), status
         self.note(str(status))
 
 
-class LiveProgress(Progress):
+class JsonProgress(Progress):
+    """One JSON object a line for each event: for machines. The schema is in docs/events.md."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stdout
+
+    def note(self, text: str) -> None:
+        """Tell something in passing."""
+        self.event("note", {"text": text})
+
+    def event(self, kind: str, data: Mapping[str, Any]) -> None:
+        """Write the event."""
+        line = {"event": kind, "time": datetime.now(UTC).isoformat(timespec="milliseconds"), **data}
+        print(json.dumps(line, ensure_ascii=False, allow_nan=False), file=self._stream, flush=True)
+
+
+class LiveProgress(WordyProgress):
     """One line that is rewritten in place: for terminals."""
 
     def __init__(self) -> None:
@@ -141,6 +179,7 @@ class LiveProgress(Progress):
         self._console = Console(stderr=True)
         self._bar: Any = None
         self._task: Any = None
+        self._latest: Status | None = None
 
     def note(self, text: str) -> None:
         """Tell something in passing, above the line."""
@@ -163,6 +202,7 @@ class LiveProgress(Progress):
 
     def update(self, status: Status) -> None:
         """Rewrite the line."""
+        self._latest = status
         if self._bar is not None:
             self._bar.update(self._task, completed=status.done, total=status.total, status=str(status))
 
@@ -171,3 +211,6 @@ class LiveProgress(Progress):
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+        for line in self._latest.failures() if self._latest is not None else ():
+            self.note(line)
+        self._latest = None

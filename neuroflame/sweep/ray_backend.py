@@ -15,8 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from neuroflame.errors import BackendError
 from neuroflame.sweep.backend import Backend, Feed, Resources
+from neuroflame.sweep.watchdog import VARIABLE, Watchdog
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from neuroflame.spec.compute import Compute
     from neuroflame.sweep.worker import Job
 
@@ -54,7 +57,8 @@ class RayBackend(Backend):
         self._scratch: str | None = None
         self._started = False
         self._bundle: dict[str, float] = {}
-        self._actors = 1
+        self._watchdog: Watchdog | None = None
+        self._dashboard: str | None = None
 
     def check(self) -> None:
         """Raise BackendError where nobody answers at the address: Ray would try for a minute."""
@@ -64,9 +68,13 @@ class RayBackend(Backend):
     def open(self) -> Resources:
         """Take hold of the machines."""
         local = self._address is None
-        self._set_environment({**_QUIET, **(_own_token() if local else {})})
+        session = secrets.token_hex(16)
+        self._set_environment({**_QUIET, **({VARIABLE: session, **_own_token()} if local else {})})
         logging.getLogger("ray").setLevel(logging.ERROR)
+        logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # trials that fail are tried again, or told
         self._scratch = tempfile.mkdtemp(prefix="nf-")
+        if local:
+            self._watchdog = Watchdog(session, self._scratch)
         self._connect()
         return self._shared_out()
 
@@ -78,7 +86,7 @@ class RayBackend(Backend):
         if self._address is not None:
             check_seen(job.uri)
         assert self._scratch is not None
-        run_tune(job, feed, bundle=self._bundle, actors=self._actors, scratch=self._scratch)
+        run_tune(job, feed, bundle=self._bundle, count=self._count, scratch=self._scratch)
 
     def close(self) -> None:
         """Let go of the machines: a Ray of our own is stopped, a cluster's is left."""
@@ -87,6 +95,9 @@ class RayBackend(Backend):
 
             ray.shutdown()
             self._started = False
+        if self._watchdog is not None:
+            self._watchdog.close()
+            self._watchdog = None
         if self._scratch is not None:
             shutil.rmtree(self._scratch, ignore_errors=True)
             self._scratch = None
@@ -122,7 +133,7 @@ class RayBackend(Backend):
 
             options.update(address=self._address, runtime_env=runtime_env())
         try:
-            ray.init(**options)
+            made = ray.init(**options)
         except Exception as error:
             where = (
                 "a local Ray cannot be started" if self._address is None else "cannot join the Ray cluster"
@@ -130,6 +141,8 @@ class RayBackend(Backend):
             remedy = "try --backend inline" if self._address is None else "check --address, and RAY_AUTH_MODE"
             raise BackendError(f"{where}: {_first_line(error)}", got=self._address, remedy=remedy) from error
         self._started = True
+        dashboard = getattr(made, "dashboard_url", None)
+        self._dashboard = f"http://{dashboard}" if dashboard else None
 
     def _own_folder(self) -> dict[str, str]:
         """Return where a Ray of our own puts its sockets and logs; its default if the path is too long."""
@@ -156,13 +169,34 @@ class RayBackend(Backend):
                 f"there are {cores:g} cores, an actor needs {compute.cpus_per_actor:g}",
                 remedy="lower cpus_per_actor",
             )
-        most = int(min(cores / compute.cpus_per_actor, gpus / wanted if wanted else float("inf")))
-        self._actors = most if compute.actors == "auto" else min(int(compute.actors), most)
         self._bundle = {"CPU": compute.cpus_per_actor, **({"GPU": wanted} if wanted else {})}
+        actors = self._count()
+        if not actors:
+            raise BackendError(
+                "no machine has what an actor needs", got=self._bundle, remedy="lower cpus_per_actor"
+            )
         nodes = sum(1 for node in ray.nodes() if node.get("Alive"))
         where = "a local Ray" if self._address is None else f"the Ray cluster of {nodes} nodes"
         kind = f"{wanted:g} GPU" if wanted else f"{compute.cpus_per_actor:g} core"
-        return Resources(self._actors, bool(wanted), f"{where}: {self._actors} actors of {kind} each")
+        return Resources(
+            actors, bool(wanted), f"{where}: {actors} actors of {kind} each", dashboard=self._dashboard
+        )
+
+    def _count(self) -> int:
+        """Return how many actors fit on the machines that there are now, each on one of them."""
+        import ray
+
+        machines = [node["Resources"] for node in ray.nodes() if node.get("Alive")]
+        fit = sum(min(_times(have, *need) for need in self._bundle.items()) for have in machines)
+        return fit if self._compute.actors == "auto" else min(int(self._compute.actors), fit)
+
+
+def _times(have: Mapping[str, float], name: str, share: float) -> int:
+    """Return how often a share of a resource is there; one of a GPU does not reach across two."""
+    amount = have.get(name, 0.0)
+    if name == "GPU" and share < 1:
+        return int(amount) * int(1 / share + 1e-9)
+    return int(amount / share + 1e-9)
 
 
 def _own_token() -> dict[str, str]:

@@ -8,9 +8,11 @@ checked by the controller. The scheduler reads private attributes of Tune's cont
 from __future__ import annotations
 
 import secrets
+import time
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
+import ray
 from ray import tune
 from ray.tune import Callback, CheckpointConfig, FailureConfig, RunConfig, TuneConfig, Tuner
 from ray.tune.execution.placement_groups import PlacementGroupFactory
@@ -21,15 +23,46 @@ from neuroflame.errors import BackendError, SimulationError, StoreError
 from neuroflame.sweep.worker import Job, TileResult, Worker
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ray.tune.experiment import Trial
 
     from neuroflame.sweep.backend import Feed
 
-RETRIES = 2
-_FEEDS: dict[str, Feed] = {}  # Tuner pickles searcher and callback; they hold a key, the feed stays here
+_RECOUNT_S = 2.0
+_MOST_TRIALS = 10_000  # Tune stages as many at once; `TileSearcher` hands out as many as there are actors
 
 
-def run_tune(job: Job, feed: Feed, *, bundle: dict[str, float], actors: int, scratch: str) -> None:
+class Run:
+    """A run of Tune, seen from its parts. Tuner pickles those: they hold a key, and this stays where it is.
+
+    Parameters
+    ----------
+    feed : Feed
+        Where tiles come from.
+    count : callable
+        Returns how many actors fit on the machines that there are now.
+    """
+
+    known: ClassVar[dict[str, Run]] = {}
+
+    def __init__(self, feed: Feed, count: Callable[[], int]) -> None:
+        self.feed, self._count = feed, count
+        self.actors = count()
+        self._counted = time.monotonic()
+
+    def recount(self) -> None:
+        """Look, now and then, whether machines came or went."""
+        if time.monotonic() - self._counted < _RECOUNT_S:
+            return
+        self._counted = time.monotonic()
+        self.actors = self._count()
+        self.feed.resized(self.actors)
+
+
+def run_tune(
+    job: Job, feed: Feed, *, bundle: dict[str, float], count: Callable[[], int], scratch: str
+) -> None:
     """Run the feed's tiles as trials until it is done, or Tune gives up.
 
     Parameters
@@ -40,21 +73,21 @@ def run_tune(job: Job, feed: Feed, *, bundle: dict[str, float], actors: int, scr
         Where tiles come from.
     bundle : dict
         Resources of an actor.
-    actors : int
-        Actors at once.
+    count : callable
+        Returns how many actors fit on the machines that there are now.
     scratch : str
         Folder for Tune's state.
     """
     key = secrets.token_hex(8)
-    _FEEDS[key] = feed
+    Run.known[key] = Run(feed, count)
     try:
         tuner = Tuner(
             tune.with_resources(make_trainable(job), PlacementGroupFactory([bundle])),
             tune_config=TuneConfig(
                 search_alg=TileSearcher(key),
-                scheduler=TileScheduler(actors),
+                scheduler=TileScheduler(key),
                 num_samples=-1,
-                max_concurrent_trials=actors,
+                max_concurrent_trials=_MOST_TRIALS,
                 reuse_actors=True,
             ),
             run_config=RunConfig(
@@ -62,7 +95,7 @@ def run_tune(job: Job, feed: Feed, *, bundle: dict[str, float], actors: int, scr
                 storage_path=scratch,
                 verbose=0,
                 callbacks=[TileCallback(key)],
-                failure_config=FailureConfig(max_failures=RETRIES),
+                failure_config=FailureConfig(max_failures=0),  # the feed decides what is tried again
                 checkpoint_config=CheckpointConfig(checkpoint_at_end=False),
             ),
         )
@@ -71,7 +104,7 @@ def run_tune(job: Job, feed: Feed, *, bundle: dict[str, float], actors: int, scr
         if not feed.done:
             feed.abort(BackendError(f"Ray Tune stopped: {(str(error).splitlines() or [''])[-1]}"))
     finally:
-        del _FEEDS[key]
+        del Run.known[key]
 
 
 def make_trainable(job: Job) -> type[tune.Trainable]:
@@ -103,19 +136,24 @@ class TileSearcher(Searcher):
     def __init__(self, key: str) -> None:
         super().__init__()
         self._key = key
+        self._trials: set[str] = set()
 
     def suggest(self, trial_id: str) -> Any:
         """Return the config of the next trial, None to be asked later, or that there will be none."""
-        feed = _FEEDS[self._key]
-        ref = feed.next()
+        run = Run.known[self._key]
+        if len(self._trials) >= max(1, run.actors):
+            return None
+        ref = run.feed.next()
         if ref is not None:
+            self._trials.add(trial_id)
             return {"tile": ref}
-        return Searcher.FINISHED if feed.done else None
+        return Searcher.FINISHED if run.feed.done else None
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """Do nothing: the callback has told the feed."""
+        """Count it; the callback has told the feed."""
+        self._trials.discard(trial_id)
 
     def save(self, checkpoint_path: str) -> None:
         """Save nothing."""
@@ -130,11 +168,15 @@ class TileCallback(Callback):
     def __init__(self, key: str) -> None:
         self._key = key
 
+    def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """Pass on that an actor has a tile."""
+        Run.known[self._key].feed.began(trial.config["tile"])
+
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
     ) -> None:
         """Pass a result on, and take it out of what Tune keeps."""
-        feed = _FEEDS[self._key]
+        feed = Run.known[self._key].feed
         told, fatal = result.pop("tile", None), result.pop("fatal", None)
         if fatal is not None:
             feed.abort(fatal)
@@ -142,13 +184,20 @@ class TileCallback(Callback):
             feed.finished(TileResult(**told))
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        """Pass on that a tile's workers died once too often."""
-        _FEEDS[self._key].lost(trial.config["tile"], _reason(trial))
+        """Pass on that a tile's worker died."""
+        Run.known[self._key].feed.lost(trial.config["tile"], _reason(trial))
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
-        """Let the feed do what is due, and stop where an error ended the sweep."""
-        feed = _FEEDS[self._key]
+        """Let the feed do what is due, end actors that hang, and stop where an error ended the sweep."""
+        run = Run.known[self._key]
+        feed = run.feed
         feed.tick()
+        run.recount()
+        for ref in feed.overdue():
+            for trial in trials:
+                actor = trial.temporary_state.ray_actor
+                if actor is not None and trial.config["tile"] == ref:
+                    ray.kill(actor)
         error = getattr(feed, "error", None)
         if error is not None:
             raise error
@@ -162,17 +211,17 @@ class TileScheduler(FIFOScheduler):
     as run at once; and the trial to run is the first pending one without an actor.
     """
 
-    def __init__(self, actors: int) -> None:
+    def __init__(self, key: str) -> None:
         super().__init__()
-        self._actors = actors
-        self._raised = False
+        self._key = key
+        self._kept = 0
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
-        """Raise, once, the number of actors that Tune keeps."""
-        if not self._raised:
-            cache = _inner(tune_controller)._actor_cache
-            cache.increase_max(trial.placement_group_factory, self._actors)
-            self._raised = True
+        """Let Tune keep as many actors as there may be."""
+        more = Run.known[self._key].actors - self._kept
+        if more > 0:
+            _inner(tune_controller)._actor_cache.increase_max(trial.placement_group_factory, more)
+            self._kept += more
 
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
         """Return the first pending trial that no actor is assigned to."""

@@ -124,7 +124,7 @@ def reproduce(uri: str, point_id: str, *, measure: str = MEASURE) -> Reproductio
     StoreError
         If there is no such sweep or point, or the row is not of a point of the sweep.
     """
-    table = open_table(uri)
+    table = open_table(uri).as_written()
     row = table.row(point_id)
     spec = spec_of(table.manifest, file=uri)
     then = _provenance_of(row, table.manifest)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ import neuroflame
 from neuroflame.errors import Interrupted, StoreError
 from neuroflame.spec.overrides import load_sweep, override
 from neuroflame.spec.sweep import SweepSpec
-from neuroflame.store import SweepStore, Table, open_table
+from neuroflame.store import HeldElsewhere, Hold, SweepStore, Table, open_table
 from neuroflame.sweep.backend import Backend
 from neuroflame.sweep.controller import Controller
 from neuroflame.sweep.manifest import check_same, make_manifest, spec_of
@@ -124,13 +125,28 @@ def start(
     address: str | None = None,
     progress: Progress | None = None,
     measure: str = MEASURE,
+    takeover: bool = False,
+    retry_failed: bool = False,
 ) -> Outcome:
     """Run a sweep in a directory; if the directory holds the same sweep, go on with it.
+
+    Parameters
+    ----------
+    spec : SweepSpec
+        The sweep.
+    out : str
+        Its directory.
+    backend, address, progress, measure
+        As for `run_sweep`.
+    takeover : bool
+        If another process runs the sweep of this directory, tell it to stop and wait until it has.
+    retry_failed : bool
+        Run points again that failed before. Their old rows stay in the fragments; the table shows the new.
 
     Raises
     ------
     StoreError
-        If the directory holds another sweep, naming the first difference.
+        If the directory holds another sweep, naming the first difference; if another process runs it.
     Interrupted
         If the user stopped it.
     """
@@ -141,28 +157,56 @@ def start(
     tell = progress or Progress()
     if resumed:
         tell.note(f"{out} holds this sweep: going on with it")
-    controller = Controller(spec, store, tell)
-    if controller.done:
-        return Outcome(store.uri, controller.status(), resumed)
-    job = Job(
-        spec.to_dict(),
-        store.uri,
-        threads=_threads(spec, machine),
-        device=spec.compute.device,
-        measure=measure,
-    )
-    _record(store, "start", controller.status(), backend=type(machine).__name__)
+    with ExitStack() as at_end:
+        hold: Hold | None = None
+        unwritable: StoreError | None = None
+        try:
+            hold = store.hold(force=takeover, tell=tell.note)
+            at_end.callback(hold.release)
+        except HeldElsewhere:
+            raise
+        except StoreError as error:  # which does not matter where nothing is left to do
+            unwritable = error
+        controller = Controller(spec, store, tell, hold=hold, retry_failed=retry_failed)
+        if controller.done:
+            tell.event("finished", {"table": store.uri, **controller.status().to_dict()})
+            return Outcome(store.uri, controller.status(), resumed)
+        if unwritable is not None:
+            raise unwritable
+        job = Job(
+            spec.to_dict(),
+            store.uri,
+            threads=_threads(spec, machine),
+            device=spec.compute.device,
+            measure=measure,
+        )
+        return Outcome(store.uri, _run(controller, machine, job, out), resumed)
+
+
+def _run(controller: Controller, machine: Backend, job: Job, out: str) -> Status:
+    """Drive the controller, and write down and tell how it ended."""
+    _record(controller, "start", backend=type(machine).__name__)
     try:
         status = controller.run(machine, job)
     except KeyboardInterrupt:
+        _end(controller, "interrupted")
         status = controller.status()
-        _record(store, "interrupted", status)
         raise Interrupted(
             f"stopped with {status.done:,} of {status.total:,} points done",
             remedy=f"go on with: neuroflame-sweep resume {out}",
         ) from None
-    _record(store, "complete", status)
-    return Outcome(store.uri, status, resumed)
+    except Exception as error:
+        _end(controller, "error", text=str(error) or type(error).__name__)
+        raise
+    _end(controller, "finished")
+    return status
+
+
+def _end(controller: Controller, event: str, **more: Any) -> None:
+    with suppress(StoreError):  # the disk may be full, and why the sweep ended is told anyway
+        _record(controller, {"finished": "complete"}.get(event, event), **more)
+    about = {"table": controller.store.uri, **more, **controller.status().to_dict()}
+    controller.progress.event(event, about)
 
 
 def resume(
@@ -173,12 +217,23 @@ def resume(
     address: str | None = None,
     progress: Progress | None = None,
     measure: str = MEASURE,
+    takeover: bool = False,
+    retry_failed: bool = False,
 ) -> Outcome:
     """Go on with the sweep of a directory; overrides may change where and how (``compute.actors``)."""
     spec = spec_of(SweepStore.open(out).manifest, file=out)
     if overrides:
         spec = SweepSpec.parse(override(spec.to_dict(), overrides))
-    return start(spec, out, backend=backend, address=address, progress=progress, measure=measure)
+    return start(
+        spec,
+        out,
+        backend=backend,
+        address=address,
+        progress=progress,
+        measure=measure,
+        takeover=takeover,
+        retry_failed=retry_failed,
+    )
 
 
 def make_backend(compute: Compute, backend: str | Backend | None, address: str | None = None) -> Backend:
@@ -218,8 +273,9 @@ def _threads(spec: SweepSpec, backend: Backend) -> int | None:
     return None if isinstance(backend, InlineBackend) else max(1, int(spec.compute.cpus_per_actor))
 
 
-def _record(store: SweepStore, event: str, status: Status, **more: Any) -> None:
-    store.append_record(
+def _record(controller: Controller, event: str, **more: Any) -> None:
+    status = controller.status()
+    controller.store.append_record(
         "run",
         {
             "event": event,

@@ -28,14 +28,17 @@ class Tile:
         Number of the block that holds the points.
     ranks : ndarray of int64, (P,)
         Ranks of the points within the block, ascending.
-    attempts : int
+    attempt : int
+        How often its points had failed, and were to be tried again, before.
+    losses : int
         How often a worker was lost on it.
     """
 
     id: str
     block: int
     ranks: Array
-    attempts: int = 0
+    attempt: int = 0
+    losses: int = 0
 
     def __len__(self) -> int:
         return len(self.ranks)
@@ -43,19 +46,19 @@ class Tile:
     @property
     def ref(self) -> str:
         """A short text from which a worker that knows the sweep can tell the tile's points."""
-        return f"{self.id}:{self.block}:{_to_ranges(self.ranks)}"
+        return f"{self.id}:{self.block}:{self.attempt}:{_to_ranges(self.ranks)}"
 
 
-def make_tile(block: Block, number: int, ranks: Array, attempts: int = 0) -> Tile:
-    """Return the tile of some points of a block."""
-    digest = blake2b("".join(block.points(ranks).ids()).encode(), digest_size=8)
-    return Tile(digest.hexdigest(), number, ranks, attempts)
+def make_tile(block: Block, number: int, ranks: Array, attempt: int = 0, losses: int = 0) -> Tile:
+    """Return the tile of some points of a block; another attempt at the same points has another name."""
+    text = "".join(block.points(ranks).ids()) + (f"#{attempt}" if attempt else "")
+    return Tile(blake2b(text.encode(), digest_size=8).hexdigest(), number, ranks, attempt, losses)
 
 
 def parse_ref(ref: str) -> Tile:
     """Return the tile that a `Tile.ref` describes."""
-    identity, block, ranges = ref.split(":")
-    return Tile(identity, int(block), _from_ranges(ranges))
+    identity, block, attempt, ranges = ref.split(":")
+    return Tile(identity, int(block), _from_ranges(ranges), int(attempt))
 
 
 def _to_ranges(ranks: Array) -> str:
@@ -81,10 +84,12 @@ class TileQueue:
         Number of the block.
     pending : ndarray of bool, (P,), optional
         Which points are to be simulated; by default all.
+    attempt : int
+        That of the tiles.
     """
 
-    def __init__(self, block: Block, number: int = 0, pending: Array | None = None) -> None:
-        self.block, self.number = block, number
+    def __init__(self, block: Block, number: int = 0, pending: Array | None = None, attempt: int = 0) -> None:
+        self.block, self.number, self.attempt = block, number, attempt
         self._ranks = np.arange(len(block)) if pending is None else np.flatnonzero(pending)
         self._ends = np.searchsorted(self._ranks, block.bounds[1:])
         self._at = 0
@@ -93,6 +98,11 @@ class TileQueue:
     def __len__(self) -> int:
         """Return the number of points that are in no tile yet."""
         return len(self._ranks) - self._at
+
+    @property
+    def first(self) -> Array:
+        """Rank of the point that the next tile begins with, as an array of one; empty if there is none."""
+        return self._ranks[self._at : self._at + 1]
 
     def next(self, size: int) -> Tile:
         """Return the next tile, of at most so many points; IndexError if there is none."""
@@ -103,7 +113,7 @@ class TileQueue:
         last = min(self._at + max(1, size), int(self._ends[self._group]))
         ranks = self._ranks[self._at : last]
         self._at = last
-        return make_tile(self.block, self.number, ranks)
+        return make_tile(self.block, self.number, ranks, self.attempt)
 
 
 def whole_grains(size: float) -> int:

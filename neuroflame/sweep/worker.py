@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from neuroflame.spec.sweep import SweepSpec
 from neuroflame.store import SweepStore
 from neuroflame.sweep.asks import asked_block
+from neuroflame.sweep.causes import Causes
 from neuroflame.sweep.evaluate import Measure, Rows, evaluate, objective
+from neuroflame.sweep.gpu import gpu_use
 from neuroflame.sweep.planner import known_block
 from neuroflame.sweep.provenance import provenance
 from neuroflame.sweep.search import KnownSearch, make_search
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from neuroflame.sweep.points import Points
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+_CAUSES = 10
 MEASURE = "neuroflame.core.measure:measure_points"
 
 
@@ -65,12 +68,16 @@ class TileResult:
         Wall time of simulating.
     first : bool
         Whether it was the worker's first, which also draws connectivity and compiles.
-    pieces : int
-        Runs that it took.
+    too_many : int
+        Fewest points that were too many for the memory at once; 0 if none were.
     executor, device : str
         What simulated it.
     objective : list of float
         The searched column at each point, if the search learns.
+    causes : tuple of (str, int)
+        Why points failed, and how many.
+    gpu : str or None
+        What the worker's GPU is doing.
     """
 
     id: str
@@ -79,10 +86,12 @@ class TileResult:
     diverged: int
     seconds: float
     first: bool = False
-    pieces: int = 1
+    too_many: int = 0
     executor: str = ""
     device: str = ""
     objective: list[float] = field(default_factory=list)
+    causes: tuple[tuple[str, int], ...] = ()
+    gpu: str | None = None
 
 
 class Worker:
@@ -123,7 +132,9 @@ class Worker:
         start = time.monotonic()
         rows = evaluate(spec, points, self._measure, device=self._job.device, engines=self._engines)
         seconds = time.monotonic() - start
-        publish(store, tile.id, rows, seconds)
+        publish(store, tile, rows, seconds)
+        causes = Causes()
+        causes.update((text, 1) for text in rows.data["error"] if text is not None)
         sought = getattr(spec.search, "objective", None)
         return TileResult(
             id=tile.id,
@@ -132,10 +143,12 @@ class Worker:
             diverged=rows.count("diverged"),
             seconds=seconds,
             first=first,
-            pieces=rows.pieces,
+            too_many=rows.too_many,
             executor=rows.executor,
             device=rows.device,
             objective=objective(rows.data, sought).tolist() if sought else [],
+            causes=causes.top(_CAUSES),
+            gpu=gpu_use(),
         )
 
     def _prepare(self) -> tuple[SweepSpec, SweepStore]:
@@ -166,14 +179,15 @@ def limit_threads(count: int) -> None:
     torch.set_num_threads(count)
 
 
-def publish(store: SweepStore, tile: str, rows: Rows, seconds: float) -> bool:
-    """Write the rows of a tile into the store."""
+def publish(store: SweepStore, tile: Tile, rows: Rows, seconds: float) -> bool:
+    """Write the rows of a tile into the store; return False if they were there."""
     about = {
         **provenance(rows.executor, rows.device),
         "seconds": f"{seconds:.6g}",
         "pieces": str(rows.pieces),
+        "attempt": str(tile.attempt),
     }
-    return store.write_fragment(tile, rows.columns, rows.data, about)
+    return store.write_fragment(tile.id, rows.columns, rows.data, about)
 
 
 def load_measure(name: str) -> tuple[Measure, Any]:

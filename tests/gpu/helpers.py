@@ -50,7 +50,7 @@ def tensors(recording):
                 value = getattr(sums, field.name)
                 if isinstance(value, torch.Tensor):
                     yield f"sums {i} {population} {field.name}", value
-    for group in ("traces", "variables"):
+    for group in ("traces", "plastic", "variables"):
         for name, value in getattr(recording, group).items():
             yield f"{group} {name}", value
     if recording.final is not None:
@@ -62,6 +62,7 @@ def tensors(recording):
 def worst(ours, reference):
     """Return the largest difference of two recordings, each tensor's relative to its largest entry, and where."""
     assert ours.trace_steps == reference.trace_steps
+    assert ours.plastic_steps == reference.plastic_steps
     assert ours.variable_steps == reference.variable_steps
     found = []
     for (name, value), (other, expected) in zip(tensors(ours), tensors(reference), strict=True):

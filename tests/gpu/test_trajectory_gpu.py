@@ -8,7 +8,7 @@ import torch
 
 from neuroflame.core.executors import REFERENCE, choose
 from neuroflame.core.measure import measure_points
-from neuroflame.core.recorder import RecordPlan
+from neuroflame.core.recorder import RecordPlan, Sampling
 from neuroflame.core.trajectory.gpu import GpuTrajectoryExecutor
 from neuroflame.spec import NetworkSpec, load_network
 from tests.gpu.helpers import plan_of, points, run, tensors, worst
@@ -97,6 +97,18 @@ def test_variables_windows_and_final_state_together():
     program, state = points(network("ring, everything on"), sweep(6), range(6), device="cuda")
     plan = plan_of(program.spec.steps, variables=tuple(state.named()), variables_every=7, final_state=True)
     difference, where = worst(run(OURS, program, state, plan), run(REFERENCE, program, state, plan))
+    assert difference < 1e-10, where
+
+
+@pytest.mark.parametrize("every", [1, 4, 7])
+def test_evidence_of_regimes(every):
+    """Plastic pairs are sampled as the next step finds them; currents come back from their Fourier coefficients."""
+    program, state = points(network("ring, everything on"), sweep(6), range(6), device="cuda")
+    samplings = (Sampling(20, program.spec.steps, every), Sampling(5, 60, 3))
+    plan = plan_of(program.spec.steps, evidence=True, samplings=samplings)
+    ours = run(OURS, program, state, plan)
+    assert ours.plastic
+    difference, where = worst(ours, run(REFERENCE, program, state, plan))
     assert difference < 1e-10, where
 
 

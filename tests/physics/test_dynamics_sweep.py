@@ -135,6 +135,31 @@ def test_the_plan_tells_what_they_cost():
     assert "dynamics    about lyapunov 20,000 extra steps a point" in str(make_plan(dear, actors=1))
     assert "dynamics" not in str(make_plan(cheap, actors=1))
     assert make_plan(dear, actors=1).seconds > 100 * make_plan(cheap, actors=1).seconds
-    assert CostModel(dear, 1).point_bytes > CostModel(cheap, 1).point_bytes
+    assert CostModel(dear, 1).bytes(1) > CostModel(cheap, 1).bytes(1)
     slow = sweep(dynamics={"lyapunov": {"k": 3, "transient": 1.0, "duration": 9.0}})
     assert "lyapunov 60,000 extra" in str(make_plan(slow, actors=1))
+
+
+def test_the_map_of_a_cued_point_holds_the_stimulus_as_it_was_turned():
+    ring = {
+        "dt": 0.001,
+        "duration": 0.3,
+        "populations": {"E": {"size": 24, "tau": 0.01, "tau_syn": 0.0}},
+        "J": {"EE": 0.2},
+        "J0": {"E": 1.0},
+        "stimuli": [{"shape": "cosine", "onset": 0.0, "offset": 1.0, "strength": 0.5}],
+    }
+    starts = ["cued", "cued@90", "cold"]
+    model = build(ring)
+    found = measure_points(
+        model.spec,
+        {},
+        seeds=np.zeros(3, int),
+        initial=starts,
+        measure=["bump", "spectrum"],
+        precision="double",
+    ).data
+    np.testing.assert_allclose(found["spectrum.distance"], 0.0, atol=1e-6)
+    turn = found["bump.E.phase"][1] - found["bump.E.phase"][0]
+    assert turn % (2 * np.pi) == pytest.approx(np.pi / 2)
+    np.testing.assert_allclose(model.spectrum(start=starts).alpha, found["alpha"], rtol=1e-6)

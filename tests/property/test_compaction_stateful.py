@@ -41,6 +41,7 @@ class CompactionMachine(RuleBasedStateMachine):
         SweepStore.create(self.path, {})
         self.model = {}
         self.failed = set()
+        self.attempts = {}
         self.catching = warnings.catch_warnings()
         self.catching.__enter__()
         warnings.simplefilter("error")  # nothing is ever damaged here
@@ -53,17 +54,24 @@ class CompactionMachine(RuleBasedStateMachine):
         name=st.sampled_from("abcdefgh"),
         chosen=st.lists(st.integers(0, 12), min_size=1, max_size=4, unique=True),
         failed=st.booleans(),
+        attempt=st.sampled_from([None, 0, 1, 2, 10]),
     )
-    def publish(self, name, chosen, failed):
+    def publish(self, name, chosen, failed, attempt):
         """A tile that is new, or comes a second time from a straggler, compacted meanwhile or not."""
         if name not in self.model:
             self.model[name] = chosen
             self.failed |= {name} if failed else set()
+            self.attempts[name] = attempt
         chosen = self.model[name]
         data = {**rows(chosen), "status": ["failed" if name in self.failed else "ok"] * len(chosen)}
         columns = FAILED if name in self.failed else COLUMNS
         data = {column.name: data[column.name] for column in columns}
-        SweepStore.open(self.path).write_fragment(name, columns, data, {"tile": name, "device": "cpu"})
+        SweepStore.open(self.path).write_fragment(name, columns, data, self.about(name))
+
+    def about(self, name):
+        """What a tile's writer tells; those of older versions do not know of attempts."""
+        attempt = self.attempts[name]
+        return {"tile": name, "device": "cpu", **({} if attempt is None else {"attempt": str(attempt)})}
 
     @rule(bytes_=TARGETS)
     def compact(self, bytes_):
@@ -115,10 +123,12 @@ class CompactionMachine(RuleBasedStateMachine):
         if good:
             assert found["x"] == [float(np.sqrt(point)) if point in good else None for point in every]
             assert found["s"] == [list(range(point % 3)) if point in good else None for point in every]
-        for point, tile in zip(every, found["provenance.tile"], strict=True):
-            assert point in model[tile]
-            assert (tile in failed) == (point not in good)
-        assert table.metadata == {name: {"tile": name, "device": "cpu"} for name in model}
+        best = sorted(model, key=lambda name: (name in failed, -(self.attempts[name] or 0), name))
+        assert found["provenance.tile"] == [
+            next(name for name in best if point in model[name]) for point in every
+        ]
+        assert table.metadata == {name: self.about(name) for name in model}
+        assert table.attempt == max(self.attempts[name] or 0 for name in model)
 
 
 TestCompactionMachine = CompactionMachine.TestCase

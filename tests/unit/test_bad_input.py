@@ -101,11 +101,16 @@ CASES = {
     ),
     "unknown measure": (
         plan("measure=[rate]"),
-        "measure.0: must be one of 'rates', 'bump', 'spikes', 'lyapunov', 'spectrum' or 'fixed_points', got 'rate'",
+        "measure.0: must be one of 'rates', 'bump', 'spikes', 'oscillation', 'memory', 'convergence', 'stp', "
+        "'lyapunov', 'spectrum', 'fixed_points' or 'regime', got 'rate'",
     ),
     "options of what is not measured": (
         plan("dynamics.spectrum.k=3"),
         "dynamics.spectrum: has no effect: it is not measured (add spectrum to measure)",
+    ),
+    "options of what a label does not need": (
+        plan("measure=[regime]", "dynamics.lyapunov.k=2"),
+        "dynamics.lyapunov: has no effect: it is not measured (add lyapunov to measure)",
     ),
     "no exponent": (
         plan("measure=[lyapunov]", "dynamics.lyapunov.k=0"),
@@ -121,8 +126,15 @@ CASES = {
     ),
     "unknown start": (
         plan("repeat.initial_conditions=[warm]"),
-        "must be one of 'network', 'cold', 'hot' or 'cued'",
+        "repeat.initial_conditions.0: is not an initial condition, got 'warm'",
     ),
+    "turn that is none": (plan("repeat.initial_conditions=[cued@north]"), "is not an initial condition"),
+    "no phases": (
+        plan("repeat.initial_conditions=[{cued: 0}]"),
+        "repeat.initial_conditions: must be a name, or {cued: N} for cues at N phases",
+    ),
+    "phases of what is not cued": (plan("repeat.initial_conditions=[{hot: 8}]"), "{cued: N} for cues"),
+    "a phase twice": (plan("repeat.initial_conditions=[cued, {cued: 2}]"), "must not hold a value twice"),
     "no repetition": (plan("repeat.seeds=0"), "repeat.seeds: must be at least 1, got 0"),
     "window too long": (plan("window=99"), "window: must be at most the duration, 0.05 s, got 99"),
     "bad question": (plan("answer={label: x, where: rate.E.mean >}"), "answer.where: "),
@@ -141,6 +153,20 @@ CASES = {
         "compute.device: must be one of 'auto', 'cpu'",
     ),
     "tile of none": (["plan", "sweep.yml", "--tile", "0"], "argument --tile: must be a whole number above 0"),
+    "deadline of nothing": (
+        plan("compute.deadline=0"),
+        "compute.deadline: must be auto or a positive number, got 0",
+    ),
+    "deadline in words": (
+        plan("compute.deadline=soon"),
+        "compute.deadline: must be auto or a positive number, got 'soon'",
+    ),
+    "fewer tries than one": (plan("compute.retries=-1"), "compute.retries: must be "),
+    "half a try": (plan("compute.retries=0.5"), "compute.retries: "),
+    "retrying what was not": (
+        ["run", "sweep.yml", "--retry-failed"],
+        "unrecognized arguments: --retry-failed",
+    ),
     "unknown command": (["plna", "sweep.yml"], "invalid choice: 'plna'"),
     "no command": ([], "arguments are required: COMMAND"),
     "unknown option": (["plan", "sweep.yml", "--fast"], "unrecognized arguments: --fast"),

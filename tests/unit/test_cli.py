@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import yaml
@@ -10,7 +11,8 @@ import yaml
 import neuroflame
 from neuroflame import cli
 from neuroflame.store import open_table
-from neuroflame.sweep.progress import LiveProgress, PlainProgress, Progress, Rate, Status
+from neuroflame.sweep.progress import LiveProgress, PlainProgress, Progress, Status
+from neuroflame.sweep.tally import Rate
 from tests.unit.test_sweep_spec import NETWORK
 
 SWEEP = {"network": "net.yml", "space": {"J.EE": [0.5, 1.0], "J0.E": [1, 2]}, "window": 0.01}
@@ -237,6 +239,48 @@ def test_live_progress_is_one_line(capsys, monkeypatch):
     err = capsys.readouterr().err
     assert "40/100 points" in err
     assert "in passing" in err
+
+
+FAILURE = {"tile": "a", "cause": "ValueError: 3", "points": 2, "new": True}
+
+
+def test_failures_are_told_by_cause(capsys):
+    """Once when the cause is new, and counted at the end."""
+    progress = PlainProgress()
+    progress.start(status(0))
+    progress.event("failure", FAILURE)
+    progress.event("failure", {**FAILURE, "new": False})
+    progress.event("tile", {"points": 3})
+    progress.event("warning", {"text": "moved away"})
+    progress.update(status(100, failed=4, causes=(("ValueError: 3", 4),)))
+    progress.stop()
+    assert capsys.readouterr().err.splitlines() == [
+        "failed: ValueError: 3",
+        "warning: moved away",
+        "100/100 points, 2.00 points/s, 4 failed",
+        "4 failed: ValueError: 3",
+    ]
+
+
+def test_a_status_goes_through_json():
+    before = status(50, best=1.5, causes=(("x", 2),), gpu="GPU 3 of 80 GiB")
+    assert Status.from_dict(json.loads(json.dumps({**before.to_dict(), "dashboard": None}))) == before
+    assert str(before).endswith("best 1.5, GPU 3 of 80 GiB")
+
+
+def test_events_are_lines_of_json(folder, capsys):
+    """As docs/events.md describes them: its table names every event and every key."""
+    assert call("run", "sweep.yml", "--backend", "inline", "--out", "x", "--tile", "1", "--log-json") == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    events = [json.loads(line) for line in captured.out.splitlines()]
+    assert [event["event"] for event in events][:: len(events) - 1] == ["note", "finished"]
+    documented = (Path(__file__).parents[2] / "docs" / "events.md").read_text()
+    for event in events:
+        assert f"`{event['event']}`" in documented
+        for key in event:
+            assert f"`{key}`" in documented, key
+    assert not (folder / "x" / "report").exists()
 
 
 def test_silent_progress_says_nothing(capsys):

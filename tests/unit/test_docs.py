@@ -23,7 +23,7 @@ def generate():
     return module
 
 
-@pytest.mark.parametrize("name", ["network.md", "sweep.md", "cli.md"])
+@pytest.mark.parametrize("name", ["network.md", "sweep.md", "statistics.md", "cli.md"])
 def test_reference_is_fresh(generate, name):
     path = ROOT / "docs" / "reference" / name
     assert path.is_file(), "run `make docs`"

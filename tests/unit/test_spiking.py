@@ -207,9 +207,30 @@ def test_windows_of_each_points_own_are_those_of_a_file_with_its_times():
             assert alone[name][0] == together[name][i] or np.isnan(alone[name][0]), name
 
 
-def test_tools_of_dynamics_are_for_rate_units():
+@pytest.mark.parametrize("measure", ["spectrum", "convergence", "regime"])
+def test_what_asks_whether_a_state_rests_is_for_rate_units(measure):
     with pytest.raises(SpecError, match="is for rate units, and E spikes"):
-        Network(NetworkSpec.parse(BASE), device="cpu").measure(measure=["spectrum"])
+        Network(NetworkSpec.parse(BASE), device="cpu").measure(measure=[measure])
+
+
+def test_rhythm_memory_and_plasticity_are_measured_in_both_executors():
+    """What is sampled of a train is its mean since the sample before: both executors agree on all that follows."""
+    cue = {"name": "cue", "shape": "cosine", "onset": 0.02, "offset": 0.05, "strength": 0.4}
+    spec = NetworkSpec.parse(
+        merge(BASE, {"duration": 0.4, "stimuli": [cue], "stp.RE": {"U": 0.2, "tau_fac": 0.1, "tau_rec": 0.1}})
+    )
+    ours, reference = (
+        Network(spec, device="cpu", precision="double", executor=executor).measure(
+            {"J0.E": [1.5, 3.0]}, measure=["rates", "spikes", "oscillation", "memory", "stp"], initial="cued"
+        )
+        for executor in ("trajectory", "reference")
+    )
+    assert reference["stp.RE.u"].between(0.2, 1.0).all()
+    assert list(reference["sync.E"]) == pytest.approx(list(reference["spikes.E.sync"]))
+    for name in reference.columns.drop("status"):
+        np.testing.assert_allclose(
+            ours[name].astype(float), reference[name].astype(float), rtol=1e-8, atol=1e-8, err_msg=name
+        )
 
 
 def test_gpu_kernels_leave_spikes_to_the_reference():

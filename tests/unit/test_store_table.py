@@ -116,6 +116,20 @@ def test_no_point_is_shown_twice(store):
     }
 
 
+def test_of_rows_alike_the_later_attempt_is_shown(store):
+    """Not the one that was written last, and never a failure instead of a result."""
+    for name, attempt, status in [("c", "2", "failed"), ("a", "10", "failed"), ("b", "0", "failed")]:
+        values = rows([0, 1], status=[status] * 2)
+        values["rate.E.mean"] = [float(attempt)] * 2
+        store.write_fragment(name, COLUMNS, values, {"attempt": attempt})
+    assert open_table(store.uri).to_pandas()["rate.E.mean"].tolist() == [10.0, 10.0]
+    assert open_table(store.uri).attempt == 10
+    values = rows([1])
+    values["rate.E.mean"] = [0.5]
+    store.write_fragment("d", COLUMNS, values, {})
+    assert open_table(store.uri).to_pandas()["rate.E.mean"].tolist() == [10.0, 0.5]
+
+
 def test_a_failed_row_gives_way_to_one_that_is_not(store):
     store.write_fragment("a", COLUMNS, rows([0, 1], status=["failed", "failed"]))
     store.write_fragment("b", COLUMNS, rows([0]))

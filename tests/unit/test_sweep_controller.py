@@ -1,5 +1,6 @@
 """Running and resuming, within one process and with a stand-in for the simulator."""
 
+import contextlib
 import math
 import pickle
 
@@ -239,7 +240,7 @@ def test_points_that_kill_their_worker_are_found(tmp_path):
 def test_workers_that_always_die_end_the_sweep(tmp_path):
     levels = [float(i) for i in range(4000)]
     backend = Losing(set(levels))
-    with pytest.raises(BackendError, match="workers keep dying: killed"):
+    with pytest.raises(BackendError, match="workers keep dying: its worker died: killed"):
         start(sweep(space={"J.EE": levels}), str(tmp_path / "out"), backend=backend, measure=CHEAP)
     assert backend.closed == 1
 
@@ -247,6 +248,167 @@ def test_workers_that_always_die_end_the_sweep(tmp_path):
 def test_a_backend_that_stops_early_is_noticed(tmp_path):
     with pytest.raises(BackendError, match="stopped before"):
         start(sweep(), str(tmp_path / "out"), backend=Losing(set(), rounds=9), measure=CHEAP)
+
+
+class Told(Progress):
+    """Keeps what it is told."""
+
+    def __init__(self):
+        self.events = []
+
+    def event(self, kind, data):
+        self.events.append({"event": kind, **data})
+
+    def of(self, kind):
+        return [event for event in self.events if event["event"] == kind]
+
+
+class Hanging(Losing):
+    """Says of tiles that hold certain values that they began, and waits until they are overdue."""
+
+    def run(self, job, feed):
+        worker = Worker(job)
+        while not feed.done:
+            ref = feed.next()
+            feed.began(ref)
+            points = worker._points(parse_ref(ref), *worker._prepare())
+            if set(points.values["J.EE"].tolist()) & self.kills:
+                while ref not in feed.overdue():
+                    feed.tick()
+                feed.lost(ref, "ended")
+            else:
+                feed.finished(worker.run(ref))
+
+
+def test_a_point_that_hangs_is_found_and_the_rest_proceeds(tmp_path):
+    spec = sweep(space={"J.EE": [float(i) for i in range(8)]}, compute={"deadline": 0.02, "tile": 8})
+    run(spec, tmp_path / "whole")
+    told = Told()
+    outcome = start(spec, str(tmp_path / "out"), backend=Hanging({5.0}), measure=CHEAP, progress=told)
+    assert outcome.status.failed == 1
+    whole, found = (open_table(str(tmp_path / name)).to_pandas() for name in ("whole", "out"))
+    bad = found["point.J.EE"] == 5.0
+    assert found["status"][bad].tolist() == ["failed"]
+    assert found["error"][bad].tolist() == ["no result within 0.02 s (compute.deadline)"]
+    assert found["rate.E.mean"][~bad].tolist() == whole["rate.E.mean"][~bad].tolist()
+    assert len(told.of("lost")) == 3 + 3  # the whole thrice, then one half a level
+    assert outcome.status.causes == (("no result within 0.02 s (compute.deadline)", 1),)
+
+
+class Deaf(Losing):
+    """Takes errors of the feed for those of tiles, as Tune does."""
+
+    def run(self, job, feed):
+        worker = Worker(job)
+        while not feed.done:
+            with contextlib.suppress(Exception):
+                feed.finished(worker.run(feed.next()))
+
+
+def test_a_disk_that_fills_up_between_two_batches_ends_the_sweep(tmp_path, monkeypatch):
+    write_ask = SweepStore.write_ask
+
+    def full(self, name, *rest):
+        if not name.endswith("0"):
+            raise StoreError("disk is full: cannot write it")
+        return write_ask(self, name, *rest)
+
+    monkeypatch.setattr(SweepStore, "write_ask", full)
+    with pytest.raises(StoreError, match="disk is full"):
+        start(sweep(**TPE), str(tmp_path / "out"), backend=Deaf(set()), measure=CHEAP)
+    monkeypatch.undo()
+    assert resume(str(tmp_path / "out"), backend="inline", measure=CHEAP).status.restored == 12
+    run(sweep(**TPE), tmp_path / "whole")
+    assert rows(tmp_path / "out") == rows(tmp_path / "whole")
+
+
+@pytest.mark.parametrize(("retries", "tries"), [(0, 1), (1, 2), (3, 4)])
+def test_how_often_a_point_is_tried(retries, tries, tmp_path):
+    told = Told()
+    spec = sweep(space={"J.EE": [1.0, 2.0]}, compute={"tile": 1, "retries": retries})
+    start(spec, str(tmp_path / "out"), backend=Losing({1.0}), measure=CHEAP, progress=told)
+    assert [event["tried_again"] for event in told.of("lost")] == [True] * (tries - 1) + [False]
+
+
+# --- points that failed, tried again
+
+MENDED = "tests.e2e.simulators:mended"
+
+
+@pytest.mark.parametrize("tile", [1, 2, 5])
+def test_failed_points_are_tried_again_when_asked(tile, tmp_path):
+    """The fragments stay; the table shows one row a point, and equals that of a run without the fault."""
+    spec = sweep(space={"J.EE": [1, 100, 2, 150, 3]}, compute={"tile": tile})
+    run(spec, tmp_path / "out")
+    before = sorted(path.name for path in (tmp_path / "out" / "parts").iterdir())
+    assert resume(str(tmp_path / "out"), backend="inline", measure=MENDED).status.failed == 2
+    told = Told()
+    outcome = resume(
+        str(tmp_path / "out"), backend="inline", measure=MENDED, retry_failed=True, progress=told
+    )
+    assert outcome.status.failed == 0
+    assert outcome.status.restored == 3
+    assert outcome.status.done == 5
+    assert sum(event["points"] for event in told.of("tile")) == 2
+    assert set(before) < {path.name for path in (tmp_path / "out" / "parts").iterdir()}
+    start(spec, str(tmp_path / "whole"), backend="inline", measure=MENDED)
+    assert rows(tmp_path / "out") == rows(tmp_path / "whole")
+
+
+def test_of_two_failures_the_newer_is_shown(tmp_path):
+    spec = sweep(space={"J.EE": [1, 100, 150]}, compute={"tile": 1})
+    run(spec, tmp_path / "out")
+    for words in ("other words", "still other words", "last words"):
+        name = f"tests.e2e.simulators:{words.partition(' ')[0]}"
+        outcome = resume(str(tmp_path / "out"), backend="inline", measure=name, retry_failed=True)
+        assert outcome.status.failed == 2
+        frame = open_table(str(tmp_path / "out")).to_pandas()
+        assert len(frame) == 3
+        assert frame["error"].tolist()[1:] == [f"RuntimeError: {words}"] * 2
+
+
+def test_failed_points_of_a_search_that_learns_are_tried_again(tmp_path):
+    """What was asked stays asked; the search is told what is known now."""
+    spec = sweep(**{**TPE, "space": {"J.EE": {"low": 60, "high": 140}, "J0.E": [1, 2, 3]}})
+    failed = run(spec, tmp_path / "out").status.failed
+    assert 0 < failed < 40
+    before = open_table(str(tmp_path / "out")).to_pandas(["point_id", "point.J.EE"]).to_numpy().tolist()
+    outcome = resume(str(tmp_path / "out"), backend="inline", measure=MENDED, retry_failed=True)
+    assert outcome.status.failed == 0
+    assert outcome.status.done == 40
+    assert (
+        open_table(str(tmp_path / "out")).to_pandas(["point_id", "point.J.EE"]).to_numpy().tolist() == before
+    )
+
+
+# --- what machines are told
+
+
+def test_events_of_a_run(tmp_path):
+    spec = sweep(space={"J.EE": [1, 100, 2, 150, 3]}, compute={"tile": 5})
+    told = Told()
+    run(spec, tmp_path / "out", progress=told)
+    assert [event["event"] for event in told.events] == ["started", "tile", "failure", "finished"]
+    (failure,) = told.of("failure")
+    assert failure["cause"] == "RuntimeError: J.EE is 100"  # 150 differs in a number only
+    assert (failure["points"], failure["new"]) == (2, True)
+    (tile,) = told.of("tile")
+    assert (tile["points"], tile["failed"], tile["done"]) == (5, 2, 5)
+    assert told.events[-1]["done"] == told.events[-1]["total"] == 5
+
+
+def test_events_of_runs_that_do_not_end_well(tmp_path):
+    told = Told()
+    with pytest.raises(BackendError):
+        run(sweep(space={"J.EE": [1, 300]}, compute={"tile": 1}), tmp_path / "out", progress=told)
+    assert told.events[-1]["event"] == "error"
+    assert told.events[-1]["text"].startswith("there is no such machine")
+    told = Told()
+    told.update = Stop(1).update
+    with pytest.raises(Interrupted):
+        run(sweep(compute={"tile": 1}), tmp_path / "other", progress=told)
+    assert told.events[-1]["event"] == "interrupted"
+    assert told.events[-1]["done"] == 1
 
 
 def test_run_sweep_takes_a_mapping_a_file_or_a_spec(tmp_path, monkeypatch):

@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+import torch
 
 from neuroflame.columns import Column
 from neuroflame.errors import BackendError, SimulationError
 from neuroflame.sweep.evaluate import evaluate, failed_rows, objective
 from tests.e2e.simulators import Measured
 from tests.unit.test_points import block_of
+from tests.unit.test_sweep_controller import plain
 from tests.unit.test_sweep_spec import sweep
 
 COLUMNS = (Column("status", "str"), Column("t_fail", "float", "s"), Column("rate.E.mean", "float", "Hz"))
@@ -108,6 +110,58 @@ def test_too_much_at_once_is_done_in_pieces():
     assert rows.count("ok") == len(LEVELS)
     assert rows.data["rate.E.mean"] == LEVELS
     assert rows.pieces == 4
+
+
+class Small(Simulator):
+    """Raises what a full memory raises where there are more points than so many; remembers how many it got."""
+
+    def __init__(self, room, error, fails=lambda values: None):
+        super().__init__(fails)
+        self.room, self.error, self.sizes = room, error, []
+
+    def __call__(self, network, values, **options):
+        self.sizes.append(len(options["seeds"]))
+        if len(options["seeds"]) > self.room:
+            raise self.error
+        return super().__call__(network, values, **options)
+
+
+@pytest.mark.parametrize("room", [1, 2, 3, 12])
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), MemoryError()], ids=type)
+def test_what_does_not_fit_into_the_memory_is_done_in_halves(room, error):
+    """The rows are the same, and how many points were too many is told."""
+    spec = sweep(space={"J.EE": LEVELS})
+    whole, small = evaluate(spec, points_of(spec), Simulator()), Small(room, error)
+    rows = evaluate(spec, points_of(spec), small)
+    assert [plain(list(cells)) for cells in rows.data.values()] == [
+        plain(list(cells)) for cells in whole.data.values()
+    ]
+    assert rows.too_many == min(size for size in small.sizes if size > room)
+    assert whole.too_many == 0
+
+
+def test_a_point_that_fits_into_no_memory_has_failed():
+    spec = sweep(space={"J.EE": LEVELS})
+    rows = evaluate(
+        spec, points_of(spec), Simulator(lambda value: MemoryError("big") if value == 3 else None)
+    )
+    assert [status == "failed" for status in rows.data["status"]] == [value == 3 for value in LEVELS]
+    assert rows.too_many == 1
+
+
+def test_an_error_of_a_point_is_no_lack_of_memory():
+    spec = sweep(space={"J.EE": LEVELS})
+    rows = evaluate(spec, points_of(spec), Simulator(lambda value: RuntimeError() if value == 3 else None))
+    assert rows.pieces > 1
+    assert rows.too_many == 0
+
+
+def test_a_device_that_is_lost_ends_the_worker():
+    """It would answer every other point with the same error."""
+    spec = sweep(space={"J.EE": LEVELS})
+    lost = torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
+    with pytest.raises(torch.AcceleratorError):
+        evaluate(spec, points_of(spec), Simulator(lambda value: lost if value == 3 else None))
 
 
 def test_a_network_that_cannot_be_is_a_failed_point():

@@ -133,6 +133,7 @@ def test_overrides_leave_the_data_alone():
 def test_identity_leaves_out_what_does_not_matter():
     plain = sweep().identity()
     assert sweep(name="x", compute={"tile": 3, "actors": 2, "backend": "inline"}).identity() == plain
+    assert sweep(compute={"deadline": 7, "retries": 0}).identity() == plain
     assert sweep(answer={"label": "x", "where": "rate.E.mean > 1"}).identity() == plain
     assert sweep(space={"J.EE": [1, 3]}).identity() != plain
     assert sweep(set={"J.EI": -1}).identity() != plain

@@ -6,7 +6,7 @@ import torch
 
 from neuroflame.core.executors import REFERENCE
 from neuroflame.core.program import Program
-from neuroflame.core.recorder import RecordPlan
+from neuroflame.core.recorder import RecordPlan, Sampling
 from neuroflame.core.trajectory.gpu import GpuTrajectoryExecutor, TrajectoryExecutor
 from neuroflame.core.trajectory.gpu_source import GpuSource, block_of, warps_for
 from neuroflame.core.trajectory.structure import shape_of
@@ -65,6 +65,17 @@ def test_variables_windows_and_final_state_together():
     program, state = points(small("ring, everything on", steps=13), VALUES, [0, 1])
     plan = plan_of(13, variables=tuple(state.named()), variables_every=4, final_state=True)
     difference, where = worst(run(OURS, program, state, plan), run(REFERENCE, program, state, plan))
+    assert difference < 1e-12, where
+
+
+@interpreted
+@pytest.mark.parametrize("case", ["ring", "ring, everything on"])
+def test_evidence_of_regimes(case):
+    program, state = points(small(case, steps=13), VALUES, [0, 1])
+    plan = plan_of(13, evidence=True, samplings=(Sampling(3, 13, 2),))
+    ours = run(OURS, program, state, plan)
+    assert ours.plastic
+    difference, where = worst(ours, run(REFERENCE, program, state, plan))
     assert difference < 1e-12, where
 
 

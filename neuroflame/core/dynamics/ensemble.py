@@ -34,6 +34,8 @@ class Ensemble:
     stimulated : Tensor, (P,), bool
         Which points receive the stimuli.
     device : torch.device
+    turned : Tensor, (P,), degrees, optional
+        By how much each point's stimuli are turned.
     """
 
     spec: NetworkSpec
@@ -42,6 +44,7 @@ class Ensemble:
     seeds: Tensor
     stimulated: Tensor
     device: torch.device
+    turned: Tensor | None = None
 
     @property
     def points(self) -> int:
@@ -60,6 +63,7 @@ class Ensemble:
             dtype=torch.float64,
             device=self.device,
             stimulated=self.stimulated[rows],
+            turned=None if self.turned is None else self.turned[rows],
         )
 
     def quiet(self, owner: Tensor | None = None) -> Program:

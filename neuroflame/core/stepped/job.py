@@ -62,7 +62,7 @@ class SteppedJob(Job):
         self.layout = layout
         self.blocks = -(-program.points // layout.tiling.points)
         self.width = self.blocks * layout.tiling.points
-        super().__init__(program, state, plan, kernel, steps)
+        super().__init__(program, state, plan, shape, kernel, steps)
         self.arguments = Arguments(host, shape, kernel.parameters, kernel.modes, self.inputs)
         self._crew = crew
         self._pool = self._arrays(state)
@@ -86,7 +86,9 @@ class SteppedJob(Job):
                 name: zeros(points, len(self.variable_steps), state.named()[name].shape[1])
                 for name in self.plan.variables
             },
-            final=dict.fromkeys(state.named(), zeros(0)) if self.plan.final_state else {},
+            final=dict.fromkeys(state.named(), zeros(0))
+            if self.plan.final_state or self.plan.evidence
+            else {},
         )
 
     def _arrays(self, state: State) -> dict[str, Any]:

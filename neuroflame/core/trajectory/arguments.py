@@ -68,9 +68,10 @@ def timetable(
 ) -> Timetable:
     """Return the intervals between two steps."""
     changes = program.boundaries()
-    every, kept_every = plan.trace_every, plan.variables_every if plan.variables else 0
+    kept_every = plan.variables_every if plan.variables else 0
     stops = [start, *(n for n in range(start + 1, stop) if kept_every and n % kept_every == 0), stop]
-    samples = [n for n in range(start + 1, stop + 1) if every and n % every == 0]
+    samples = plan.samples(start, stop)
+    places = {n: i for i, n in enumerate(samples)}
     edges = {*stops, *changes, *samples, *(int(e) for s in segments for e in (s.start, s.stop))}
     cuts = sorted(e for e in edges if start <= e <= stop)
     inputs = sorted({max(c for c in changes if c <= cut) for cut in cuts[:-1]})
@@ -80,7 +81,7 @@ def timetable(
         squared = SQUARED * int(segment >= 0 and segments[segment].temporal)
         squared |= INTERVALS * int(bool(plan.in_intervals(b)))
         first = max(int(segments[segment].start), start) + 1 if segment >= 0 else -1
-        sample = samples.index(b) if b in samples else -1
+        sample = places.get(b, -1)
         rows[a] = (b - a, inputs.index(max(c for c in changes if c <= a)), segment, squared, sample, first)
     stretches = [
         Stretch(

@@ -20,16 +20,13 @@ from neuroflame.core.trajectory.structure import is_modal, refusal, shape_of, tr
 if TYPE_CHECKING:
     from neuroflame.core.program import Program
     from neuroflame.core.state import State
+    from neuroflame.core.trajectory.structure import Shape
+
+MODAL = {"currents": "h", "slow": "g"}
+"""State variables that a kernel may keep as Fourier coefficients, with its letter for them."""
 
 
-LETTERS = {
-    "rates": "r",
-    "currents": "h",
-    "slow": "g",
-    "thresholds": "q",
-    "voltage": "v",
-    "refractory": "f",
-}
+LETTERS = {"rates": "r", "thresholds": "q", "voltage": "v", "refractory": "f", **MODAL}
 """Kernels' names of the variables of a population."""
 
 
@@ -50,14 +47,16 @@ class CpuTrajectoryExecutor:
 
     def run(self, program: Program, state: State, steps: int, plan: RecordPlan) -> Recording:
         """Advance the state by a number of steps and return what the plan asks for."""
+        modal = is_modal(program, state, plan)
         shape = shape_of(
             program,
-            modal=is_modal(program, state, plan),
+            modal=modal,
             temporal=bool(plan.temporal),
+            evidence=plan.evidence,
             trains=trains_of(program, plan),
         )
         kernel = kernel_for(shape)
-        job = Job(program, state, plan, kernel, steps)
+        job = Job(program, state, plan, shape, kernel, steps)
         job.arguments = Arguments(program, shape, kernel.parameters, kernel.modes, job.inputs)
         blocks = -(-program.points // kernel.lanes)
         with ThreadPoolExecutor(max_workers=max(1, min(blocks, torch.get_num_threads()))) as pool:
@@ -87,8 +86,11 @@ class Job:
 
     arguments: Arguments
 
-    def __init__(self, program: Program, state: State, plan: RecordPlan, kernel: Any, steps: int) -> None:
-        self.program, self.start, self.plan, self.kernel = program, state, plan, kernel
+    def __init__(
+        self, program: Program, state: State, plan: RecordPlan, shape: Shape, kernel: Any, steps: int
+    ) -> None:
+        self.program, self.start, self.plan, self.shape, self.kernel = program, state, plan, shape, kernel
+        self.rows = len(shape.populations) + len(shape.traced_pairs)
         self.segments = segments(plan)
         table = timetable(program, plan, self.segments, state.step, state.step + steps)
         self.inputs, self.samples, self.stretches = table.inputs, table.samples, table.stretches
@@ -116,13 +118,13 @@ class Job:
                 torch.zeros(7 * s * kept, points, n, dtype=dtype) for n, s in zip(sizes, spiking, strict=True)
             ],
             means=torch.zeros(squares, len(sizes), 3, points, dtype=dtype),
-            traces=torch.zeros(len(self.samples), len(sizes), 3, points, dtype=dtype),
+            traces=torch.zeros(len(self.samples), self.rows, 3, points, dtype=dtype),
             variables={
                 name: torch.zeros(points, len(self.variable_steps), named[name].shape[1], dtype=dtype)
                 for name in self.plan.variables
             },
             final={name: torch.zeros(value.shape, dtype=dtype) for name, value in state.named().items()}
-            if self.plan.final_state
+            if self.plan.final_state or self.plan.evidence
             else {},
         )
 
@@ -137,7 +139,7 @@ class Job:
         pool |= self.arguments.state(self.start, points)
         failed = np.full(lanes, -1, dtype=np.int64)
         means = np.zeros(self.out.means.shape[0] * len(sizes) * 3 * lanes, dtype)
-        traces = np.zeros(max(1, len(self.samples)) * len(sizes) * 3 * lanes, dtype)
+        traces = np.zeros(max(1, len(self.samples)) * self.rows * 3 * lanes, dtype)
         for name in self.kernel.arrays:
             if name not in pool:
                 pool[name] = np.zeros(self._length(name, sizes, segment_count) * lanes, dtype)
@@ -157,7 +159,7 @@ class Job:
                 for name in self.start.voltage:
                     pool[f"seen{list(self.program.populations).index(name)}"][:] = 0.0
         for name, value in self.out.final.items():
-            value[begin : begin + count] = self._lane_rows(pool, self._array_of(name), count)
+            value[begin : begin + count] = self._lane_rows(pool, name, count)
         self._collect(begin, count, pool, failed, means, traces)
 
     def _collect(
@@ -204,15 +206,32 @@ class Job:
         """Return a variable for the points of a block; of spike trains what came since the sample before."""
         group, owner = name.split(".", 1)
         if group not in {"rates", "spikes"} or owner not in self.start.voltage:
-            return self._lane_rows(pool, self._array_of(name), count)
+            return self._lane_rows(pool, name, count)
         spiking = self.program.populations[owner].spiking
         assert spiking is not None
-        total = self._lane_rows(pool, f"seen{list(self.program.populations).index(owner)}", count)
+        seen = pool[f"seen{list(self.program.populations).index(owner)}"].reshape(-1, self.kernel.lanes)
+        total = torch.as_tensor(seen[:, :count].T)
         return total / steps if group == "rates" else total / spiking.height[0]
 
-    def _lane_rows(self, pool: dict[str, Array], array: str, count: int) -> Tensor:
-        flat = pool[array].reshape(-1, self.kernel.lanes)
+    def _lane_rows(self, pool: dict[str, Array], name: str, count: int) -> Tensor:
+        group, _, population = name.partition(".")
+        if group in MODAL:
+            a = list(self.program.populations).index(population)
+            if self.shape.populations[a].modal:
+                kept = pool[f"{MODAL[group]}m{a}"].reshape(-1, self.kernel.lanes)[:, :count]
+                return torch.as_tensor(self._series(a, kept))
+        flat = pool[self._array_of(name)].reshape(-1, self.kernel.lanes)
         return torch.as_tensor(flat[:, :count].T)
+
+    def _series(self, a: int, coefficients: Array) -> Array:
+        """Return a population's current, (points, N), from its Fourier coefficients, (modes, points)."""
+        modes = self.shape.populations[a].modes
+        table = self.arguments.tables[a].reshape(-1, 2 * self.kernel.modes)
+        total = np.repeat(coefficients[0][:, None], len(table), axis=1)
+        for k in range(modes):
+            total += coefficients[1 + k][:, None] * table[:, k]
+            total += coefficients[1 + modes + k][:, None] * table[:, self.kernel.modes + k]
+        return total
 
     def _array_of(self, name: str) -> str:
         """Return the kernel's name of a state variable such as ``rates.E`` or ``stp.EE.u``."""
@@ -251,6 +270,8 @@ class Job:
             fail_step=self.out.failed,
             trace_steps=self.samples,
             traces=self._traces(),
+            plastic_steps=[n + 1 for n in self.samples if n < stop] if self.shape.traced_pairs else [],
+            plastic=self._plastic(stop),
             variable_steps=self.variable_steps,
             variables=self.out.variables,
             final=self._final(stop),
@@ -272,6 +293,15 @@ class Job:
                 trace = trace / gaps[:, None, None]
             found[name] = trace.permute(2, 0, 1)
         return found
+
+    def _plastic(self, stop: int) -> dict[str, Tensor]:
+        """Return the samples of plastic pairs; after the last step a kernel holds back what the next one changes."""
+        count = sum(n < stop for n in self.samples)
+        if not count:
+            return {}
+        rows = enumerate(self.shape.traced_pairs, start=len(self.shape.populations))
+        pairs = self.program.pairs
+        return {pairs[i].name: self.out.traces[:count, row].permute(2, 0, 1) for row, i in rows}
 
     def _final(self, stop: int) -> State | None:
         if not self.out.final:

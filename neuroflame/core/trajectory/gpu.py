@@ -73,7 +73,7 @@ def lasting_shape(program: Program, plan: RecordPlan, *, modal: bool) -> Shape:
     products and sums rounds a kernel without them differently, and whether another point of the tile needs them
     may change no bit.
     """
-    shape = shape_of(program, modal=modal, temporal=bool(plan.temporal))
+    shape = shape_of(program, modal=modal, temporal=bool(plan.temporal), evidence=plan.evidence)
     return replace(
         shape,
         populations=tuple(replace(p, gained=True, scaled=True) for p in shape.populations),
@@ -158,7 +158,7 @@ class GpuJob(Job):
         shape = lasting_shape(host, plan, modal=is_modal(host, state, plan))
         sizes = tuple(population.size for population in host.populations.values())
         kernel = gpu_kernel_for(shape, sizes, _modes_at_most(host))
-        super().__init__(program, state, plan, kernel, steps)
+        super().__init__(program, state, plan, shape, kernel, steps)
         self.warps = warps or kernel.warps or WARPS[-1]
         self.arguments = Arguments(host, shape, kernel.parameters, kernel.modes, self.inputs)
         self._pool = self._arrays(state)
@@ -191,7 +191,8 @@ class GpuJob(Job):
                 pool[f"at_{array}"] = (
                     value.detach().to(self.program.dtype).clone(memory_format=torch.contiguous_format)
                 )
-        return pool | {"points": self.program.points}
+        held = torch.zeros(len(self.kernel.modal), self.program.points, dtype=self.program.dtype)
+        return pool | {"coefficients": held.to(self.program.device), "points": self.program.points}
 
     def launch(self) -> Any:
         """Put the kernel on the device's queue, once for each stretch between samples of whole variables.
@@ -217,19 +218,34 @@ class GpuJob(Job):
                     for name in self.plan.variables:
                         self.out.variables[name][:, sample] = self._pool[f"at_{self._array_of(name)}"]
         for name in self.out.final:
-            self.out.final[name] = self._pool[f"at_{self._array_of(name)}"]
+            array = self._array_of(name)
+            held = array in self.kernel.state
+            self.out.final[name] = self._pool[f"at_{array}"] if held else self._series_of(array)
         return compiled
+
+    def _series_of(self, array: str) -> Tensor:
+        """Return a current, such as ``h0``, from the Fourier coefficients that the kernel left of it."""
+        rows = [i for i, name in enumerate(self.kernel.modal) if name.startswith(f"{array}_")]
+        kept = self._pool["coefficients"][rows].cpu().numpy()
+        return self._on_device(self._series(int(array[1:]), kept))
 
     def recording(self, stop: int) -> Recording:
         """Return what the launches left, with the sums over neurons made means."""
-        means_of_sums(self.out, self.arguments.sizes())
+        sizes = self.arguments.sizes()
+        names = list(self.program.populations)
+        sent = [sizes[names.index(self.program.pairs[i].pre)] for i in self.shape.traced_pairs]
+        means_of_sums(self.out, sizes, sent)
         return super().recording(stop)
 
 
-def means_of_sums(out: Results, sizes: Sequence[int]) -> None:
-    """Divide sums over neurons, in traces and in what is kept of the populations' means, by their number."""
+def means_of_sums(out: Results, sizes: Sequence[int], plastic: Sequence[int] = ()) -> None:
+    """Divide sums over neurons, in traces and in what is kept of the populations' means, by their number.
+
+    ``plastic`` are the neurons of each plastic pair that is sampled with the traces.
+    """
+    for row, size in enumerate([*sizes, *plastic]):
+        out.traces[:, row] /= size
     for a, size in enumerate(sizes):
-        out.traces[:, a] /= size
         out.means[:, a, :2] /= size
         out.means[:, a, 2] /= size**2
 

@@ -27,11 +27,14 @@ class GpuKernel(Kernel):
     ----------
     state : tuple of str
         Names of the arrays of the state.
+    modal : tuple of str
+        Names of the Fourier coefficients of currents that it holds.
     warps : int or None
         Fewest warps whose registers hold a point, None if there are not enough registers.
     """
 
     state: tuple[str, ...]
+    modal: tuple[str, ...]
     warps: int | None
 
     def launch(self, points: int, arguments: list[Any], warps: int) -> Any:
@@ -62,6 +65,7 @@ def gpu_kernel_for(shape: Shape, sizes: tuple[int, ...], modes: int = 0) -> GpuK
         lanes=1,
         modes=shape.table_modes,
         state=tuple(source.state),
+        modal=tuple(source.modal),
         warps=warps_for(source, modes),
     )
 

@@ -140,12 +140,8 @@ class GpuSource(Source):
         sources = self.shape.sources()
         for i, pair in enumerate(self.shape.pairs):
             if pair.plastic:
-                names = [
-                    self._parameter(f"{n}{i}")
-                    for n in ("U", "relax_fac", "gain_fac", "relax_rec", "gain_rec")
-                ]
                 u, x = self._array(f"u{i}"), self._array(f"x{i}")
-                self._put(f"{u}, {x}, sent{i} = {pair.rule}({u}, {x}, r{pair.pre}, {', '.join(names)})")
+                self._put(f"{u}, {x}, sent{i} = {self._plasticity(i)}")
         sums: dict[int, list[tuple[str, str]]] = {}
         for (kind, i), modes in sources.items():
             value, a = (f"r{i}", i) if kind == "r" else (f"sent{i}", self.shape.pairs[i].pre)
@@ -158,6 +154,12 @@ class GpuSource(Source):
             )
         for found in sums.values():
             self._sum(found)
+
+    def _plasticity(self, i: int) -> str:
+        """Return the call that advances a plastic pair."""
+        pair = self.shape.pairs[i]
+        names = [self._parameter(f"{n}{i}") for n in ("U", "relax_fac", "gain_fac", "relax_rec", "gain_rec")]
+        return f"{pair.rule}(u{i}, x{i}, r{pair.pre}, {', '.join(names)})"
 
     def _sum(self, found: list[tuple[str, str]]) -> None:
         """Write sums over the neurons of vectors of one length, as one reduction: warps meet once, not once each."""
@@ -218,6 +220,7 @@ class GpuSource(Source):
             *(f"at_{name}" for name in self.state),
             *(f"at_{kind}{a}" for kind in kept for a in count),
             *(f"at_{name}" for name in self.patterns),
+            *(("coefficients",) if self.shape.evidence else ()),
             *("points", "intervals", "start", "end"),
         ]
 
@@ -243,6 +246,9 @@ class GpuSource(Source):
             self._put(
                 f"tl.store(at_{name} + point * {self.sizes[a]} + n{a}, tl.where(fine, {name}, 0.0), mask=inside{a})"
             )
+        if self.shape.evidence:
+            for i, name in enumerate(self.modal):
+                self._put(f"tl.store(coefficients + {i} * points + point, {name})")
         return "\n".join(self._lines) + "\n"
 
     def population_of(self, name: str) -> int:
@@ -320,9 +326,17 @@ class GpuSource(Source):
         self._depth -= 1
         self._put("if sample >= 0:")
         self._depth += 1
-        for a in range(count):
-            for i, value in enumerate((f"r{a}", f"r{a} * cosine{a}_0", f"r{a} * sine{a}_0")):
-                place = f"traces + ((sample * {count} + {a}) * 3 + {i}).to(tl.int64) * points + point"
+        traced = [(f"r{a}", f"r{a} * cosine{a}_0", f"r{a} * sine{a}_0") for a in range(count)]
+        for i in shape.traced_pairs:  # as the next step finds them, like a CPU's kernel
+            inside = f"inside{shape.pairs[i].pre}"
+            self._put(f"next_u, next_x, sent{i} = {self._plasticity(i)}")
+            self._put(
+                f"u{i}_now = tl.where({inside}, next_u, 0.0)", f"x{i}_now = tl.where({inside}, next_x, 0.0)"
+            )
+            traced.append((f"u{i}_now", f"x{i}_now", f"u{i}_now * x{i}_now"))
+        for a, values in enumerate(traced):
+            for i, value in enumerate(values):
+                place = f"traces + ((sample * {len(traced)} + {a}) * 3 + {i}).to(tl.int64) * points + point"
                 self._put(f"tl.store({place}, tl.sum({value}))")
         self._depth -= 1
 

@@ -43,6 +43,26 @@ def observe(rates, table, width, lanes, out, at):
 
 
 @inline_njit
+def observe_plastic(u, x, lanes, out, at):
+    """Store the means over neurons of u, x and u x at ``out[at:]``."""
+    neurons = u.size // lanes
+    mean_u = mean_x = mean_ux = load(u, 0, lanes) * 0.0
+    for chunk in range(0, neurons, SUM_CHUNK):
+        a = b = c = load(u, 0, lanes) * 0.0
+        for n in range(chunk, min(chunk + SUM_CHUNK, neurons)):
+            utilisation, resources = load(u, n * lanes, lanes), load(x, n * lanes, lanes)
+            a += utilisation
+            b += resources
+            c += utilisation * resources
+        mean_u += a
+        mean_x += b
+        mean_ux += c
+    store(out, at, mean_u / neurons)
+    store(out, at + lanes, mean_x / neurons)
+    store(out, at + 2 * lanes, mean_ux / neurons)
+
+
+@inline_njit
 def accumulate(rates, lanes, first_step, first, total, at):
     """Add the rates, relative to those at the segment's first step, to a segment's sums."""
     for offset in range(0, rates.size, lanes):

@@ -37,6 +37,7 @@ lif_step, stp_event = physics.lif_step, physics.stp_event
 count_spikes, close_bin, note_intervals = passes.count_spikes, passes.close_bin, passes.note_intervals
 scatter_spikes, undefined = passes.scatter_spikes, passes.undefined
 accumulate, accumulate_squares, observe = passes.accumulate, passes.accumulate_squares, passes.observe
+observe_plastic = passes.observe_plastic
 extremes, note_failures, put_to_rest, draw_normals = (
     passes.extremes, passes.note_failures, passes.put_to_rest, passes.draw_normals
 )
@@ -137,13 +138,17 @@ class Source:
         self._depth -= 1
         self._put("if sample >= 0:")
         self._depth += 1
-        count = len(shape.populations)
+        rows = len(shape.populations) + len(shape.traced_pairs)
         for a, population in enumerate(shape.populations):
             seen = self._array(f"heard{a}") if population.spiking and shape.trains.traced else f"r{a}"
-            at = f"(sample * {count} + {a}) * {3 * lanes}"
+            at = f"(sample * {rows} + {a}) * {3 * lanes}"
             self._put(f"observe({seen}, tab{a}, {self.width}, {lanes}, traces, {at})")
             if seen != f"r{a}":
                 self._put(f"{seen}[:] = 0.0")
+        for row, i in enumerate(shape.traced_pairs, start=len(shape.populations)):
+            self._put(
+                f"observe_plastic(u{i}, x{i}, {lanes}, traces, (sample * {rows} + {row}) * {3 * lanes})"
+            )
         self._depth -= 1
         self._put("if dead:", "    break")
         self._depth -= 1

@@ -99,7 +99,13 @@ class Shape:
     noise: tuple[NoiseShape, ...]
     slow: bool
     temporal: bool
-    trains: TrainShape
+    evidence: bool = False
+    trains: TrainShape = TrainShape()
+
+    @property
+    def traced_pairs(self) -> list[int]:
+        """The plastic pairs that are sampled with the traces."""
+        return [i for i, pair in enumerate(self.pairs) if pair.plastic and self.evidence]
 
     @property
     def table_modes(self) -> int:
@@ -121,10 +127,17 @@ def trains_of(program: Program, plan: RecordPlan) -> TrainShape:
     if all(population.spiking is None for population in program.populations.values()):
         return TrainShape()
     bins = bin_steps(program.spec.dt)
-    return TrainShape(bins, bool(plan.intervals), plan.trace_every > 0, bool(plan.variables))
+    return TrainShape(bins, bool(plan.intervals), plan.traced, bool(plan.variables))
 
 
-def shape_of(program: Program, *, modal: bool, temporal: bool, trains: TrainShape | None = None) -> Shape:
+def shape_of(
+    program: Program,
+    *,
+    modal: bool,
+    temporal: bool,
+    evidence: bool = False,
+    trains: TrainShape | None = None,
+) -> Shape:
     """Return the shape of a program.
 
     Parameters
@@ -135,6 +148,8 @@ def shape_of(program: Program, *, modal: bool, temporal: bool, trains: TrainShap
         not if it starts from, or is asked for as, a value for each neuron.
     temporal : bool
         Whether temporal variation is recorded.
+    evidence : bool
+        Whether plastic pairs are sampled with the traces, and coefficients of the input are left at the end.
     trains : TrainShape, optional
         What is kept of spike trains; nothing by default.
     """
@@ -181,7 +196,7 @@ def shape_of(program: Program, *, modal: bool, temporal: bool, trains: TrainShap
     )
     dtype = "float64" if program.dtype == torch.float64 else "float32"
     slow = program.nmda is not None
-    return Shape(dtype, tuple(populations), pairs, noise, slow, temporal, trains or TrainShape())
+    return Shape(dtype, tuple(populations), pairs, noise, slow, temporal, evidence, trains or TrainShape())
 
 
 def is_modal(program: Program, state: State, plan: RecordPlan) -> bool:

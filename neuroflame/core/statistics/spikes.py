@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from neuroflame.columns import Column
 from neuroflame.core.spike_record import BIN
+from neuroflame.core.statistics.view import column
+from neuroflame.core.statistics.windows import FINAL
 from neuroflame.core.torch_physics import mean_neurons, sum_neurons
 from neuroflame.spec.measures import spiking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from neuroflame.core.statistics import Statistic, View
+    from neuroflame.core.statistics.view import Statistic, View
 
 
-def spikes(view: View, window: str) -> Iterator[Statistic]:
-    """Yield irregularity and synchrony of the spike trains in a window, by population that spikes."""
+def spikes(view: View) -> Iterator[Statistic]:
+    """Yield irregularity and synchrony of the spike trains in the final window, by population that spikes."""
     for name in spiking(view.spec):
         enough, cv, cv2 = view.intervals(name)
         for suffix, value, doc in (
@@ -27,17 +28,17 @@ def spikes(view: View, window: str) -> Iterator[Statistic]:
             ("cv2", cv2, "Mean of 2|a − b|/(a + b) over neighbouring interspike intervals a, b"),
         ):
             text = f"{doc}, mean over neurons with at least three spikes."
-            yield Column(f"spikes.{name}.{suffix}", "float", "", text), _mean_where(enough, value)
-        of_mean, of_neurons = view.temporal_sd(name, window)
+            yield column(f"spikes.{name}.{suffix}", "", text), _mean_where(enough, value)
+        of_mean, of_neurons = view.temporal_sd(name, FINAL)
         doc = f"χ²: variance of the population's rate in bins of {1000 * BIN:g} ms over the mean of the neurons' own."
         yield (
-            Column(f"spikes.{name}.sync", "float", "", doc),
+            column(f"spikes.{name}.sync", "", doc),
             of_mean**2 / mean_neurons(of_neurons**2),
         )
-        profile = view.profile(name, window)
+        profile = view.profile(name, FINAL)
         fired = torch.where(torch.isnan(profile), profile, (profile > 0).double())
         doc = "Fraction of neurons that fired in the final window."
-        yield Column(f"spikes.{name}.active", "float", "", doc), mean_neurons(fired)
+        yield column(f"spikes.{name}.active", "", doc), mean_neurons(fired)
 
 
 def _mean_where(mask: Tensor, value: Tensor) -> Tensor:

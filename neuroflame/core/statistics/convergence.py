@@ -1,0 +1,188 @@
+"""Whether a run has come to rest: residuals, drift, growth, and what tells noise and silence apart."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from neuroflame.columns import Column
+from neuroflame.core import reference
+from neuroflame.core.external import External
+from neuroflame.core.feedforward import step_feedforward
+from neuroflame.core.statistics.courses import blocks, crossings, drift, slope
+from neuroflame.core.statistics.view import SILENT, column, truth
+from neuroflame.core.statistics.windows import FINAL
+from neuroflame.core.timescales import time_constants
+from neuroflame.core.torch_physics import mean_neurons
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import Tensor
+
+    from neuroflame.core.program import Program
+    from neuroflame.core.state import State
+    from neuroflame.core.statistics.view import Array, Series, Statistic, View
+
+TOLERANCES = {torch.float64: 1e-4, torch.float32: 1e-3}
+"""Residual below which a state counts as converged: float32 does not resolve slower motion of slow variables."""
+WINDOW_BLOCKS = 16
+EIGHTHS = 8
+
+
+def convergence(view: View) -> Iterator[Statistic]:
+    """Yield residuals, growth, noise, and by population drift, activity and the bump's velocity."""
+    program, final = view.program, view.recording.final
+    assert program is not None
+    assert final is not None
+    points, tolerance = len(view.lost), TOLERANCES[program.dtype]
+    courses = {name: view.series(name) for name in view.spec.populations}
+    at_end = residual(program, final).cpu().numpy()
+    fixed, rotating = moving(list(courses.values()), view.tau_max)
+    doc = "Largest |dx/dt| τ / (1 + |x|) over the state variables at the end."
+    yield column("residual", "", doc), at_end
+    doc = (
+        "The same for the populations' means and first Fourier modes, with the slowest τ, at its largest over "
+        "sixteenths of the final window."
+    )
+    yield column("residual.window", "", doc), fixed
+    doc = (
+        "The same for means and amplitudes of the modes: small too where a bump travels and keeps its shape."
+    )
+    yield column("residual.rotating", "", doc), rotating
+    doc = "What residuals must be below for the run to have converged; it depends on the arithmetic."
+    yield column("residual.tolerance", "", doc), np.full(points, tolerance)
+    doc = "Whether residuals are below the tolerance, at the end and throughout the final window."
+    worst = np.maximum(at_end, fixed)
+    still = truth(worst < tolerance, np.isnan(worst))
+    yield Column("converged", "bool", "", doc), still
+    doc = "Whether there is noise: a run then comes to rest only on average."
+    yield Column("noisy", "bool", "", doc), noisy(program)
+    doc = (
+        "Slowest growth rate of a population's mean between neighbouring eighths of the final window, of the "
+        "population that grows most, times the slowest time constant."
+    )
+    yield column("growth", "", doc), growth(list(courses.values())) * view.tau_max
+    yield column("elapsed", "s", "Simulated time."), np.full(points, view.spec.steps * view.spec.dt)
+    for name in view.spec.populations:
+        share = np.where(view.lost, np.nan, active(program, final, name).cpu().numpy())
+        doc = "Share of neurons whose input without noise exceeds their threshold at the end."
+        yield column(f"rate.{name}.active", "", doc), share
+        yield from _drift(view, name, courses[name])
+
+
+def _drift(view: View, name: str, series: Series) -> Iterator[Statistic]:
+    """Yield how a population's mean and its bump move over the final window."""
+    mean = series.mean.mean(axis=-1) if series.samples else np.full(len(view.lost), np.nan)
+    heard = np.abs(mean) >= SILENT
+    with np.errstate(invalid="ignore", divide="ignore"):
+        tilt = slope(series.mean, series.every)[0] / mean if series.samples > 2 else mean * np.nan
+        phase = np.unwrap(np.arctan2(series.sine, series.cosine), axis=-1)
+    doc = "Slope of the population's mean over the final window, over the mean."
+    yield column(f"rate.{name}.trend", "1/s", doc), np.where(heard, tilt, np.nan)
+    doc = "How often the population's mean crosses its own average in the final window."
+    count = crossings(series.mean) if series.samples > 2 else mean * np.nan
+    yield column(f"rate.{name}.crossings", "", doc), np.where(np.isnan(mean), np.nan, count)
+
+    profile = view.profile(name, FINAL)
+    average = mean_neurons(profile)
+    deviation = profile - average[:, None]
+    spread = torch.sqrt(mean_neurons(deviation * deviation)) / average
+    lowest = spread * (np.pi / profile.shape[1]) ** 0.5
+    doc = "Ratio that unstructured variation over neurons alone would give: rate.cv times √(π/N)."
+    floor = np.where(heard, lowest.cpu().numpy(), np.nan)
+    yield column(f"bump.{name}.floor", "", doc), floor
+
+    velocity, error = drift(np.ascontiguousarray(phase), series.every, EIGHTHS)
+    doc = "Slope of the bump's unwrapped phase over the final window."
+    yield column(f"bump.{name}.velocity", "rad/s", doc), np.where(heard, velocity, np.nan)
+    doc = "Its standard error, by the scatter of the slopes in eighths of the window."
+    yield column(f"bump.{name}.velocity.se", "rad/s", doc), np.where(heard, error, np.nan)
+
+
+def residual(program: Program, state: State) -> Tensor:
+    """Return max |dx/dt| τ / (1 + |x|) over the state variables, (P,), by one step of the reference executor.
+
+    Noise variables are left out: they are input. τ is the variable's own, the step's length where it is 0, and the
+    network's slowest for a variable without one.
+    """
+    spec, dt = program.spec, program.spec.dt
+    after = reference.step(program, state, External(program).at(state.step - 1)).named()
+    constants = time_constants(spec)
+    worst = torch.zeros(program.points, dtype=torch.float64, device=program.device)
+    for name, value in state.named().items():
+        if name.startswith("noise."):
+            continue
+        tau = program.number(constants[name]) if name in constants else torch.full_like(worst, spec.slowest())
+        tau = torch.clamp(tau, min=dt)
+        before = value.double()
+        speed = (after[name].double() - before).abs() / dt
+        largest = (speed * tau[:, None] / (1.0 + before.abs())).amax(dim=1)
+        worst = torch.maximum(worst, largest)
+    return worst
+
+
+def active(program: Program, state: State, name: str) -> Tensor:
+    """Return the share of a population's neurons whose input without noise exceeds threshold, (P,)."""
+    received, _ = step_feedforward(program, state.feedforward, External(program).at(state.step - 1))
+    total = received[name] + state.currents[name]
+    if name in state.slow:
+        total = total + state.slow[name]
+    threshold = state.thresholds.get(name, program.populations[name].threshold)
+    return mean_neurons((total > threshold).double())
+
+
+def noisy(program: Program) -> Array:
+    """Return which points have noise of an amplitude above 0, (P,)."""
+    found = np.zeros(program.points, dtype=bool)
+    for noise in program.noise:
+        for amplitude in noise.amplitude.values():
+            found |= (amplitude != 0).reshape(-1).cpu().numpy()
+    return found
+
+
+def moving(courses: list[Series], tau: Array) -> tuple[Array, Array]:
+    """Return the largest residual of means and modes, and of means and amplitudes, over blocks of the window."""
+    fixed = rotating = np.zeros(len(tau))
+    for series in courses:
+        count = min(WINDOW_BLOCKS, series.samples // 2)
+        if count == 0:
+            return np.full(len(tau), np.nan), np.full(len(tau), np.nan)
+        amplitude = np.hypot(series.cosine, series.sine)
+        mean, cosine, sine, size = (
+            _speed(course, series.every, count) * tau
+            for course in (series.mean, series.cosine, series.sine, amplitude)
+        )
+        fixed = np.maximum(fixed, np.maximum(mean, np.maximum(cosine, sine)))
+        rotating = np.maximum(rotating, np.maximum(mean, size))
+    return fixed, rotating
+
+
+def _speed(course: Array, every: float, count: int) -> Array:
+    """Return the largest range within a block, over the block's length and 1 + |x|, (P,), 1/s."""
+    parts = blocks(course, count)
+    assert parts is not None
+    ranges = parts.max(axis=-1) - parts.min(axis=-1)
+    scale = 1.0 + np.abs(parts).max(axis=-1)
+    worst: Array = (ranges / scale).max(axis=-1) / (parts.shape[-1] * every)
+    return worst
+
+
+def growth(courses: list[Series]) -> Array:
+    """Return the slowest rate of growth between neighbouring eighths, of the population where it is largest, 1/s.
+
+    0 where a population is silent.
+    """
+    found = []
+    for series in courses:
+        parts = blocks(series.mean, EIGHTHS)
+        if parts is None:
+            return np.full(len(series.mean), np.nan)
+        means = np.abs(parts.mean(axis=-1))
+        heard = means.min(axis=-1) >= SILENT
+        steps = np.diff(np.log(np.maximum(means, SILENT)), axis=-1) / (parts.shape[-1] * series.every)
+        found.append(np.where(heard | np.isnan(means).any(axis=-1), steps.min(axis=-1), 0.0))
+    largest: Array = np.max(found, axis=0)
+    return largest

@@ -1,0 +1,176 @@
+"""The label of an end state: the first of an ordered list that its statistics bear out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from neuroflame.columns import Column
+from neuroflame.regimes.evidence import Evidence, above, both, either, told
+from neuroflame.regimes.thresholds import Thresholds
+
+if TYPE_CHECKING:
+    from neuroflame.regimes.evidence import Array, Columns
+
+LABELS = {
+    "runaway": "it diverged, or its rates grow steadily throughout the window",
+    "slow": "it still moves, without a rhythm, chaos or fluctuations to show for it: a ghost, or a run too short",
+    "quiescent": "no population fires, and no input exceeds threshold",
+    "travelling": "a bump that moves and keeps its shape",
+    "bump": "at rest with a bump in some population",
+    "homogeneous": "at rest without a bump",
+    "heterogeneous": "at rest without a bump, rates differing between neurons",
+    "oscillating": "a collective rhythm of steady amplitude",
+    "chaotic": "the largest Lyapunov exponent is positive",
+    "fluctuating": "it moves about its average without a rhythm, and no Lyapunov exponent tells whether it is chaos",
+}
+"""The labels in the order in which they are tried, and what each says."""
+
+LABEL_COLUMNS = (
+    Column("regime", "str", "", "What the run ended in; see docs/regimes.md."),
+    Column(
+        "regime.confidence",
+        "float",
+        "",
+        "How far the evidence is from the nearest threshold that would change the label: 0 at it, 1 far away.",
+    ),
+)
+
+
+def label_end_states(columns: Columns, thresholds: Thresholds | None = None) -> tuple[Array, Array]:
+    """Return the label of each row's end state, and how sure it is.
+
+    A label's margin is how far its evidence lies beyond the thresholds that it must pass (`evidence`); the first
+    label with a positive margin applies. The confidence is the smallest of its margin and of those by which the
+    labels before it fail: 0 at a threshold, near 1 where the evidence is many times larger or smaller.
+
+    Parameters
+    ----------
+    columns : mapping of str to array_like, (P,)
+        Statistics of the measure ``regime``; ``lyapunov.1``, ``lyapunov.1.se`` and ``alpha`` are used where they are
+        there. Without an exponent nothing is called chaotic; without alpha a bump at rest counts as stable.
+    thresholds : Thresholds, optional
+
+    Returns
+    -------
+    label : ndarray of object, (P,)
+        Among `LABELS`; None where the row has no result.
+    confidence : ndarray, (P,)
+        In [0, 1]; NaN where there is no label.
+    """
+    found = Evidence(columns)
+    margins = _margins(found, thresholds or Thresholds())
+    label = np.full(found.rows, None, dtype=object)
+    best = np.full(found.rows, np.nan)
+    doubt = np.ones(found.rows)  # the smallest margin by which a label before failed
+    for name, margin in margins.items():
+        here = (label == None) & (margin > 0)  # noqa: E711 (element by element)
+        label[here] = name
+        best = np.where(here, np.minimum(margin, doubt), best)
+        doubt = np.minimum(doubt, np.abs(margin))
+    left = label == None  # noqa: E711
+    label[left], best = "slow", np.where(left, 0.0, best)
+    known = found.text("status") != "failed"
+    if found.populations:
+        silent = np.all([np.isnan(found.number(f"rate.{a}.mean")) for a in found.populations], axis=0)
+        known &= ~silent | (label == "runaway")
+    else:
+        known &= label == "runaway"
+    label[~known] = None
+    return label, np.where(known, best, np.nan)
+
+
+def _margins(found: Evidence, limits: Thresholds) -> dict[str, Array]:
+    """Return by how much each label's conditions hold, in the order of `LABELS`."""
+    names = found.populations
+    never, always = np.full(found.rows, -1.0), np.ones(found.rows)
+    exponent, error = found.number("lyapunov.1"), limits.errors * found.number("lyapunov.1.se")
+    elapsed = found.number("elapsed")
+    with np.errstate(divide="ignore"):
+        least = 1.0 / elapsed if limits.lyapunov is None else np.full(found.rows, limits.lyapunov)
+    chaotic = both(above(exponent, error), above(exponent, least))
+
+    shaped = {a: _shaped(found, limits, a) for a in names}
+    bump = either(never, *shaped.values())
+    rhythm = either(never, *(_rhythm(found, limits, a) for a in names))
+    rhythm = both(rhythm, -above(np.abs(exponent), error, undefined=-1.0))
+    noisy = told(found.number("noisy") == 1.0)
+    tolerance = found.number("residual.tolerance") if limits.residual is None else limits.residual
+    still, keeps_shape = (
+        -above(worst, tolerance, undefined=0.0)
+        for worst in (
+            np.maximum(found.number("residual"), found.number("residual.window")),
+            found.number("residual.rotating"),
+        )
+    )
+    on_average = both(noisy, _stationary(found, limits, shaped), -rhythm, -chaotic)
+    settled = either(still, on_average)
+    travelling = both(
+        either(keeps_shape, on_average),
+        either(never, *(both(shaped[a], _moves(found, limits, a)) for a in names)),
+    )
+    fluctuating = both(_fluctuates(found, limits), -noisy, told(np.isnan(exponent)))
+    varied = either(never, *(above(found.number(f"rate.{a}.cv"), limits.cv) for a in names))
+    alpha = found.number("alpha")
+    runaway = either(told(found.text("status") == "diverged"), above(found.number("growth"), limits.growth))
+    return {
+        "runaway": runaway,
+        "slow": -either(settled, travelling, rhythm, chaotic, fluctuating),
+        "quiescent": both(always, *(_silent(found, limits, a) for a in names)),
+        "travelling": travelling,
+        "bump": both(settled, bump, -told(alpha >= 0)),
+        "homogeneous": both(settled, -bump, -varied),
+        "heterogeneous": both(settled, -bump, varied),
+        "oscillating": rhythm,
+        "chaotic": chaotic,
+        "fluctuating": fluctuating,
+    }
+
+
+def _shaped(found: Evidence, limits: Thresholds, a: str) -> Array:
+    floor = limits.floors * np.nan_to_num(found.number(f"bump.{a}.floor"), nan=0.0)
+    return above(found.number(f"bump.{a}.ratio"), np.maximum(limits.ratio, floor))
+
+
+def _moves(found: Evidence, limits: Thresholds, a: str) -> Array:
+    speed = np.abs(found.number(f"bump.{a}.velocity"))
+    error = limits.errors * found.number(f"bump.{a}.velocity.se")
+    return both(above(speed, error), above(speed, limits.velocity))
+
+
+def _rhythm(found: Evidence, limits: Thresholds, a: str) -> Array:
+    growth = np.abs(found.number(f"osc.{a}.growth"))
+    error = limits.errors * found.number(f"osc.{a}.growth.se")
+    steady = either(-above(growth, limits.trend), -above(growth, error, undefined=1.0))
+    return both(
+        above(found.number(f"rate.{a}.sd_t"), limits.sd_t),
+        above(found.number(f"osc.{a}.q"), limits.q),
+        above(found.number(f"sync.{a}"), limits.sync),
+        steady,
+    )
+
+
+def _stationary(found: Evidence, limits: Thresholds, shaped: dict[str, Array]) -> Array:
+    """Return by how much means, and amplitudes of bumps, do not drift; silence does not."""
+    margin = np.ones(found.rows)
+    for a, bump in shaped.items():
+        rate, amplitude = (np.abs(found.number(f"{kind}.{a}.trend")) for kind in ("rate", "bump"))
+        margin = both(margin, -above(rate, limits.trend), either(-bump, -above(amplitude, limits.trend)))
+    return margin
+
+
+def _fluctuates(found: Evidence, limits: Thresholds) -> Array:
+    """Return by how much some rates vary in time while every mean crosses its average again and again."""
+    varies, returns = np.full(found.rows, -1.0), np.ones(found.rows)
+    for a in found.populations:
+        for kind in ("sd_t", "sd_i"):
+            varies = either(varies, above(found.number(f"rate.{a}.{kind}"), limits.sd_t))
+        returns = both(returns, above(found.number(f"rate.{a}.crossings"), limits.crossings))
+    return both(varies, returns)
+
+
+def _silent(found: Evidence, limits: Thresholds, a: str) -> Array:
+    active = found.number(f"rate.{a}.active")
+    below = np.where(active > 0, -active, 1.0)  # the share of neurons above threshold must be 0
+    return both(-above(np.abs(found.number(f"rate.{a}.mean")), limits.rate, undefined=0.0), below)
