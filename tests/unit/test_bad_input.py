@@ -181,8 +181,8 @@ CASES = {
     ),
     "unknown measure": (
         plan("measure=[rate]"),
-        "measure.0: must be one of 'rates', 'bump', 'oscillation', 'memory', 'convergence', 'stp', 'weights', "
-        "'lyapunov', 'spectrum', 'fixed_points' or 'regime', got 'rate'",
+        "measure.0: must be one of 'rates', 'bump', 'spikes', 'oscillation', 'memory', 'convergence', 'stp', "
+        "'weights', 'lyapunov', 'spectrum', 'fixed_points' or 'regime', got 'rate'",
     ),
     "options of what is not measured": (
         plan("dynamics.spectrum.k=3"),
@@ -209,6 +209,14 @@ CASES = {
     "learning after the end": (
         plan("hebbian.EE={rule: hebb, eta: 1, onset: 9}"),
         "hebbian.EE.onset: must be before the end",
+    ),
+    "spikes of rate units": (
+        plan("measure=[spikes]"),
+        "measure: needs a population that spikes, got 'spikes'",
+    ),
+    "rate unit's field of a spiking population": (
+        plan("populations.E.spiking={}", "populations.E.gain=2.0"),
+        "populations.E.gain: has no effect on a population that spikes, got 2.0 (scale J and J0 instead)",
     ),
     "unknown start": (
         plan("repeat.initial_conditions=[warm]"),
