@@ -91,7 +91,7 @@ TINY = {
     "stimuli": [{"shape": "cosine", "onset": 0.01, "offset": 0.02, "strength": 1.0}],
     "duration": 0.1,
 }
-"""The smallest network that has every statistic."""
+"""The smallest network that has every statistic but those of spikes."""
 
 
 def statistics_page() -> str:
@@ -123,7 +123,8 @@ def statistics_page() -> str:
 
 def columns_of(kind: str) -> list[Column]:
     """Return the columns that a measure adds."""
-    spec, seeds = NetworkSpec.parse(TINY), np.zeros(1, dtype=int)
+    network = TINY | {"populations": {"E": {"size": 4, "spiking": {}}}} if kind == "spikes" else TINY
+    spec, seeds = NetworkSpec.parse(network), np.zeros(1, dtype=int)
     if kind == "weights":
         spec = spec.with_values({"hebbian.EE": {"rule": "hebb", "eta": 0.1}})
     found = measure_points(spec, {}, seeds=seeds, initial=["cued"], measure=[kind], executor="reference")

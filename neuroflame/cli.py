@@ -86,7 +86,7 @@ def resume(arguments: argparse.Namespace) -> int:
     with redirect_stdout(sys.stderr):
         outcome = go_on(
             arguments.directory,
-            overrides=_compute(arguments),
+            overrides={**_assignments(arguments), **_compute(arguments)},
             backend=arguments.backend,
             address=arguments.address,
             progress=progress,
@@ -317,6 +317,8 @@ def _tell(outcome: Outcome, arguments: argparse.Namespace) -> int:
     """Say where the results are and what they are in a line."""
     failed = outcome.status.failed
     if not arguments.quiet and not arguments.log_json:
+        if outcome.status.stopped:
+            print(f"stopped {outcome.status.stopped}")
         print(f"table   {outcome.uri}")
         if not arguments.no_report:
             _report(outcome.uri, None)
@@ -391,6 +393,12 @@ def make_parser() -> argparse.ArgumentParser:
     _add_running(made)
 
     made = command("resume", resume, "directory")
+    made.add_argument(
+        "--set",
+        metavar="PATH=VALUE",
+        action="append",
+        help="change when it stops (stop.points=5000, stop=null); may be repeated",
+    )
     made.add_argument("--retry-failed", action="store_true", help="run points again that failed")
     _add_compute(made)
     _add_running(made)

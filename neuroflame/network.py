@@ -31,6 +31,7 @@ from neuroflame.core.program import Program, build_program
 from neuroflame.core.recorder import Recording, RecordPlan
 from neuroflame.core.starts import given_state
 from neuroflame.core.state import State
+from neuroflame.core.surrogate import STEEPNESS
 from neuroflame.diagnostics import Diagnostics
 from neuroflame.errors import SimulationError, SpecError
 from neuroflame.network_dynamics import DynamicsTools
@@ -72,6 +73,8 @@ class Network(DynamicsTools, Diagnostics, nn.Module):
         Which draw of the random connectivity.
     seed : int
         Seed of noise and of random starts.
+    steepness : float
+        Of the gradient that stands in for that of a spike, see `neuroflame.core.surrogate`.
     **overrides
         Values that replace the file's: ``J={"EE": 8.0}`` or ``**{"J.EE": 8.0}``. Under ``connectivity`` a pair's
         name may be given a block of weights, post by pre, which J multiplies as it is: an array or Tensor, a
@@ -99,6 +102,7 @@ class Network(DynamicsTools, Diagnostics, nn.Module):
         executor: str = "auto",
         graph: int = 0,
         seed: int = 0,
+        steepness: float = STEEPNESS,
         **overrides: Any,
     ) -> None:
         super().__init__()
@@ -111,6 +115,7 @@ class Network(DynamicsTools, Diagnostics, nn.Module):
         spec = spec.with_values(overrides, file=_file(network)) if overrides else spec
         self.spec, given = with_blocks(spec, blocks)
         self.precision, self.executor, self.graph, self.seed = precision, executor, graph, seed
+        self.steepness = steepness
         place = resolve_device(device)
         self.operators = nn.ModuleDict(
             {
@@ -216,7 +221,8 @@ class Network(DynamicsTools, Diagnostics, nn.Module):
         Returns
         -------
         Tensor, (P, samples, N), Hz
-            All populations side by side, see `slices`. NaN from where a point diverged on.
+            All populations side by side, see `slices`. NaN from where a point diverged on. Of populations that
+            spike the mean since the last sample: 1/dt for each spike, where ``every`` is 1.
         """
         recording = self._run(values or {}, inputs or {}, initial, seeds, GROUPS[:1], every, steps)
         return side_by_side(self.spec, recording, "rates")
@@ -242,8 +248,9 @@ class Network(DynamicsTools, Diagnostics, nn.Module):
             Batchable path to a vector of values. Several paths make their grid, the last varying fastest, or
             with ``pairwise`` go together.
         record : sequence of str
-            ``rates``, ``currents`` (recurrent input), ``slow`` (NMDA), or one variable such as ``rates.E`` or
-            ``stp.EE.u`` or ``weights.EE`` (one value a connection: take few samples).
+            ``rates``, ``currents`` (recurrent input), ``slow`` (NMDA), ``spikes`` (number since the last sample) and
+            ``voltage`` of the populations that spike, or one variable such as ``rates.E``, ``stp.EE.u`` or
+            ``weights.EE`` (one value a connection: take few samples).
         every : int, optional
             Steps between two samples; by default at most 1,000 samples are kept.
         inputs, initial, seeds
@@ -345,6 +352,7 @@ class Network(DynamicsTools, Diagnostics, nn.Module):
             fast=self.precision == "fast",
             device=self.device,
             stimulated=stimulated,
+            steepness=self.steepness,
             turned=turned,
         )
 
@@ -406,14 +414,14 @@ class Network(DynamicsTools, Diagnostics, nn.Module):
         return longest
 
     def _variables(self, state: State, record: Sequence[str]) -> tuple[str, ...]:
-        named = state.named()
+        named = [*state.named(), *(f"spikes.{name}" for name in state.voltage)]
         found: list[str] = []
         for name in record:
             members = [
                 known for known in named if known == name or (name in GROUPS and known.startswith(f"{name}."))
             ]
             if not members:
-                valid = [*(g for g in GROUPS if getattr(state, g)), *named]
+                valid = [*(g for g in GROUPS if any(known.startswith(f"{g}.") for known in named)), *named]
                 raise SimulationError("there is no such variable", got=name, remedy=suggestion(name, valid))
             found += members
         return tuple(dict.fromkeys(found))

@@ -4,6 +4,7 @@ Depends on `neuroflame.errors` and numpy alone, so that specifications, sweeps a
 """
 
 from neuroflame.conditions.condition import Condition, parse_condition
+from neuroflame.conditions.goals import Goal, front
 from neuroflame.conditions.violation import violation
 
-__all__ = ["Condition", "parse_condition", "violation"]
+__all__ = ["Condition", "Goal", "front", "parse_condition", "violation"]

@@ -118,7 +118,7 @@ def step_feedforward(
         drive = external[name]
         if dynamics.stp is not None:
             s = dynamics.stp
-            advance = physics.stp_step_lagged if s.lagged else physics.stp_step
+            advance = getattr(physics, s.rule)
             rate = physics.afferent_rate(drive, dynamics.scale)
             u, x, sent = advance(
                 state[f"{name}.u"],

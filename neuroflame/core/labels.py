@@ -10,6 +10,7 @@ from torch import Tensor
 
 from neuroflame.core.connectivity.base import angles
 from neuroflame.spec import NetworkSpec, find_path
+from neuroflame.spec.measures import spiking
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,14 +20,19 @@ if TYPE_CHECKING:
     from neuroflame.core.connectivity.edges import Edges
     from neuroflame.core.recorder import Recording
 
-GROUPS = ("rates", "currents", "slow")
-"""Variables that every population has: they can be recorded side by side."""
+GROUPS = ("rates", "currents", "slow", "spikes", "voltage")
+"""Variables that can be recorded side by side for all populations, the last two for those that spike."""
+_UNITS = {"rates": "Hz", "spikes": "1"}
+
+
+def members(spec: NetworkSpec, group: str) -> list[str]:
+    """Return the populations that have a variable."""
+    return spiking(spec) if group in {"spikes", "voltage"} else list(spec.populations)
 
 
 def side_by_side(spec: NetworkSpec, recording: Recording, group: str) -> Tensor:
-    """Return a variable of all populations, (P, samples, N); NaN from where a point diverged on."""
-    parts = [_masked(recording, f"{group}.{name}") for name in spec.populations]
-    return torch.cat(parts, dim=2)
+    """Return a variable of the populations that have it, (P, samples, N); NaN from where a point diverged on."""
+    return torch.cat([_masked(recording, f"{group}.{name}") for name in members(spec, group)], dim=2)
 
 
 def label(
@@ -61,12 +67,13 @@ def label(
         )
     for name in record:
         if name in GROUPS:
-            data, axis = side_by_side(spec, recording, name), "neuron"
-            owner = np.repeat(list(sizes), list(sizes.values()))
-            coordinates["population"] = ("neuron", owner)
-            coordinates["theta"] = (
-                "neuron",
-                np.concatenate(list(degrees.values())),
+            data, mine = side_by_side(spec, recording, name), members(spec, name)
+            suffix = "" if len(mine) == len(sizes) else "_spiking"
+            axis = f"neuron{suffix}"
+            coordinates[f"population{suffix}"] = (axis, np.repeat(mine, [sizes[n] for n in mine]))
+            coordinates[f"theta{suffix}"] = (
+                axis,
+                np.concatenate([degrees[n] for n in mine]),
                 {"units": "degrees"},
             )
         elif name.startswith("weights.") or name.endswith(".product"):
@@ -79,8 +86,8 @@ def label(
             owner_name = _owner(spec, name)
             axis = f"neuron_{owner_name}"
             coordinates[f"theta_{owner_name}"] = (axis, degrees[owner_name], {"units": "degrees"})
-        units = {"units": "Hz"} if name.startswith("rates") else {}
-        arrays[name] = (("point", "time", axis), data.cpu().numpy(), units)
+        unit = _UNITS.get(name.split(".")[0])
+        arrays[name] = (("point", "time", axis), data.cpu().numpy(), {"units": unit} if unit else {})
     return xr.Dataset(arrays, coords=coordinates, attrs={"spec": spec.digest(), "dt": spec.dt})
 
 

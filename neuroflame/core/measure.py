@@ -249,6 +249,7 @@ def measure_points(
         samplings=samplings(spec, window, wanted),
         final_state="weights" in wanted or any(name in DYNAMIC for name in wanted),
         evidence=needs_evidence(wanted),
+        intervals=FINAL if "spikes" in wanted else "",
     )
     chosen = choose(executor, program, plan)
     with torch.no_grad():

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from neuroflame.core.recorder import Recorder, RecordPlan, Segment, Sums, Window
+from neuroflame.core.spike_record import Bins, add_own_train, bin_steps
 from neuroflame.core.torch_physics import mean_neurons
 
 if TYPE_CHECKING:
@@ -94,6 +95,12 @@ class OwnRecorder(Recorder):
             sums.mean_first = sums.mean_total = sums.mean_squares = torch.zeros(
                 points, dtype=dtype, device=device
             )
+            if self.program.populations[name].spiking is not None:
+                sums.bins = Bins(
+                    bin_steps(self.program.spec.dt),
+                    torch.zeros(points, dtype=torch.int64, device=device),
+                    zero,
+                )
         return sums
 
     def _accumulate(self, state: State) -> None:
@@ -102,7 +109,8 @@ class OwnRecorder(Recorder):
             if begin < n <= end:
                 inside = torch.as_tensor((segment.start < n) & (n <= segment.stop))
                 for name, rates in state.rates.items():
-                    _add(sums[name], inside, rates)
+                    add = _add if self.program.populations[name].spiking is None else add_own_train
+                    add(sums[name], inside, rates)
 
 
 def _add(sums: Sums, inside: Tensor, rates: Tensor) -> None:

@@ -12,6 +12,7 @@ from neuroflame.core.connectivity.make import bind_operator, scaling
 from neuroflame.core.feedforward import FeedforwardProgram, make_feedforward
 from neuroflame.core.hebbian import HebbianProgram, hebbian_program
 from neuroflame.core.stimuli import StimulusProgram, make_stimuli
+from neuroflame.core.surrogate import STEEPNESS
 from neuroflame.spec import NetworkSpec, paths
 from neuroflame.spec.parts import PerStepNoise, WhiteNoise
 
@@ -24,11 +25,27 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class SpikingProgram:
+    """Coefficients of `neuroflame.physics.spiking.lif_step`, (P, 1) or (1, 1), and where the voltage starts.
+
+    ``start`` is None where it is drawn between reset and threshold.
+    """
+
+    rest: Tensor
+    reset: Tensor
+    leak: Tensor
+    hold: Tensor
+    height: Tensor
+    start: Tensor | None
+
+
+@dataclass(frozen=True)
 class PopulationProgram:
     """Coefficients of one population; every Tensor is (P, 1) or (1, 1).
 
-    ``rate_max`` is the factor on the transfer function in a step, with the integrator's weight folded in;
-    ``rate_max_start`` is that of the specification. ``adapt_rest`` is what a silent neuron's threshold relaxes to.
+    ``threshold`` is that of the voltage where ``spiking`` is not None; ``transfer`` is then empty. ``rate_max`` is
+    the factor on the transfer function in a step, with the integrator's weight folded in; ``rate_max_start`` is that
+    of the specification. ``adapt_rest`` is what a silent neuron's threshold relaxes to.
     """
 
     name: str
@@ -44,13 +61,15 @@ class PopulationProgram:
     adapt_rest: Tensor
     adapt_decay: Tensor | None
     adapt_strength: Tensor | None
+    spiking: SpikingProgram | None = None
 
 
 @dataclass(frozen=True)
 class StpProgram:
-    """Coefficients of `neuroflame.physics.dynamics.stp_step` for one pair, (P, 1) or (1, 1).
+    """Coefficients of a step of short-term plasticity for one pair, (P, 1) or (1, 1).
 
-    ``start`` is the utilisation at step 0; ``lagged`` whether `stp_step_lagged` takes the step.
+    ``start`` is the utilisation at step 0; ``rule`` the function of `neuroflame.physics` that takes the step:
+    ``stp_step``, ``stp_step_lagged``, or ``stp_event`` where the presynaptic population spikes.
     """
 
     U: Tensor
@@ -59,7 +78,7 @@ class StpProgram:
     relax_rec: Tensor
     gain_rec: Tensor
     start: Tensor
-    lagged: bool
+    rule: str
 
 
 @dataclass(frozen=True)
@@ -117,6 +136,8 @@ class Program:
         External input that was given as arrays.
     fast : bool
         Whether recurrent input may be rounded to 11 bits where that is faster.
+    steepness : float
+        Of the surrogate gradient of a spike, see `neuroflame.core.surrogate`.
     """
 
     spec: NetworkSpec
@@ -133,6 +154,7 @@ class Program:
     feedforward: dict[str, FeedforwardProgram]
     inputs: Inputs | None = None
     fast: bool = False
+    steepness: float = STEEPNESS
 
     @property
     def edges(self) -> dict[str, Edges]:
@@ -161,6 +183,7 @@ def build_program(
     stimulated: Tensor | None = None,
     turned: Tensor | None = None,
     fast: bool = False,
+    steepness: float = STEEPNESS,
 ) -> Program:
     """Return the program of P points.
 
@@ -178,6 +201,8 @@ def build_program(
         By how much each point's stimuli are turned.
     fast : bool
         Whether recurrent input may be rounded to 11 bits where that is faster.
+    steepness : float
+        Of the surrogate gradient of a spike.
     """
     known = paths(spec)
     cache: dict[str, Tensor] = {}
@@ -210,12 +235,13 @@ def build_program(
         base = f"populations.{name}"
         adapts = population.adaptation is not None
         from_zero = population.adaptation is not None and population.adaptation.relative_to == "zero"
-        threshold = number(f"{base}.threshold")
+        spiking = population.spiking is not None
+        threshold = number(f"{base}.spiking.V_threshold" if spiking else f"{base}.threshold")
         rate_max = number(f"{base}.rate_max")
         populations[name] = PopulationProgram(
             name=name,
             size=population.size,
-            transfer=spec.transfer_of(name),
+            transfer="" if spiking else spec.transfer_of(name),
             decay=column(decay(f"{base}.tau")),
             decay_syn=column(decay(f"{base}.tau_syn")),
             threshold=column(threshold),
@@ -226,6 +252,7 @@ def build_program(
             adapt_rest=column(torch.zeros_like(threshold) if from_zero else threshold),
             adapt_decay=column(decay(f"{base}.adaptation.tau")) if adapts else None,
             adapt_strength=column(number(f"{base}.adaptation.strength")) if adapts else None,
+            spiking=_spiking(spec, base, name, number, column) if spiking else None,
         )
 
     pairs = []
@@ -242,7 +269,14 @@ def build_program(
                 pre=pair.pre,
                 weight=column(coupling * scale * weight(f"populations.{pair.post}.tau_syn")),
                 operator=operator,
-                stp=_plasticity(spec, spec.stp[pair.name].kind, f"stp.{pair.name}", number, column)
+                stp=_plasticity(
+                    spec,
+                    spec.stp[pair.name].kind,
+                    f"stp.{pair.name}",
+                    number,
+                    column,
+                    events=spec.populations[pair.pre].spiking is not None,
+                )
                 if pair.name in spec.stp
                 else None,
                 hebbian=hebbian_program(spec, pair, operator, number, column) if learns else None,
@@ -285,6 +319,27 @@ def build_program(
         feedforward=make_feedforward(
             spec, number, column, lambda kind, base: _plasticity(spec, kind, base, number, column)
         ),
+        steepness=steepness,
+    )
+
+
+def _spiking(
+    spec: NetworkSpec,
+    base: str,
+    name: str,
+    number: Callable[[str], Tensor],
+    column: Callable[[Tensor], Tensor],
+) -> SpikingProgram:
+    population = spec.populations[name].spiking
+    assert population is not None
+    tau = number(f"{base}.tau")
+    return SpikingProgram(
+        rest=column(number(f"{base}.spiking.V_rest")),
+        reset=column(number(f"{base}.spiking.V_reset")),
+        leak=column(spec.dt / tau),
+        hold=column(number(f"{base}.spiking.tau_ref") / spec.dt),
+        height=column(torch.full_like(tau, 1.0 / spec.dt)),
+        start=None if population.V_start is None else column(number(f"{base}.spiking.V_start")),
     )
 
 
@@ -294,9 +349,11 @@ def _plasticity(
     base: str,
     number: Callable[[str], Tensor],
     column: Callable[[Tensor], Tensor],
+    *,
+    events: bool = False,
 ) -> StpProgram:
     dt = spec.dt
-    exact, lagged = kind == "markram_exp", kind == "markram_lagged"
+    exact, lagged = events or kind == "markram_exp", kind == "markram_lagged"
 
     def relax_and_gain(path: str) -> tuple[Tensor, Tensor]:
         tau = number(path)
@@ -317,7 +374,7 @@ def _plasticity(
         column(relax_rec),
         column(gain_rec),
         column(start),
-        lagged,
+        "stp_event" if events else "stp_step_lagged" if lagged else "stp_step",
     )
 
 

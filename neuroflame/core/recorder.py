@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from neuroflame.core.connectivity.base import angles
+from neuroflame.core.spike_record import Bins, Intervals, SpikeCount, add_train, bin_steps
 from neuroflame.core.torch_physics import mean_neurons
 
 if TYPE_CHECKING:
@@ -73,6 +74,8 @@ class RecordPlan:
     evidence : bool
         Whether the means of u, x and u x of plastic pairs are kept with the traces, and the state at the end to be
         looked at: currents that a run kept as Fourier coefficients are those coefficients' series.
+    intervals : str
+        Window in which interspike intervals are kept; empty for none.
     """
 
     windows: tuple[Window, ...] = ()
@@ -83,6 +86,17 @@ class RecordPlan:
     variables_every: int = 1
     final_state: bool = False
     evidence: bool = False
+    intervals: str = ""
+
+    def in_intervals(self, step: int) -> bool | Tensor:
+        """Return whether the state after a step lies in the window of interspike intervals; (P,) where it is own."""
+        window = next((w for w in self.windows if w.name == self.intervals), None)
+        return window is not None and (window.start < step) & (step <= window.stop)
+
+    @property
+    def traced(self) -> bool:
+        """Whether traces are sampled at all."""
+        return bool(self.trace_every or self.samplings)
 
     def is_sample(self, step: int) -> bool:
         """Whether the traces are sampled after a step."""
@@ -127,9 +141,10 @@ def segments(plan: RecordPlan) -> tuple[Segment, ...]:
 
 @dataclass
 class Sums:
-    """Sums over a segment for one population, relative to the first state in it.
+    """Sums over a segment for one population, relative to the first state in it, or to 0 where it spikes.
 
-    Differences from the first state keep float32 sums exact where rates hardly move.
+    Differences from the first state keep float32 sums exact where rates hardly move. The temporal variation of
+    spike trains is that of their rates in bins of `BIN`: ``squares`` and ``mean_*`` are then sums over ``bins``.
 
     Attributes
     ----------
@@ -140,6 +155,8 @@ class Sums:
         Σ (r − first) and Σ (r − first)²; ``squares`` is None without temporal variation.
     mean_first, mean_total, mean_squares : Tensor, (P,)
         The same for the population's mean rate.
+    bins : Bins or None
+        Where the population spikes.
     """
 
     steps: int | Tensor
@@ -149,6 +166,7 @@ class Sums:
     mean_first: Tensor | None = None
     mean_total: Tensor | None = None
     mean_squares: Tensor | None = None
+    bins: Bins | None = None
 
 
 @dataclass
@@ -170,7 +188,9 @@ class Recording:
     plastic : mapping of Tensor, (P, samples, 3)
         By plastic pair: means over neurons of u, x and u x.
     variables : mapping of Tensor, (P, samples, N)
-        By name.
+        By name. The rates of a population that spikes are means since the sample before.
+    intervals : mapping of Intervals
+        By population, of those that spike.
     variable_steps : list of int
         Steps after which the variables were sampled.
     fail_step : Tensor, (P,), int64
@@ -190,6 +210,7 @@ class Recording:
     variable_steps: list[int] = field(default_factory=list)
     variables: dict[str, Tensor] = field(default_factory=dict)
     final: State | None = None
+    intervals: dict[str, Intervals] = field(default_factory=dict)
 
 
 class Recorder:
@@ -216,6 +237,10 @@ class Recorder:
         self._variables: dict[str, list[Tensor]] = {name: [] for name in plan.variables}
         self._variable_steps: list[int] = []
         self._end = program.spec.steps
+        self._spiking = {n: p.spiking for n, p in program.populations.items() if p.spiking is not None}
+        self._between_traces = SpikeCount()
+        self._between_samples = SpikeCount()
+        self._intervals: dict[str, Intervals] = {}
 
     def _cut(self) -> tuple[Segment, ...]:
         return segments(self.plan)
@@ -234,20 +259,43 @@ class Recorder:
         if n % CHECK_EVERY == 0 or n == self._end:
             state = self._check(state)
         self._accumulate(state)
+        inside = self.plan.in_intervals(n)
+        if isinstance(inside, Tensor) or inside:
+            self._note_intervals(state, inside)
         if self._plastic and self._trace_steps and self._trace_steps[-1] == n - 1:
             self._plastic_steps.append(n)
             for name, samples in self._plastic.items():
                 samples.append(plastic_means(state.u[name], state.x[name]))
-        if self.plan.is_sample(n):
-            self._trace_steps.append(n)
-            for name, rates in state.rates.items():
-                self._traces[name].append(fourier_mode(rates))
-        if self._variables and n % self.plan.variables_every == 0:
-            self._variable_steps.append(n)
-            named = state.named()
-            for name, samples in self._variables.items():
-                samples.append(named[name])
+        if self.plan.traced:
+            self._between_traces = self._between_traces.after(state.rates, self._spiking)
+            if self.plan.is_sample(n):
+                self._trace_steps.append(n)
+                for name, rates in (state.rates | self._between_traces.rates()).items():
+                    self._traces[name].append(fourier_mode(rates))
+                self._between_traces = SpikeCount()
+        if self._variables:
+            self._between_samples = self._between_samples.after(state.rates, self._spiking)
+            if n % self.plan.variables_every == 0:
+                self._sample(state)
         return state
+
+    def _note_intervals(self, state: State, inside: bool | Tensor) -> None:
+        for name in self._spiking:
+            train = state.rates[name]
+            if isinstance(inside, Tensor):
+                train = torch.where(inside[:, None], train, 0.0)
+            intervals = self._intervals.get(name) or Intervals.none(train)
+            self._intervals[name] = intervals.after(train, state.step)
+
+    def _sample(self, state: State) -> None:
+        self._variable_steps.append(state.step)
+        named = state.named()
+        count = self._between_samples
+        named |= {f"rates.{name}": rates for name, rates in count.rates().items()}
+        named |= {f"spikes.{n}": total / self._spiking[n].height for n, total in count.totals.items()}
+        for name, samples in self._variables.items():
+            samples.append(named[name])
+        self._between_samples = SpikeCount()
 
     def finish(self, state: State) -> Recording:
         """Return what was kept."""
@@ -269,13 +317,18 @@ class Recorder:
             variable_steps=self._variable_steps,
             variables={name: torch.stack(s, dim=1) for name, s in self._variables.items() if s},
             final=state if kept else None,
+            intervals=self._intervals,
         )
 
     def _check(self, state: State) -> State:
         with torch.no_grad():
-            highest = torch.stack([rates.amax(dim=1) for rates in state.rates.values()]).amax(dim=0)
-            lowest = torch.stack([rates.amin(dim=1) for rates in state.rates.values()]).amin(dim=0)
-            bad = ~((highest <= self._limit) & (lowest >= -self._limit))  # also where undefined
+            bad = torch.zeros_like(self.fail_step, dtype=torch.bool)
+            for name, rates in state.rates.items():
+                if name in self._spiking:  # a train is bounded by 1/dt: only the voltage can run away
+                    fine = torch.isfinite(state.voltage[name]).all(dim=1)
+                else:  # not fine also where undefined
+                    fine = (rates.amax(dim=1) <= self._limit) & (rates.amin(dim=1) >= -self._limit)
+                bad |= ~fine
             if not bool(bad.any()):
                 return state
             fresh = bad & (self.fail_step < 0)
@@ -295,6 +348,11 @@ class Recorder:
         if index == len(self._sums):
             self._sums.append({})
         for name, rates in state.rates.items():
+            if name in self._spiking:
+                if name not in self._sums[index]:
+                    self._sums[index][name] = self._no_spikes(rates, temporal=segment.temporal)
+                add_train(self._sums[index][name], rates)
+                continue
             mean = mean_neurons(rates) if segment.temporal else None
             sums = self._sums[index].get(name)
             if sums is None:
@@ -312,6 +370,12 @@ class Recorder:
                 sums.mean_squares = (
                     drift * drift if sums.mean_squares is None else sums.mean_squares + drift * drift
                 )
+
+    def _no_spikes(self, train: Tensor, *, temporal: bool) -> Sums:
+        zero, none = torch.zeros_like(train), torch.zeros_like(train[:, 0])
+        if not temporal:
+            return Sums(0, zero, zero)
+        return Sums(0, zero, zero, zero, none, none, none, Bins(bin_steps(self.program.spec.dt), 0, zero))
 
 
 def _copied(value: Any) -> Any:

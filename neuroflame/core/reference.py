@@ -15,6 +15,7 @@ from neuroflame.core.external import External
 from neuroflame.core.feedforward import start_feedforward, step_feedforward
 from neuroflame.core.hebbian import start_averages, start_weights, step_hebbian
 from neuroflame.core.random import NOISE, START, normals, uniforms
+from neuroflame.core.spiking import fire, spikes_at_start, voltage_at_start
 from neuroflame.core.state import State
 from neuroflame.core.torch_physics import physics
 from neuroflame.spec.parts import ConstantStart, NormalStart, UniformStart
@@ -54,14 +55,21 @@ def initial_state(program: Program, rates: dict[str, Tensor] | None = None) -> S
         elif isinstance(start, NormalStart):
             drawn = normals(program.seeds, f"currents.{name}", START, 0, population.size, program.dtype)
             currents[name] = program.number("initial.sigma").to(program.dtype)[:, None] * drawn
+    voltage, refractory = {}, {}
+    for name, population in program.populations.items():
+        if population.spiking is not None:
+            first[name] = spikes_at_start(program, population, first[name])
+            voltage[name] = voltage_at_start(program, population)
+            refractory[name] = zeros[name]
     state = State(step=0, rates=first, currents=currents)
     slow = dict(zeros) if spec.nmda is not None else {}
     if rates is None and isinstance(start, NormalStart):
         external = External(program).at(0)
         for name, population in program.populations.items():
-            first[name] = population.rate_max_start * _transfer(
-                program, state, name, external[name] + currents[name]
-            )
+            if population.spiking is None:
+                first[name] = population.rate_max_start * _transfer(
+                    program, state, name, external[name] + currents[name]
+                )
             if spec.nmda is not None:
                 drawn = normals(program.seeds, f"slow.{name}", START, 0, population.size, program.dtype)
                 slow[name] = program.number("initial.sigma").to(program.dtype)[:, None] * drawn
@@ -102,6 +110,8 @@ def initial_state(program: Program, rates: dict[str, Tensor] | None = None) -> S
         feedforward=start_feedforward(program),
         weights=weights,
         averages=start_averages(program, first, weights),
+        voltage=voltage,
+        refractory=refractory,
     )
 
 
@@ -109,7 +119,7 @@ def step(program: Program, state: State, external: dict[str, Tensor]) -> State:
     """Return the state one step later.
 
     Order, part of the model: weights that learn and STP from the rates, synapses from what is transmitted, the
-    external input's own dynamics, rates from the new currents, thresholds from the new rates.
+    external input's own dynamics, rates (or voltages and spikes) from the new currents, thresholds from the new rates.
 
     Parameters
     ----------
@@ -123,7 +133,7 @@ def step(program: Program, state: State, external: dict[str, Tensor]) -> State:
     external = {name: sum(kicks["external"][name], received) for name, received in external.items()}
     external, feedforward = step_feedforward(program, state.feedforward, external)
 
-    rates, currents, slow, thresholds = {}, {}, {}, {}
+    rates, currents, slow, thresholds, voltage, refractory = {}, {}, {}, {}, {}, {}
     for name, population in program.populations.items():
         received = fast.get(name, torch.zeros_like(state.currents[name]))
         currents[name] = physics.relax(state.currents[name], received, population.decay_syn)
@@ -134,13 +144,16 @@ def step(program: Program, state: State, external: dict[str, Tensor]) -> State:
             total = total + slow[name]
         for kick in kicks["input"][name]:
             total = total + kick
-        goal = population.rate_max * _transfer(program, state, name, total)
-        for kick in kicks["target"][name]:
-            goal = goal + kick
-        rates[name] = physics.relax(state.rates[name], goal, population.decay)
-        for kick in kicks["rates"][name]:
-            rates[name] = rates[name] + kick
-        if population.adapt_decay is not None:
+        if population.spiking is not None:
+            voltage[name], refractory[name], rates[name] = fire(program, population, state, total)
+        else:
+            goal = population.rate_max * _transfer(program, state, name, total)
+            for kick in kicks["target"][name]:
+                goal = goal + kick
+            rates[name] = physics.relax(state.rates[name], goal, population.decay)
+            for kick in kicks["rates"][name]:
+                rates[name] = rates[name] + kick
+        if population.adapt_decay is not None and population.adapt_strength is not None:
             raised = population.adapt_rest + population.adapt_strength * rates[name]
             thresholds[name] = physics.relax(state.thresholds[name], raised, population.adapt_decay)
     return State(
@@ -155,15 +168,17 @@ def step(program: Program, state: State, external: dict[str, Tensor]) -> State:
         feedforward=feedforward,
         weights=weights,
         averages=averages,
+        voltage=voltage,
+        refractory=refractory,
     )
 
 
 def run(program: Program, state: State, steps: int, recorder: Recorder) -> State:
     """Advance the state by a number of steps, showing each to the recorder.
 
-    A lane whose rates leave the finite range below ``rate_limit`` is reported to the recorder and put to rest;
-    its neighbours are not touched. Where gradients are asked for, the run is made in stretches (see
-    `neuroflame.core.checkpointing`).
+    A lane whose rates leave the finite range below ``rate_limit``, or whose voltages are not finite, is reported to
+    the recorder and put to rest; its neighbours are not touched. Where gradients are asked for, the run is made in
+    stretches (see `neuroflame.core.checkpointing`).
     """
     if tracks_gradients(program, state):
         return run_in_stretches(_advance, program, state, steps, recorder)
@@ -197,7 +212,7 @@ def _transmit(
     for pair in program.pairs:
         if pair.stp is not None:
             s = pair.stp
-            advance = physics.stp_step_lagged if s.lagged else physics.stp_step
+            advance = getattr(physics, s.rule)
             u[pair.name], x[pair.name], sources[f"{pair.name}.stp"] = advance(
                 state.u[pair.name],
                 state.x[pair.name],

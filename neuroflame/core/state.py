@@ -38,6 +38,10 @@ class State:
         `neuroflame.core.connectivity.edges`.
     averages : mapping of Tensor, (P, N_A) or (P, connections)
         Running means of those pairs, by pair and quantity (``EE.post_mean``).
+    voltage : mapping of Tensor, (P, N_A)
+        Membrane voltages of the populations that spike; their ``rates`` are 1/dt after a step with a spike, else 0.
+    refractory : mapping of Tensor, (P, N_A)
+        Refractory time left, steps.
     """
 
     step: int
@@ -51,6 +55,8 @@ class State:
     feedforward: dict[str, Tensor] = field(default_factory=dict)
     weights: dict[str, Tensor] = field(default_factory=dict)
     averages: dict[str, Tensor] = field(default_factory=dict)
+    voltage: dict[str, Tensor] = field(default_factory=dict)
+    refractory: dict[str, Tensor] = field(default_factory=dict)
 
     def map(self, function: Callable[[Tensor], Tensor]) -> State:
         """Return the state with a function applied to every tensor."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from types import FunctionType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from neuroflame.physics import dynamics, feedforward, hebbian, noise, transfer
+from neuroflame.physics import dynamics, feedforward, hebbian, noise, spiking, transfer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 FUNCTIONS: dict[str, FunctionType] = {
     name: function
-    for module in (dynamics, transfer, noise, feedforward, hebbian)
+    for module in (dynamics, transfer, noise, feedforward, hebbian, spiking)
     for name, function in vars(module).items()
     if isinstance(function, FunctionType) and function.__module__ == module.__name__
 }

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from neuroflame.report.choose import Chosen, choose_points, main_statistics
     from neuroflame.report.connectivity import plot_connectivity
     from neuroflame.report.diagrams import phase_diagram
-    from neuroflame.report.history import search_history
+    from neuroflame.report.history import search_front, search_history
     from neuroflame.report.page import ReportPaths, build_report
     from neuroflame.report.panels import statistics_against_axes
     from neuroflame.report.predicted import draw_prediction, predicted_diagram, predicted_summary
@@ -32,7 +32,7 @@ _HOMES = {
     "neuroflame.conditions": ("Condition", "parse_condition"),
     "connectivity": ("plot_connectivity",),
     "diagrams": ("phase_diagram",),
-    "history": ("search_history",),
+    "history": ("search_front", "search_history"),
     "page": ("ReportPaths", "build_report"),
     "panels": ("statistics_against_axes",),
     "predicted": ("draw_prediction", "predicted_diagram", "predicted_summary"),
@@ -59,6 +59,7 @@ __all__ = [
     "predicted_diagram",
     "predicted_summary",
     "question",
+    "search_front",
     "search_history",
     "statistics_against_axes",
     "summary",

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from neuroflame.conditions import Condition, parse_condition
+from neuroflame.conditions import Condition, Goal, front, parse_condition
 from neuroflame.report.axes import mapping
 from neuroflame.report.labels import number, quantity, span
 from neuroflame.report.views import POINT_REGIME, View, view
+from neuroflame.spec.objectives import goals_of
 
 if TYPE_CHECKING:
     from neuroflame.report.views import Table
@@ -122,30 +123,51 @@ def summary(table: Table | View | str) -> str:
     if len(data.frame) == 0:
         return f"No point is computed yet{f' of {data.planned}' if data.planned else ''}."
     parts = []
-    if sought(data) is not None:
+    if border_sought(data) is not None:
         parts.append(_border(data))
     counted = tally(data)
     if counted is not None:
         parts.append(_answer(data, counted))
     if data.points is not None:
         parts.append(_regimes(data))
-    if (counted is None and data.points is None) or objective(data) is not None:
+    if (counted is None and data.points is None) or goals(data):
         parts.append(_extremes(data))
     parts.extend(_losses(data))
     return "; ".join(part for part in parts if part) + "."
 
 
+def goals(data: View) -> tuple[Goal, ...]:
+    """Return what a search sought, of the columns that there are."""
+    found = goals_of(mapping(mapping(data.manifest, "sweep"), "search"))
+    return tuple(goal for goal in found if goal.column in data.frame)
+
+
+def allowed(data: View) -> np.ndarray:
+    """Return which points meet all constraints of the search, (P,)."""
+    found = np.ones(len(data.frame), dtype=bool)
+    for text in mapping(mapping(data.manifest, "sweep"), "search").get("constraints") or ():
+        found &= parse_condition(text).holds(data.frame)
+    return found
+
+
+def scores(data: View, goal: Goal) -> np.ndarray:
+    """Return the score of each point, (P,); NaN where it has none or misses a constraint."""
+    return np.where(allowed(data), goal.score(data.numbers(goal.column)), np.nan)
+
+
+def unbeaten(data: View) -> np.ndarray:
+    """Return the points that no other beats in all that is sought, (P,)."""
+    losses = [(-1.0 if goal.large else 1.0) * scores(data, goal) for goal in goals(data)]
+    return front(np.column_stack(losses))
+
+
 def objective(data: View) -> tuple[str, bool] | None:
-    """Return the column that a search optimised and whether it was to be large; None without one."""
-    search = mapping(mapping(data.manifest, "sweep"), "search")
-    for key, large in (("maximise", True), ("minimise", False)):
-        name = search.get(key)
-        if isinstance(name, str) and name in data.frame:
-            return name, large
-    return None
+    """Return the column that a search optimised and whether it was to be large; None without one such column."""
+    found = goals(data)
+    return (found[0].column, found[0].large) if len(found) == 1 and found[0].value is None else None
 
 
-def sought(data: View) -> str | None:
+def border_sought(data: View) -> str | None:
     """Return what a search located the border of: a condition or a column of names; None without one."""
     on = mapping(mapping(data.manifest, "sweep"), "search").get("on")
     return on if isinstance(on, str) else None
@@ -153,9 +175,9 @@ def sought(data: View) -> str | None:
 
 def headline(data: View) -> str | None:
     """Return the statistic that a table is about: what was optimised, else what is asked, else regimes or the first."""
-    goal = objective(data)
-    if goal is not None:
-        return goal[0]
+    sought = goals(data)
+    if sought:
+        return sought[0].column
     asked = question(data)
     if asked is None and data.points is not None:
         return next(name for name in (POINT_REGIME, "regime") if name in data.frame)
@@ -232,9 +254,19 @@ def _extremes(data: View) -> str:
         lie = where_they_lie(data, here)
         return f" at {lie}" if lie else ""
 
-    goal = objective(data)
-    if goal is not None:
-        best = int(np.nanargmax(values) if goal[1] else np.nanargmin(values))
+    sought = goals(data)
+    if len(sought) > 1:
+        best_ones = unbeaten(data)
+        count = int(best_ones.sum())
+        lie = where_they_lie(data, best_ones) if count else ""
+        return f"{count} of {total} are beaten by none in {', '.join(map(str, sought))}" + (
+            f": {lie}" if lie else ""
+        )
+    if sought:
+        found = scores(data, sought[0])
+        if not np.isfinite(found).any():
+            return f"{total}, none that meets all constraints"
+        best = int(np.nanargmax(found) if sought[0].large else np.nanargmin(found))
         return f"best of {total}: {name} = {quantity(values[best], unit)}{at(best)}"
     low, high = int(np.nanargmin(values)), int(np.nanargmax(values))
     return f"{total}: {name} from {number(values[low])}{at(low)} to {quantity(values[high], unit)}{at(high)}"
@@ -245,9 +277,10 @@ def _border(data: View) -> str:
     from neuroflame.border import border_of_table
 
     border, _ = border_of_table(data.table)
+    on = border_sought(data)
     if not len(border.edges):
-        return f"no border of {sought(data)} found"
-    return f"95 % of the border of {sought(data)} is known within {number(100 * border.quantile())} % of the range"
+        return f"no border of {on} found"
+    return f"95 % of the border of {on} is known within {number(100 * border.quantile())} % of the range"
 
 
 def _regimes(data: View) -> str:

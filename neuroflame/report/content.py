@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import yaml
 
-from neuroflame.report.answer import agree, headline, objective, tally, where_they_lie
+from neuroflame.report.answer import agree, goals, headline, scores, tally, unbeaten, where_they_lie
 from neuroflame.report.axes import mapping
 from neuroflame.report.choose import main_statistics, varies
 from neuroflame.report.labels import number, plain_label, shorten, span
@@ -69,16 +69,22 @@ def best_points(data: View, most: int = 10) -> Listing | None:
     """Return the points that answer the sweep's question best, or a sample; None without points."""
     if len(data.frame) == 0:
         return None
-    name, goal, counted = headline(data), objective(data), tally(data)
+    name, sought, counted = headline(data), goals(data), tally(data)
+    goal = sought[0] if sought else None
     rows = np.arange(len(data.frame))
     title, note = "A sample of the points", ""
     if name is None or data.categorical(name):
         rows = rows[:: max(1, len(rows) // most)]
     else:
-        values = data.numbers(name)
-        large = goal is None or goal[1]
+        values = data.numbers(name) if goal is None else scores(data, goal)
+        large = goal is None or goal.large
         rows = rows[np.isfinite(values)]
         title = f"{'Highest' if large else 'Lowest'} {name}"
+        if len(sought) > 1:
+            rows = np.flatnonzero(unbeaten(data))
+            title = f"Points that no other beats in {', '.join(map(str, sought))}"
+        elif goal is not None and goal.value is not None:
+            title = f"Closest: {goal}"
         if goal is None and counted is not None and counted.holds.any():
             rows = rows[counted.holds[rows]]
             note = f"among the points that meet {counted.question.condition.text}"
@@ -187,6 +193,12 @@ def runs(records: Iterable[Mapping[str, Any]]) -> Listing | None:
         details = [f"{k}: {_brief(v)}" for k, v in record.items() if k not in ("kind", "time", "traceback")]
         lines.append((_moment(record.get("time")), str(record.get("kind", "")), "; ".join(details)))
     return Listing("Runs", ("time", "kind", "details"), tuple(lines[-40:])) if lines else None
+
+
+def stopped(records: Iterable[Mapping[str, Any]]) -> str:
+    """Return why the latest run stopped early; empty if it did not."""
+    last = next(iter([record for record in records if record.get("kind") == "run"][-1:]), {})
+    return str(last.get("why", "")) if last.get("event") == "stopped" else ""
 
 
 def sweep_file(data: View) -> str:

@@ -14,12 +14,12 @@ from urllib.parse import unquote, urlsplit
 from neuroflame.conditions import parse_condition
 from neuroflame.errors import StoreError
 from neuroflame.report import content
-from neuroflame.report.answer import headline, objective, sought, summary, tally
+from neuroflame.report.answer import border_sought, goals, headline, summary, tally
 from neuroflame.report.border import border_diagram
 from neuroflame.report.choose import choose_points, main_statistics
 from neuroflame.report.contours import predicted_columns
 from neuroflame.report.diagrams import phase_diagram
-from neuroflame.report.history import search_history
+from neuroflame.report.history import search_front, search_history
 from neuroflame.report.panels import curves, statistics_against_axes
 from neuroflame.report.series import traces
 from neuroflame.report.style import DPI, save
@@ -128,7 +128,7 @@ def _pictures(data: View) -> Iterator[Picture]:
     if len(data.frame) == 0:
         return
     first, counted = headline(data), tally(data)
-    if sought(data) is not None and data.axes:
+    if border_sought(data) is not None and data.axes:
         caption = (
             "Places in the colours of their labels, the border between them, and in grey what brackets it."
         )
@@ -159,9 +159,14 @@ def _pictures(data: View) -> Iterator[Picture]:
     if chosen:
         caption = "Mean rates (solid) and bump amplitudes (dashed) of chosen points; stimuli are shaded."
         yield Picture("traces", "traces", caption, lambda: traces(data, chosen))
-    if objective(data) is not None:
+    sought = goals(data)
+    if len(sought) > 1:
+        caption = "What the search found: the points that no other beats, and the others."
+        yield Picture("front", "history", caption, lambda: search_front(data))
+    for goal in sought:
         caption = "What the search tried, in order, and the best so far."
-        yield Picture("history", "history", caption, lambda: search_history(data))
+        name = "history" if len(sought) == 1 else f"history_{goal.column}"
+        yield Picture(name, "history", caption, lambda goal=goal: search_history(data, goal.column))  # type: ignore[misc]
 
 
 def _further_diagrams(data: View, first: str | None, regions: dict[str, Any]) -> Iterator[Picture]:
@@ -215,6 +220,7 @@ def _page(data: View, answer: str, shown: dict[str, list[dict[str, str]]]) -> st
         lstrip_blocks=True,
     )
     sweep = content.sweep_file(data)
+    records = list(SweepStore.open(data.uri).read_records())
     lists = [content.best_points(data), content.failures(data)]
     return environment.get_template("page.html.j2").render(
         title=data.name,
@@ -227,7 +233,8 @@ def _page(data: View, answer: str, shown: dict[str, list[dict[str, str]]]) -> st
         listings=[one for one in lists if one is not None],
         constants=content.constants(data),
         provenance=content.provenance(data),
-        runs=content.runs(SweepStore.open(data.uri).read_records()),
+        runs=content.runs(records),
+        stopped=content.stopped(records),
         definitions=content.definitions(data),
         sweep=sweep,
         sweep_uri=content.data_uri(sweep.encode(), "application/yaml"),

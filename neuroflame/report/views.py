@@ -206,6 +206,7 @@ def view(table: Table | View | str | Path) -> View:
         if len(axis.levels) > 1:
             axes.append(axis)
     gridded = kind == "grid" if kind else _looks_gridded(frame, axes)
+    gridded &= not any(mapping(space, path).get("when") for path in space)
     repeats = tuple(name for name in REPEATS if name in frame and len(frame[name].unique()) > 1)
     found = View(table, frame, columns, manifest, tuple(axes), repeats, gridded, _planned(manifest))
     return _with_points(found) if "initial_condition" in repeats and found.points is not None else found

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
 import numpy as np
-from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
 from neuroflame.errors import SpecError
 from neuroflame.spec.base import Flag, Real, Spec, Whole, is_number, quantity, suggestion
@@ -15,7 +15,27 @@ Level = float | int | str
 """One value of an axis of listed values."""
 
 
-class GridAxis(Spec):
+class Conditional(Spec):
+    """What every axis may have."""
+
+    when: dict[str, tuple[Level, ...]] = quantity(
+        "Other axes and the values at which this one counts, all at once; elsewhere its path keeps the "
+        "network's value, and its column is empty.",
+        default={},
+    )
+
+    @field_validator("when", mode="before")
+    @classmethod
+    def _listed_values(cls, value: object) -> object:
+        if not isinstance(value, Mapping):
+            return value
+        return {
+            path: _listed(one if isinstance(one, list | tuple) else [one], str(path))
+            for path, one in value.items()
+        }
+
+
+class GridAxis(Conditional):
     """Evenly spaced values, ends included."""
 
     from_: Real = Field(description="First value.", alias="from")
@@ -61,7 +81,7 @@ class GridAxis(Spec):
         return tuple(rounded)
 
 
-class SampledAxis(Spec):
+class SampledAxis(Conditional):
     """An interval that a sampled search draws from."""
 
     low: Real = quantity("Lowest value.")
@@ -83,7 +103,7 @@ class SampledAxis(Spec):
         return self
 
 
-class ListAxis(Spec):
+class ListAxis(Conditional):
     """Listed values, in order."""
 
     values: tuple[Level, ...] = Field(description="The values.")
@@ -93,7 +113,7 @@ class ListAxis(Spec):
         return tuple(_as_level(value, integer=integer) for value in self.values)
 
 
-class ChoiceAxis(Spec):
+class ChoiceAxis(Conditional):
     """Values without an order."""
 
     choices: tuple[Level, ...] = Field(description="The values.")
@@ -123,7 +143,7 @@ _MARKS = {
     "from": "grid", "to": "grid", "num": "grid", "low": "sampled", "high": "sampled", "integer": "sampled",
     "choices": "choices", "values": "list",
 }  # fmt: skip
-AXIS_KEYS = (*_MARKS, "log")
+AXIS_KEYS = (*_MARKS, "log", "when")
 """Every key that a mapping under ``space.<path>`` may hold."""
 
 _FORMS = "{from, to, num}, a list of values, {low, high} or {choices: […]}"

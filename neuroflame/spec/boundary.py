@@ -26,6 +26,12 @@ def check_boundary(spec: SweepSpec, search: BoundarySearch) -> None:
             path="space",
         )
     for axis in spec.axes:
+        if axis.when:
+            raise SpecError(
+                "must count everywhere in a boundary search",
+                remedy="drop its when: a border is sought among all axes at once",
+                path=f"space.{axis.path}.when",
+            )
         if axis.text or not axis.ordered:
             raise SpecError(
                 "must be numbers in order in a boundary search",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 MeasureName = Literal[
     "rates",
     "bump",
+    "spikes",
     "oscillation",
     "memory",
     "convergence",
@@ -31,13 +32,16 @@ MEASURE_NAMES: tuple[str, ...] = get_args(MeasureName)
 """What ``measure:`` may name; ``regime`` stands for all that is recorded, and the label that follows from the row."""
 DYNAMIC = ("lyapunov", "spectrum", "fixed_points")
 """Those that need the network's equations, not what was recorded."""
-_SUMMED = ("rates", "bump", "weights")
+_SUMMED = ("rates", "bump", "spikes", "weights")
 """Those that need no more of a recording than its sums over windows, or the weights at its end."""
+_OF_RATE_UNITS = (*DYNAMIC, "convergence", "regime")
+"""Those that ask whether the state comes to rest: spiking neurons do not."""
 
 DEFAULTS = DynamicsOptions()
 _BY_POPULATION: dict[str, tuple[str, ...]] = {
     "rates": ("rate.{}.mean", "rate.{}.cv", "rate.{}.sd_t", "rate.{}.sd_i", "rate.{}.max"),
     "bump": ("bump.{}.m0", "bump.{}.m1", "bump.{}.ratio", "bump.{}.phase", "bump.{}.trend"),
+    "spikes": ("spikes.{}.cv", "spikes.{}.cv2", "spikes.{}.sync", "spikes.{}.active"),
     "oscillation": ("sync.{}", "osc.{}.frequency", "osc.{}.q", "osc.{}.growth", "osc.{}.growth.se"),
     "convergence": (
         "rate.{}.active",
@@ -76,6 +80,11 @@ _OF_DYNAMICS: dict[str, tuple[str, ...]] = {
 }
 
 
+def spiking(network: NetworkSpec) -> list[str]:
+    """Return the names of the populations that spike."""
+    return [name for name, population in network.populations.items() if population.spiking]
+
+
 def expanded(measure: Iterable[str]) -> tuple[str, ...]:
     """Return the measures that are computed: ``regime`` needs all that is recorded of rates and plasticity.
 
@@ -84,7 +93,9 @@ def expanded(measure: Iterable[str]) -> tuple[str, ...]:
     names = tuple(measure)
     if "regime" not in names:
         return names
-    return tuple(name for name in MEASURE_NAMES if name not in {*DYNAMIC, "weights"} or name in names)
+    return tuple(
+        name for name in MEASURE_NAMES if name not in {*DYNAMIC, "spikes", "weights"} or name in names
+    )
 
 
 def samples_course(measure: Iterable[str]) -> bool:
@@ -127,7 +138,7 @@ def statistics(
         for pattern in _BY_LEARNING_PAIR.get(kind, ()):
             names.extend(pattern.format(pair.name) for pair in network.pairs if pair.name in network.hebbian)
         for pattern in _BY_POPULATION.get(kind, ()):
-            for population in network.populations:
+            for population in spiking(network) if kind == "spikes" else network.populations:
                 name = pattern.format(population)
                 names.append(name)
                 if kind == "bump" and network.stimuli and not name.endswith(".trend"):
@@ -152,7 +163,14 @@ def dynamic_statistics(kind: str, dynamics: DynamicsOptions) -> tuple[str, ...]:
 
 def check_applicable(network: NetworkSpec, measure: Iterable[str]) -> None:
     """Raise `SpecError` if a measure is of something that the network has not, or cannot be taken of it."""
+    names = spiking(network)
     for kind in measure:
+        if kind == "spikes" and not names:
+            raise SpecError(
+                "needs a population that spikes", got=kind, path="measure", remedy="see populations.*.spiking"
+            )
+        if kind in _OF_RATE_UNITS and names:
+            raise SpecError(f"is for rate units, and {names[0]} spikes", got=kind, path="measure")
         if kind == "weights" and not network.hebbian:
             raise SpecError(
                 "weights has no effect: no weights learn",

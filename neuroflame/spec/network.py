@@ -28,6 +28,7 @@ from neuroflame.spec.parts import (
     Start,
     TransferName,
 )
+from neuroflame.spec.spiking import check_spiking
 from neuroflame.spec.stimuli import Stimulus, check_stimuli
 
 TransferByName = Annotated[
@@ -63,7 +64,7 @@ class Pair(NamedTuple):
 
 
 class NetworkSpec(Spec):
-    """A recurrent network of rate units. Index order is post, pre: ``J.EI`` is onto E from I."""
+    """A recurrent network of rate units or spiking neurons. Index order is post, pre: ``J.EI`` is onto E from I."""
 
     dt: Real = quantity("Length of a step.", default=0.001, unit="s", structural=True, gt=0)
     duration: Real = quantity("Simulated time.", default=10.0, unit="s", structural=True, gt=0)
@@ -94,7 +95,9 @@ class NetworkSpec(Spec):
     )
     noise: tuple[Noise, ...] = quantity("Noise sources.", default=(), structural=True)
     initial: Start = quantity("State at time 0.", default=ConstantStart())
-    rate_limit: Real = quantity("A rate above it counts as divergence.", default=1e4, unit="Hz", gt=0)
+    rate_limit: Real = quantity(
+        "A rate unit's rate above it counts as divergence.", default=1e4, unit="Hz", gt=0
+    )
 
     @field_validator("noise", mode="before")
     @classmethod
@@ -106,13 +109,15 @@ class NetworkSpec(Spec):
         names, pairs = set(self.populations), self._pair_names()
         if self.steps < 1:
             raise SpecError("must be at least one step of dt", got=self.duration, path="duration")
+        check_spiking(self)
         _known(self.J0, names, "J0", "population")
         _known(self.J, pairs, "J", "pair")
         _known(self.stp, self.J, "stp", "pair that J connects")
         _known(self.hebbian, self.J, "hebbian", "pair that J connects")
         _known(self.connectivity.pairs, self.J, "connectivity.pairs", "pair that J connects")
         if isinstance(self.transfer, dict):
-            _exactly(self.transfer, names, "transfer", "population")
+            units = [name for name, population in self.populations.items() if not population.spiking]
+            _exactly(self.transfer, units, "transfer", "population")
         for name, population in self.populations.items():
             if population.rate_max != 1.0 and self.transfer_of(name) in {"relu", "brunel"}:
                 raise SpecError(

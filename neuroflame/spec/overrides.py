@@ -49,7 +49,7 @@ def override(
         Where the data came from, for errors.
     """
     changed: dict[str, Any] = {**data}
-    for key in ("set", "space", "search", "compute", "repeat", "answer"):
+    for key in ("set", "space", "search", "stop", "compute", "repeat", "answer"):
         if isinstance(changed.get(key), Mapping):
             changed[key] = {str(name): copy_plain(value) for name, value in changed[key].items()}
     for path, value in overrides.items():

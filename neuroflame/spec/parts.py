@@ -9,6 +9,7 @@ from pydantic import Discriminator, Tag, field_validator
 
 from neuroflame.errors import SpecError
 from neuroflame.spec.base import Real, Spec, Whole, quantity
+from neuroflame.spec.spiking import Spiking
 
 
 def _number_or_mapping(value: object) -> str:
@@ -39,7 +40,10 @@ class Population(Spec):
 
     size: Whole = quantity("Number of neurons.", structural=True, gt=0)
     tau: Real = quantity(
-        "Time constant of the rates; 0 makes them instantaneous.", default=0.02, unit="s", ge=0
+        "Time constant of the rates; 0 makes them instantaneous. With spiking, that of the membrane, above 0.",
+        default=0.02,
+        unit="s",
+        ge=0,
     )
     tau_syn: Real = quantity(
         "Time constant of the recurrent input that the population receives; 0 makes it instantaneous.",
@@ -51,6 +55,11 @@ class Population(Spec):
     gain: Real = quantity("Factor on input minus threshold.", default=1.0)
     rate_max: Real = quantity("Factor on the transfer function's value.", default=1.0, unit="Hz", gt=0)
     adaptation: Adaptation | None = quantity("Threshold adaptation.", default=None, structural=True)
+    spiking: Spiking | None = quantity(
+        "Makes the neurons leaky integrate-and-fire neurons instead of rate units; {} takes all defaults.",
+        default=None,
+        structural=True,
+    )
 
 
 class Plasticity(Spec):

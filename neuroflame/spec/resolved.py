@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from neuroflame.errors import SpecError
 from neuroflame.spec.axes import ChoiceAxis, GridAxis, Level, ListAxis, SampledAxis
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from neuroflame.spec.paths import PathInfo
 
 
@@ -37,6 +39,8 @@ class ResolvedAxis:
         Whether neighbouring levels are more alike than distant ones.
     doc : str
         What the path is.
+    when : mapping of str to tuple
+        Other axes and the values of theirs at which this one counts; empty if it always does.
     """
 
     path: str
@@ -49,6 +53,7 @@ class ResolvedAxis:
     log: bool
     ordered: bool
     doc: str
+    when: Mapping[str, tuple[Level, ...]] = field(default_factory=dict)
 
     @property
     def text(self) -> bool:
@@ -96,5 +101,5 @@ def resolve_axis(axis: GridAxis | SampledAxis | ListAxis | ChoiceAxis, info: Pat
     log = isinstance(axis, SampledAxis) and axis.log
     ordered = not isinstance(axis, ChoiceAxis) and info.numeric
     return ResolvedAxis(
-        info.path, info.unit, info.structural, integer, levels, low, high, log, ordered, info.doc
+        info.path, info.unit, info.structural, integer, levels, low, high, log, ordered, info.doc, axis.when
     )

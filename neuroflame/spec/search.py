@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Discriminator, field_validator, model_validator
+from pydantic import Discriminator, field_validator
 
-from neuroflame.conditions import parse_condition
+from neuroflame.conditions import Condition, parse_condition
 from neuroflame.errors import SpecError
 from neuroflame.spec.base import Flag, Real, Spec, Whole, quantity
+from neuroflame.spec.objectives import Seeking
 
 
 class GridSearch(Spec):
@@ -34,7 +35,33 @@ class SobolSearch(Spec):
     scramble: Flag = quantity("Whether the sequence is scrambled.", default=True)
 
 
-class TpeSearch(Spec):
+class Learning(Seeking):
+    """What the searches share that learn from results."""
+
+    trials: Whole = quantity("Number of assignments to try.", ge=1)
+    batch: Whole = quantity("Assignments that are proposed at a time.", default=32, ge=1)
+    seed: Whole = quantity("Seed of the proposals.", default=0, ge=0)
+    constraints: tuple[str, ...] = quantity(
+        "Conditions that an assignment must meet, such as `rate.I.mean < 60`, at each of its repetitions.",
+        default=(),
+    )
+    warm_start: str | None = quantity(
+        "A sweep's directory, or a Parquet file, whose rows are learnt from before anything is tried.",
+        default=None,
+    )
+
+    @field_validator("constraints", mode="before")
+    @classmethod
+    def _listed_constraints(cls, value: object) -> object:
+        return [value] if isinstance(value, str) else value
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """The constraints, parsed."""
+        return tuple(parse_condition(text) for text in self.constraints)
+
+
+class TpeSearch(Learning):
     """Optuna's tree-structured Parzen estimator, in batches.
 
     A batch is proposed when the one before is complete, so that the points depend on the seed alone and not
@@ -42,27 +69,32 @@ class TpeSearch(Spec):
     """
 
     kind: Literal["tpe"] = quantity("The search's name.")
-    trials: Whole = quantity("Number of assignments to try.", ge=1)
-    batch: Whole = quantity("Assignments that are proposed at a time.", default=32, ge=1)
-    startup: Whole = quantity("Assignments that are drawn at random at first.", default=32, ge=1)
-    seed: Whole = quantity("Seed of the proposals.", default=0, ge=0)
-    maximise: str | None = quantity("The column to make large.", default=None)
-    minimise: str | None = quantity("The column to make small.", default=None)
+    startup: Whole = quantity("Assignments that are spread evenly at first.", default=32, ge=1)
 
-    @model_validator(mode="after")
-    def _one_objective(self) -> Self:
-        if (self.maximise is None) == (self.minimise is None):
-            raise SpecError(
-                "must have one of maximise and minimise",
-                remedy="name a column of the table, such as maximise: bump.E.m1",
-                path="maximise",
-            )
-        return self
 
-    @property
-    def objective(self) -> str:
-        """Name of the column that is sought."""
-        return self.maximise or self.minimise or ""
+class CmaesSearch(Learning):
+    """The covariance matrix adaptation evolution strategy; a batch is a generation. Ordered axes only."""
+
+    kind: Literal["cmaes"] = quantity("The search's name.")
+    batch: Whole = quantity("Assignments of a generation.", default=32, ge=4)
+    sigma: Real = quantity(
+        "Standard deviation of the first generation, as a share of each axis.", default=0.25, gt=0, le=1
+    )
+
+
+class Nsga2Search(Learning):
+    """Optuna's non-dominated sorting genetic algorithm, for several objectives."""
+
+    kind: Literal["nsga2"] = quantity("The search's name.")
+    population: Whole = quantity("Assignments of a generation.", default=32, ge=4)
+
+
+class GpSearch(Learning):
+    """Optuna's Gaussian process: fewest trials, costly proposals; for some hundred assignments."""
+
+    kind: Literal["gp"] = quantity("The search's name.")
+    batch: Whole = quantity("Assignments that are proposed at a time.", default=8, ge=1)
+    startup: Whole = quantity("Assignments that are spread evenly at first.", default=16, ge=2)
 
 
 class BoundarySearch(Spec):
@@ -130,5 +162,13 @@ def is_column(text: str) -> bool:
 
 
 SearchSpec = Annotated[
-    GridSearch | RandomSearch | SobolSearch | TpeSearch | BoundarySearch, Discriminator("kind")
+    GridSearch
+    | RandomSearch
+    | SobolSearch
+    | TpeSearch
+    | CmaesSearch
+    | Nsga2Search
+    | GpSearch
+    | BoundarySearch,
+    Discriminator("kind"),
 ]

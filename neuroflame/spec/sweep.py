@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from itertools import islice, product
 from pathlib import Path
 from typing import Any, Literal, Self
 
+import numpy as np
 from pydantic import field_validator, model_validator
 
+from neuroflame.conditions import parse_condition
 from neuroflame.errors import SpecError
 from neuroflame.spec.arrays import locate_files, without_files
 from neuroflame.spec.axes import Axis
 from neuroflame.spec.base import Real, Spec, quantity, suggestion
 from neuroflame.spec.boundary import check_boundary
 from neuroflame.spec.compute import Answer, Compute, Repeat
+from neuroflame.spec.conditional import check_conditions, count_assignments
 from neuroflame.spec.dynamics import DynamicsOptions
 from neuroflame.spec.measures import DYNAMIC, MeasureName, check_applicable, statistics
 from neuroflame.spec.network import NetworkSpec, load_network
 from neuroflame.spec.paths import find_path
 from neuroflame.spec.resolved import ResolvedAxis, resolve_axis
-from neuroflame.spec.search import BoundarySearch, GridSearch, SearchSpec, TpeSearch
+from neuroflame.spec.search import BoundarySearch, CmaesSearch, GridSearch, Learning, SearchSpec
 from neuroflame.spec.stimuli import is_time
+from neuroflame.spec.stop import Stop
 from neuroflame.spec.theory import THEORY_TEXTS, TheoryName, theory_columns
 
 _MOST_POINTS = 10**8
@@ -53,6 +56,7 @@ class SweepSpec(Spec):
     )
     answer: Answer | None = quantity("The question to answer.", default=None)
     search: SearchSpec = quantity("How points are chosen.", default=GridSearch())
+    stop: Stop | None = quantity("When it stops early.", default=None)
     compute: Compute = quantity("Where and how it runs.", default=Compute())
 
     @classmethod
@@ -72,6 +76,8 @@ class SweepSpec(Spec):
         if isinstance(data, Mapping):
             folder = Path(file).parent if file else Path()
             data = {k: locate_files(v, folder) if k in {"network", "set"} else v for k, v in data.items()}
+            if file:
+                data = _with_warm_start(data, folder)
         return super().parse(data, file=file)
 
     @model_validator(mode="before")
@@ -130,7 +136,8 @@ class SweepSpec(Spec):
         trials = getattr(self.search, "trials", None)
         if trials is not None and not self.space:
             raise SpecError(f"must have at least one axis in a {self.search.kind} search", path="space")
-        distinct = math.prod(axis.count for axis in self.axes)
+        check_conditions(self.axes)
+        distinct = count_assignments(self.axes)
         if trials is not None and trials > distinct:
             raise SpecError(
                 f"must be at most the {distinct:g} different assignments that there are",
@@ -145,11 +152,59 @@ class SweepSpec(Spec):
             )
         if isinstance(self.search, BoundarySearch):
             check_boundary(self, self.search)
-        if isinstance(self.search, TpeSearch):
-            self._check_column(
-                self.search.objective, f"search.{'maximise' if self.search.maximise else 'minimise'}"
+        if isinstance(self.search, Learning):
+            self._check_search(self.search)
+        elif self.stop is not None and self.stop.learns:
+            raise SpecError(
+                f"has no meaning in a {self.search.kind} search, which has no objective",
+                path=f"stop.{self.stop.learns[0]}",
+                remedy="use points or time",
             )
         return self
+
+    def _check_search(self, search: Learning) -> None:
+        """Raise SpecError if a search cannot learn what is asked, or asks for what is not measured."""
+        for path, goal in search.named_goals:
+            self._check_column(goal.column, f"search.{path}")
+        several = len(search.goals) > 1
+        if isinstance(search, CmaesSearch):
+            if len(self.axes) < 2:
+                raise SpecError(
+                    "must have at least two axes in a cmaes search", path="space", remedy="use tpe"
+                )
+            for axis in self.axes:
+                if not axis.ordered or axis.when:
+                    rule = "is conditional" if axis.when else "has no order"
+                    raise SpecError(
+                        f"{rule}, which cmaes cannot search", path=f"space.{axis.path}", remedy="use tpe"
+                    )
+            if several:
+                raise SpecError(
+                    "must be one for cmaes",
+                    got=len(search.goals),
+                    path="search.objective",
+                    remedy="use nsga2",
+                )
+        if several and self.stop is not None and self.stop.learns:
+            raise SpecError("has no meaning for several objectives", path=f"stop.{self.stop.learns[0]}")
+        for i, text in enumerate(search.constraints):
+            try:
+                condition = parse_condition(text)
+                self.check_columns(condition.names)
+                condition.truth(self._one_row())
+            except SpecError as error:
+                error.path = f"search.constraints.{i}"
+                raise
+
+    def _one_row(self) -> dict[str, Any]:
+        """Return columns like those of this sweep's table, with a row to try conditions on."""
+        names = [*statistics(self.network, self.measure, self.dynamics), *self.predicted]
+        found: dict[str, Any] = {name: np.ones(1) for name in ("graph", "seed", *names)}
+        found |= {name: np.array(["ok"], object) for name in ("status", "error", "initial_condition")}
+        found |= {name: np.array(["ok"], object) for name in THEORY_TEXTS if name in found}
+        for axis in self.axes:
+            found[f"point.{axis.path}"] = np.array([axis.ends[0]], object if axis.text else float)
+        return found
 
     def _check_ends(self, axis: ResolvedAxis) -> None:
         """Raise SpecError if a value of an axis is not allowed, whatever the axes are that decide it too.
@@ -248,7 +303,7 @@ class SweepSpec(Spec):
     def trials(self) -> int:
         """Number of assignments; of a search that may stop before, the most that there can be."""
         if isinstance(self.search, GridSearch):
-            return math.prod(len(axis.levels or ()) for axis in self.axes)
+            return int(count_assignments(self.axes))
         if isinstance(self.search, BoundarySearch):
             return self.search.points // len(self.repeat.initial_conditions)
         return self.search.trials
@@ -268,7 +323,7 @@ class SweepSpec(Spec):
     def identity(self) -> dict[str, Any]:
         """Return what determines the table: everything but names, the question, and where it runs."""
         data = self.to_dict()
-        for key in ("name", "set", "answer", "compute"):
+        for key in ("name", "set", "answer", "stop", "compute"):
             data.pop(key, None)
         data["dynamics"] = {name: data["dynamics"][name] for name in DYNAMIC if name in self.measure}
         if not data["dynamics"]:
@@ -277,3 +332,14 @@ class SweepSpec(Spec):
             del data["theory"]
         data["network"] = without_files(data["network"])
         return {**data, "traces": self.keeps_traces, "precision": self.compute.precision}
+
+
+def _with_warm_start(data: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
+    """Return a sweep's data with its warm start found from the folder of its file."""
+    search = data.get("search")
+    given = search.get("warm_start") if isinstance(search, Mapping) else None
+    if not isinstance(given, str) or "://" in given:
+        return data
+    if not (folder / given).exists():
+        raise SpecError("there is no such file or directory", got=given, path="search.warm_start")
+    return {**data, "search": {**search, "warm_start": str(folder / given)}}  # type: ignore[dict-item]

@@ -51,6 +51,7 @@ row. A search that learns stops where the other has asked before it.
 
 from neuroflame.store._export import FILES, placed, write_columns
 from neuroflame.store._format import StoreWarning
+from neuroflame.store._given import read_parquet
 from neuroflame.store._hold import HeldElsewhere, Hold, Holder
 from neuroflame.store._labels import RELABEL
 from neuroflame.store._sweep import SweepStore
@@ -67,5 +68,6 @@ __all__ = [
     "Table",
     "open_table",
     "placed",
+    "read_parquet",
     "write_columns",
 ]

@@ -6,17 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neuroflame.spec.search import Learning
 from neuroflame.sweep.asks import ask_name, assignments_from, write_ask
 from neuroflame.sweep.block import Block
 from neuroflame.sweep.finished import Finished
 from neuroflame.sweep.planner import known_block
 from neuroflame.sweep.points import Array, Assignments, Points, size_of
 from neuroflame.sweep.search import KnownSearch, make_search
+from neuroflame.sweep.search.learner import Learner
 from neuroflame.sweep.telling import telling_of
 from neuroflame.sweep.tiles import Tile, TileQueue
+from neuroflame.sweep.warm import warm_start
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from neuroflame.spec.sweep import SweepSpec
     from neuroflame.store import SweepStore
@@ -38,11 +41,21 @@ class Agenda:
         Its directory. What is in it counts as done.
     tally : Tally
         Is told what was done before, and what the search is told.
+    note : callable
+        Is told in passing what a warm start holds.
     retry_failed : bool
         Whether points that failed before count as not done.
     """
 
-    def __init__(self, spec: SweepSpec, store: SweepStore, tally: Tally, *, retry_failed: bool) -> None:
+    def __init__(
+        self,
+        spec: SweepSpec,
+        store: SweepStore,
+        tally: Tally,
+        note: Callable[[str], None],
+        *,
+        retry_failed: bool,
+    ) -> None:
         self._spec, self._store, self._tally = spec, store, tally
         self._search = make_search(spec)
         self._telling = telling_of(spec)
@@ -51,10 +64,13 @@ class Agenda:
         self._asks = {} if isinstance(self._search, KnownSearch) else store.read_asks()
         self._number = -1
         self._block: Block | None = None
-        self._objective: Array = np.empty(0)
+        self._told: Array = np.empty(0)
         self._assignments: Assignments = {}
         self._replayed = False
         self._left = 0
+        asked = spec.search
+        if isinstance(self._search, Learner) and isinstance(asked, Learning) and asked.warm_start is not None:
+            self._search.warm(*warm_start(spec, asked, store, note))
         self._advance()
 
     @property
@@ -89,7 +105,7 @@ class Agenda:
     def complete(self, tile: Tile, told: Sequence[Any]) -> None:
         """Take note that a tile is done, and what the search is to be told of its points, if anything."""
         if len(told):
-            self._objective[tile.ranks] = np.array(told, dtype=self._objective.dtype)
+            self._told[tile.ranks] = np.array(told, dtype=self._told.dtype)
         self._left -= len(tile)
         if self._left == 0:
             self._advance()
@@ -99,12 +115,15 @@ class Agenda:
         while self._left == 0:
             if self._block is not None:
                 self._tell_search(self._block)
+            if self._tally.stopping.reason is not None:
+                self._block = None
+                return
             self._number += 1
             self._block = self._next_block()
             if self._block is None:
                 self._tally.end()
                 return
-            pending, self._objective = self._on_disk.look_up(self._block)
+            pending, self._told = self._on_disk.look_up(self._block)
             self._left = int(pending.sum())
             self._tally.restore_points(len(self._block) - self._left)
             self._queue = TileQueue(self._block, self._number, pending, self._on_disk.attempt)
@@ -127,10 +146,12 @@ class Agenda:
     def _tell_search(self, block: Block) -> None:
         if self._telling is None:
             return
-        told = self._telling.by_trial(block.trial_of(np.arange(len(block))), self._objective)
+        told = self._telling.by_trial(block.trial_of(np.arange(len(block))), self._told)
         if self._replayed:
             self._search.replay(self._assignments, told)
         else:
             self._search.tell(told)
-        if told.dtype == float:  # of labels none is best
-            self._tally.told(told)
+        search = self._spec.search
+        if isinstance(search, Learning):  # of labels none is best
+            goals = len(search.goals)
+            self._tally.stopping.told(told[:, :goals], np.all(told[:, goals:] <= 0, axis=1))

@@ -9,7 +9,7 @@ import numpy as np
 from neuroflame.columns import Column
 from neuroflame.errors import StoreError
 from neuroflame.sweep.block import Block
-from neuroflame.sweep.points import DRAW, Assignments, dtype_of, point_columns, size_of
+from neuroflame.sweep.points import DRAW, Assignments, dtype_of, point_columns, size_of, swept_data
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,13 +37,14 @@ def write_ask(spec: SweepSpec, store: SweepStore, number: int, assignments: Assi
     points = block.points(firsts)
     swept = [column for column in point_columns(spec.axes) if column.name.startswith("point.")]
     columns = [Column("point_id", "str"), Column("trial", "int", doc="Number of the assignment."), *swept]
-    if DRAW in assignments:
-        columns.append(Column(DRAW, "int", doc="Number of its draw of graph and seed, graphs fastest."))
     data: dict[str, Any] = {
         "point_id": points.ids(),
         "trial": np.arange(first, first + count),
-        **{path if path == DRAW else f"point.{path}": column for path, column in assignments.items()},
+        **swept_data({path: column for path, column in assignments.items() if path != DRAW}),
     }
+    if DRAW in assignments:
+        columns.append(Column(DRAW, "int", doc="Number of its draw of graph and seed, graphs fastest."))
+        data[DRAW] = assignments[DRAW]
     store.write_ask(ask_name(number), columns, data)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from neuroflame.sweep.points import DRAW, Array, Assignments, Points, size_of
+from neuroflame.sweep.points import DRAW, Array, Assignments, Points, missing, size_of
 
 if TYPE_CHECKING:
     from neuroflame.spec.sweep import SweepSpec
@@ -97,8 +97,12 @@ class Block:
         total = len(self)
         code = np.zeros(self._trials, dtype=np.int64)
         for path in self._structural:
-            levels, inverse = np.unique(self._assignments[path], return_inverse=True)
-            code = np.unique(code * len(levels) + inverse.ravel(), return_inverse=True)[1].ravel()
+            column = self._assignments[path]
+            absent = missing(column)  # ranks after all values
+            levels, inverse = np.unique(column[~absent], return_inverse=True)
+            ranks = np.full(len(column), len(levels))
+            ranks[~absent] = inverse.ravel()
+            code = np.unique(code * (len(levels) + 1) + ranks, return_inverse=True)[1].ravel()
         graphs = len(self._repeat.graphs)
         if graphs == 1 and not code.any():
             return None, np.array([0, total])

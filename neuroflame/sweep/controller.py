@@ -17,7 +17,9 @@ from neuroflame.sweep.evaluate import failed_rows
 from neuroflame.sweep.flights import Flights
 from neuroflame.sweep.progress import Progress, Status
 from neuroflame.sweep.signals import stopped_like_ctrl_c
+from neuroflame.sweep.stopping import Stopping
 from neuroflame.sweep.tally import Tally
+from neuroflame.sweep.telling import telling_of
 from neuroflame.sweep.worker import Job, TileResult, publish
 
 if TYPE_CHECKING:
@@ -65,27 +67,32 @@ class Controller(Feed):
         self._flights = Flights(spec.compute.retries)
         self._again: deque[Tile] = deque()
         self._lost_in_a_row = 0
-        self._tally = Tally(spec.points, maximise=bool(getattr(spec.search, "maximise", None)))
+        self._tally = Tally(spec.points, Stopping(spec))
         self._told = time.monotonic()
         self._resources = Resources(actors=1, cuda=False, about="")
-        self._agenda = Agenda(spec, store, self._tally, retry_failed=retry_failed)
+        self._agenda = Agenda(spec, store, self._tally, self.progress.note, retry_failed=retry_failed)
 
     # What a backend sees
 
     @property
     def done(self) -> bool:
         """Whether no tile will be handed out any more and none is running."""
-        return self.error is not None or (self._agenda.done and not self._flights)
+        over = self._agenda.done or self._tally.stopping.reason is not None
+        return self.error is not None or (over and not self._flights)
 
     def next(self) -> str | None:
         """Return the reference of a tile to run; None if there is none now."""
-        if self.error is not None:
+        stopping = self._tally.stopping
+        if self.error is not None or stopping.reason is not None:
+            return None
+        left = stopping.left(self._tally.done + self._flights.points)
+        if left == 0:
             return None
         if self._again:
             tile = self._again.popleft()
         elif self._agenda.waiting:
             group = self._cost.group_of(self._agenda.first_waiting)
-            tile = self._agenda.next(self._cost.size(self._agenda.waiting, group))
+            tile = self._agenda.next(int(min(left, self._cost.size(self._agenda.waiting, group))))
         else:
             return None
         self._flights.depart(tile, self._cost.deadline(len(tile), self._group(tile)))
@@ -143,7 +150,10 @@ class Controller(Feed):
     def _give_up(self, tile: Tile, why: str) -> None:
         rows = failed_rows(self.spec, self._agenda.points(tile), why)
         if publish(self.store, tile, rows, math.nan):
-            self._count(tile, TileResult(tile.id, len(tile), len(tile), 0, 0.0, causes=((why, len(tile)),)))
+            telling = telling_of(self.spec)
+            found = telling.of_rows(rows.data).tolist() if telling else []
+            causes = ((why, len(tile)),)
+            self._count(tile, TileResult(tile.id, len(tile), len(tile), 0, 0.0, told=found, causes=causes))
         else:  # it was as good as done when its worker was ended
             self._count(tile, TileResult(tile.id, len(tile), 0, 0, 0.0))
 

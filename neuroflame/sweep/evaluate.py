@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from neuroflame.columns import Column
 from neuroflame.errors import BackendError, SimulationError, SpecError
-from neuroflame.sweep.points import Array, Points, point_columns, point_data
+from neuroflame.sweep.points import Array, Points, missing, point_columns, point_data
 
 if TYPE_CHECKING:
     from neuroflame.spec.network import NetworkSpec
@@ -104,6 +104,7 @@ def evaluate(
     """
     structural = {axis.path for axis in spec.axes if axis.structural}
     shared = {path: points.values[path].tolist()[0] for path in structural}
+    shared = {path: value for path, value in shared.items() if value is not None and value == value}
     try:
         network = spec.network.with_values(shared) if shared else spec.network
     except SpecError as error:
@@ -183,7 +184,11 @@ def _measured(
 ) -> MeasuredLike:
     found = measure(
         network,
-        {path: column for path, column in points.values.items() if path not in structural},
+        {
+            path: _whole(column, network, path)
+            for path, column in points.values.items()
+            if path not in structural
+        },
         graph=int(points.graph[0]),
         seeds=points.seed,
         initial=points.initial.tolist(),
@@ -202,6 +207,14 @@ def _measured(
                 f"column {column.name} has {len(found.data[column.name])} rows for {len(points)} points"
             )
     return found
+
+
+def _whole(column: Array, network: NetworkSpec, path: str) -> Array:
+    """Return a swept column with the network's own value where its axis does not count."""
+    absent = missing(column)
+    if column.dtype != object and not absent.any():
+        return column
+    return np.where(absent, network.get(path), column).astype(float)
 
 
 def _joined(spec: SweepSpec, points: Points, pieces: Sequence[tuple[int, int, MeasuredLike | str]]) -> Rows:
@@ -230,7 +243,11 @@ def _with_theory(
 
     found = predict(
         network,
-        {path: column for path, column in points.values.items() if path not in structural},
+        {
+            path: _whole(column, network, path)
+            for path, column in points.values.items()
+            if path not in structural
+        },
         spec.theory,
         points=len(points),
         ranges=spec.fold_ranges,
@@ -256,13 +273,3 @@ def _cells(name: str, piece: MeasuredLike | str, count: int) -> Sequence[Any]:
 def _text(error: BaseException) -> str:
     text = " ".join(f"{type(error).__name__}: {error}".split())
     return text if len(text) <= _LONGEST_ERROR else text[: _LONGEST_ERROR - 1] + "…"
-
-
-def objective(rows: Mapping[str, Any], column: str) -> Array:
-    """Return what a search is told of each point: the column where the point is ok, NaN elsewhere."""
-    values = rows.get(column)
-    if values is None:
-        return np.full(len(rows["status"]), np.nan)
-    status = np.asarray(rows["status"], dtype=object)
-    numbers = np.array([np.nan if value is None else float(value) for value in values])
-    return np.where(status == "ok", numbers, np.nan)

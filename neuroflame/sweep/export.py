@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from neuroflame.conditions import Goal
 from neuroflame.errors import NeuroflameError, SpecError
 from neuroflame.spec.base import suggestion
+from neuroflame.spec.objectives import goals_of
 from neuroflame.store import FILES, open_table, placed, write_columns
 from neuroflame.sweep.manifest import spec_of
 from neuroflame.sweep.search.study import JOURNALS, write_study
@@ -63,9 +65,9 @@ def export(
     path = Path(out) if out is not None else _default(table, ending)
     if to not in FILES:
         spec = spec_of(table.manifest, file=uri)
-        sought, smallest = _sought(table, by, smallest=smallest)
+        sought = _sought(table, by, smallest=smallest)
         with placed(path, force=force) as temporary:
-            write_study(spec, table, sought, temporary, smallest=smallest, journal=path.suffix in JOURNALS)
+            write_study(spec, table, sought, temporary, journal=path.suffix in JOURNALS)
         return [path]
     return write_table(table, to, path, force=force)
 
@@ -86,19 +88,26 @@ def _default(table: Table, ending: str) -> Path:
     return folder / f"{table.manifest.get('name', 'table')}{ending}"
 
 
-def _sought(table: Table, by: str | None, *, smallest: bool) -> tuple[str, bool]:
-    """Return the column that counts, and whether small values are good."""
-    search = table.manifest.get("sweep", {}).get("search", {})
-    if by is None:
-        by = search.get("maximise") or search.get("minimise")
-        smallest = smallest or bool(search.get("minimise"))
+def _sought(table: Table, by: str | None, *, smallest: bool) -> tuple[Goal, ...]:
+    """Return what counts."""
+    goals = (
+        (Goal(by, large=not smallest),)
+        if by is not None
+        else goals_of(table.manifest.get("sweep", {}).get("search", {}))
+    )
     numeric = [name for name, column in table.columns.items() if column.kind in ("float", "int", "bool")]
-    if by is None:
+    if not goals:
         raise NeuroflameError(
             "must be told what counts",
             file=table.uri,
             remedy=f"--by COLUMN, among {', '.join(numeric[:8])}, …",
         )
-    if by not in numeric:
-        raise SpecError("is not a numeric column", got=by, file=table.uri, remedy=suggestion(by, numeric))
-    return by, smallest
+    for goal in goals:
+        if goal.column not in numeric:
+            raise SpecError(
+                "is not a numeric column",
+                got=goal.column,
+                file=table.uri,
+                remedy=suggestion(goal.column, numeric),
+            )
+    return goals

@@ -32,17 +32,18 @@ class Finished:
     def __init__(self, store: SweepStore, spec: SweepSpec, *, retry_failed: bool = False) -> None:
         found = [identity for ids in store.finished().values() for identity in ids]
         self._ids = np.unique(np.array(found, dtype="S16"))
-        self._told: dict[str, int] = {}
+        self._rows: dict[str, int] = {}
         self._telling = telling_of(spec)
+        self._told: Array = np.empty(0)
         self.failed = self.diverged = self.attempt = 0
         self.causes: list[tuple[str, int]] = []
         if not found:
             return
         table = store.table()
-        wanted = dict.fromkeys(
-            ("point_id", "status", "error", *(self._telling.needs if self._telling else ()))
-        )
-        frame = table.to_pandas([name for name in wanted if name in table.columns])
+        wanted = ["point_id", "status", "error"]
+        if self._telling:
+            wanted += self._telling.needs(table.columns)
+        frame = table.to_pandas([name for name in dict.fromkeys(wanted) if name in table.columns])
         failed = frame["status"] == "failed"
         if retry_failed:
             self.attempt = 1 + table.attempt
@@ -53,32 +54,21 @@ class Finished:
             self.causes = list(Counter(frame["error"][failed].tolist()).items()) if self.failed else []
         self.diverged = int((frame["status"] == "diverged").sum())
         if self._telling:
-            self._rows = self._telling.of_rows({str(name): frame[name].tolist() for name in frame})
-            self._told = {identity: row for row, identity in enumerate(frame["point_id"].tolist())}
+            self._told = self._telling.of_rows(
+                {
+                    str(name): frame[name].astype(object).where(frame[name].notna(), None).tolist()
+                    for name in frame
+                }
+            )
+            self._rows = {identity: row for row, identity in enumerate(frame["point_id"].tolist())}
 
     def look_up(self, block: Block) -> tuple[Array, Array]:
         """Return which points of a block are pending, and what a search is told of the others."""
-        told = self._telling.nothing(len(block)) if self._telling else np.empty(len(block))
+        found = self._telling.nothing(len(block)) if self._telling else np.empty(len(block))
         if len(self._ids) == 0:
-            return np.ones(len(block), dtype=bool), told
+            return np.ones(len(block), dtype=bool), found
         ids = block.points(np.arange(len(block))).ids()
-        if self._told:
-            known = np.array([self._told.get(identity, -1) for identity in ids])
-            told[known >= 0] = self._rows[known[known >= 0]]
-        return ~np.isin(np.array(ids, dtype="S16"), self._ids), told
-
-
-def mean_by_trial(trial: Array, values: Array) -> Array:
-    """Return the mean over the repetitions of each assignment that are finite; NaN where none is.
-
-    Parameters
-    ----------
-    trial : ndarray of int, (P,)
-        Number of each point's assignment, from 0.
-    values : ndarray of float, (P,)
-        Objective of each point.
-    """
-    good = np.isfinite(values)
-    count = np.bincount(trial, weights=good)
-    total = np.bincount(trial, weights=np.where(good, values, 0.0))
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+        if self._rows:
+            rows = np.array([self._rows.get(identity, -1) for identity in ids])
+            found[rows >= 0] = self._told[rows[rows >= 0]]
+        return ~np.isin(np.array(ids, dtype="S16"), self._ids), found

@@ -60,6 +60,11 @@ class Flights:
     def __len__(self) -> int:
         return len(self._flights)
 
+    @property
+    def points(self) -> int:
+        """Points of these tiles."""
+        return sum(len(flight.tile) for flight in self._flights.values())
+
     def depart(self, tile: Tile, allowed: float) -> None:
         """Hand out a tile that may take so many seconds, from when a worker begins with it."""
         self._flights[tile.id] = _Flight(tile, allowed)

@@ -6,16 +6,25 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from neuroflame.conditions import Goal, front, parse_condition
 from neuroflame.errors import NeuroflameError, SpecError
 from neuroflame.spec.base import suggestion
 from neuroflame.spec.loading import read_yaml
 from neuroflame.spec.network import NetworkSpec, load_network
+from neuroflame.spec.objectives import goals_of
 from neuroflame.spec.overrides import load_sweep
 from neuroflame.spec.sweep import SweepSpec
 from neuroflame.sweep.planner import duration
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
+    from neuroflame.store import Table
+    from neuroflame.sweep.points import Array
 
 _CAUSES = 5
 _SWEEP_KEYS = {"network", "space", "search", "repeat", "measure", "answer", "compute"}
@@ -85,6 +94,9 @@ def describe(uri: str) -> str:
         f"created   {table.manifest.get('created', '?')} by version {table.manifest.get('version', '?')}",
     ]
     if not running and done < spec.points:
+        last = next(iter(store.read_records("run")[-1:]), {})
+        if last.get("why"):
+            lines.append(f"stopped   {last['why']}")
         lines.append(f"go on     neuroflame-sweep resume {uri}")
     if not running and counts["failed"]:
         lines.append(f"try again neuroflame-sweep resume {uri} --retry-failed")
@@ -137,7 +149,9 @@ def relabel(uri: str, thresholds: Mapping[str, Any], out: str | None = None, *, 
 
 
 def best_points(uri: str, by: str | None, number: int, *, smallest: bool = False) -> str:
-    """Return the best points of a directory's sweep as lines.
+    """Return the best points of a directory's sweep as lines; for several objectives all that no other beats.
+
+    Points that are not ok, or miss a constraint of the search, are left out.
 
     Parameters
     ----------
@@ -153,22 +167,51 @@ def best_points(uri: str, by: str | None, number: int, *, smallest: bool = False
     from neuroflame.store import open_table
 
     table = open_table(uri)
-    search = table.manifest.get("sweep", {}).get("search", {})
-    if by is None:
-        by = search.get("maximise") or search.get("minimise")
-        smallest = smallest or "minimise" in search
+    goals = () if by is not None else goals_of(table.manifest.get("sweep", {}).get("search", {}))
     numeric = [name for name, column in table.columns.items() if column.kind in ("float", "int", "bool")]
-    if by is None:
+    if by is None and not goals:
         raise NeuroflameError(
             "must be told what counts", file=uri, remedy=f"--by COLUMN, among {', '.join(numeric[:8])}, …"
         )
-    if by not in numeric:
-        raise SpecError("is not a numeric column", got=by, file=uri, remedy=suggestion(by, numeric))
-    frame = table.best(by, maximise=not smallest, n=number)
-    if len(frame) == 0:
-        raise NeuroflameError("no point has a value", got=by, file=uri)
+    goals = goals or (Goal(str(by), large=not smallest),)
+    for goal in goals:
+        if goal.column not in numeric:
+            raise SpecError(
+                "is not a numeric column", got=goal.column, file=uri, remedy=suggestion(goal.column, numeric)
+            )
+    frame, scores = _usable(table, goals)
+    losses = scores * [-1.0 if goal.large else 1.0 for goal in goals]
+    chosen = np.flatnonzero(front(losses)) if len(goals) > 1 else np.arange(len(frame))
+    chosen = chosen[np.lexsort(losses[chosen].T[::-1])][: None if len(goals) > 1 else number]
+    if len(chosen) == 0:
+        raise NeuroflameError("no point has a value", got=goals[0].column, file=uri)
+    frame = frame.iloc[chosen]
     swept = [name for name in table.columns if name.startswith("point.")]
-    repeats = [name for name in ("graph", "seed", "initial_condition") if frame[name].nunique() > 1]
-    shown = frame[[by, *swept, *repeats, "point_id"]]
+    repeats = [name for name in ("graph", "seed", "initial_condition") if len(frame[name].unique()) > 1]
+    shown = frame[[*(goal.column for goal in goals), *swept, *repeats, "point_id"]]
     shown = shown.rename(columns={name: name.removeprefix("point.") for name in swept})
-    return str(shown.to_string(index=False, float_format=lambda value: f"{value:.6g}"))
+    lines = str(shown.to_string(index=False, float_format=lambda value: f"{value:.6g}"))
+    return f"{_about(goals, len(chosen))}\n{lines}" if goals[0].value is not None or len(goals) > 1 else lines
+
+
+def _usable(table: Table, goals: Sequence[Goal]) -> tuple[pd.DataFrame, Array]:
+    """Return the rows that are ok, meet the search's constraints and have all scores, and the scores."""
+    frame = table.to_pandas([name for name, column in table.columns.items() if column.kind != "series"])
+    constraints = table.manifest.get("sweep", {}).get("search", {}).get("constraints", ())
+    good = np.array(frame["status"] == "ok", dtype=bool)
+    for text in constraints:
+        good &= parse_condition(text).holds(frame)
+    columns = (
+        frame[goal.column].astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan) for goal in goals
+    )
+    scores = np.column_stack([goal.score(column) for goal, column in zip(goals, columns, strict=True)])
+    good &= np.isfinite(scores).all(axis=1)
+    return frame[good].reset_index(drop=True), scores[good]
+
+
+def _about(goals: Sequence[Goal], count: int) -> str:
+    sought = ", ".join(map(str, goals))
+    if len(goals) == 1:
+        return f"sought: {sought}"
+    points = "1 point that no other beats" if count == 1 else f"{count} points that no other beats"
+    return f"{points} in all of: {sought}"

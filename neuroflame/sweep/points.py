@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neuroflame.columns import Column
+from neuroflame.spec.conditional import active
 
 if TYPE_CHECKING:
     from neuroflame.spec.resolved import ResolvedAxis
@@ -27,10 +28,32 @@ DRAW = "draw"
 
 
 def dtype_of(axis: ResolvedAxis) -> Any:
-    """Return the type of an axis's column: names as objects, else int64 or float64."""
-    if axis.text:
+    """Return the type of an axis's column: float64 or int64; objects for names, and where a None is needed."""
+    if axis.text or (axis.integer and axis.when):
         return object
     return np.int64 if axis.integer else np.float64
+
+
+def plain_dtype(axis: ResolvedAxis) -> Any:
+    """Return the type of an axis's values, none of them missing."""
+    return object if axis.text else np.int64 if axis.integer else np.float64
+
+
+def missing(column: Array) -> Array:
+    """Return where a swept column holds no value, as its axis does not count there."""
+    if column.dtype == object:
+        return np.array([value is None for value in column.tolist()], dtype=bool)
+    return np.isnan(column) if column.dtype.kind == "f" else np.zeros(len(column), dtype=bool)
+
+
+def without_inactive(axes: Sequence[ResolvedAxis], columns: Assignments) -> Assignments:
+    """Return assignments without the values of axes where these do not count: NaN, or None."""
+    found = dict(columns)
+    for path, counts in active(axes, columns).items():
+        axis = next(axis for axis in axes if axis.path == path)
+        found[path] = columns[path].astype(dtype_of(axis))
+        found[path][~counts] = np.nan if found[path].dtype == np.float64 else None
+    return found
 
 
 def size_of(assignments: Assignments) -> int:
@@ -80,10 +103,29 @@ class Points:
     def canonical(self) -> list[str]:
         """Return the canonical JSON of which `ids` are the hashes: keys sorted, no spaces, floats by repr."""
         swept = sorted(self.values)
+        if any(missing(column).any() for column in self.values.values()):
+            return self._canonical_where_some_are_missing(swept)
         inner = ",".join(f"{_escaped(json.dumps(path))}:%s" for path in swept)
         form = f'{{"graph":%s,"initial_condition":%s,"point":{{{inner}}},"seed":%s}}'
         columns = [self.graph, self.initial, *(self.values[path] for path in swept), self.seed]
         return [form % row for row in zip(*(_texts(column) for column in columns), strict=True)]
+
+    def _canonical_where_some_are_missing(self, swept: Sequence[str]) -> list[str]:
+        """Return the same for points at which some axes do not count: these are left out."""
+        parts = []
+        for path in swept:
+            key, absent = json.dumps(path), missing(self.values[path])
+            texts = [
+                None if gone else f"{key}:{text}"
+                for gone, text in zip(absent.tolist(), _texts(self.values[path]), strict=True)
+            ]
+            parts.append(texts)
+        inner = [",".join(text for text in row if text is not None) for row in zip(*parts, strict=True)]
+        outer = (_texts(column) for column in (self.graph, self.initial, self.seed))
+        return [
+            f'{{"graph":{graph},"initial_condition":{initial},"point":{{{point}}},"seed":{seed}}}'
+            for point, graph, initial, seed in zip(inner, *outer, strict=True)
+        ]
 
 
 def _escaped(text: str) -> str:
@@ -119,12 +161,23 @@ def point_columns(axes: Sequence[ResolvedAxis]) -> list[Column]:
     ]
 
 
+def swept_data(assignments: Assignments) -> dict[str, Any]:
+    """Return the columns of swept values, None where an axis does not count."""
+    found: dict[str, Any] = {}
+    for path, column in assignments.items():
+        absent = missing(column)
+        cells = column.tolist()
+        plain = [None if gone else cell for cell, gone in zip(cells, absent.tolist(), strict=True)]
+        found[f"point.{path}"] = plain if absent.any() else column
+    return found
+
+
 def point_data(points: Points) -> dict[str, Any]:
     """Return the columns of `point_columns` for some points."""
     return {
         "point_id": points.ids(),
         "point_index": points.index,
-        **{f"point.{path}": column for path, column in points.values.items()},
+        **swept_data(points.values),
         "graph": points.graph,
         "seed": points.seed,
         "initial_condition": points.initial.tolist(),

@@ -37,6 +37,8 @@ class Status:
         Why points failed, with the number of points, the most frequent first.
     gpu : str or None
         What the GPU of the worker that was heard of last is doing.
+    stopped : str or None
+        Why it stopped early, if it did.
     """
 
     total: int
@@ -49,11 +51,12 @@ class Status:
     best: float | None = None
     causes: tuple[tuple[str, int], ...] = ()
     gpu: str | None = None
+    stopped: str | None = None
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Status:
         """Return the status of what `to_dict` gave, and what was added to it."""
-        known = {field.name: data[field.name] for field in fields(cls)}
+        known = {field.name: data[field.name] for field in fields(cls) if field.name in data}
         return cls(**{**known, "causes": tuple((str(text), int(count)) for text, count in data["causes"])})
 
     def to_dict(self) -> dict[str, Any]:
@@ -71,7 +74,7 @@ class Status:
             parts.append(
                 f"{self.rate:,.{0 if self.rate >= 99.5 else 1 if self.rate >= 9.95 else 2}f} points/s"
             )
-        if self.done < self.total and self.eta is not None:
+        if self.done < self.total and self.eta is not None and self.stopped is None:
             parts.append(f"{duration(self.eta)} left")
         if self.diverged:
             parts.append(f"{self.diverged:,} diverged")
@@ -80,6 +83,8 @@ class Status:
             parts.append(f"best {self.best:.4g}")
         if self.gpu is not None:
             parts.append(self.gpu)
+        if self.stopped is not None:
+            parts.append(f"stopped: {self.stopped}")
         return ", ".join(parts)
 
     def failures(self) -> list[str]:

@@ -198,13 +198,18 @@ def _run(controller: Controller, machine: Backend, job: Job, out: str) -> Status
     except Exception as error:
         _end(controller, "error", text=str(error) or type(error).__name__)
         raise
-    _end(controller, "finished")
+    _end(controller, "finished", **({"why": status.stopped} if status.stopped else {}))
     return status
+
+
+def _name(event: str, more: Mapping[str, Any]) -> str:
+    """Return how a record calls the end of a run."""
+    return ("stopped" if "why" in more else "complete") if event == "finished" else event
 
 
 def _end(controller: Controller, event: str, **more: Any) -> None:
     with suppress(StoreError):  # the disk may be full, and why the sweep ended is told anyway
-        _record(controller, {"finished": "complete"}.get(event, event), **more)
+        _record(controller, _name(event, more), **more)
     about = {"table": controller.store.uri, **more, **controller.status().to_dict()}
     controller.progress.event(event, about)
 
@@ -220,7 +225,10 @@ def resume(
     takeover: bool = False,
     retry_failed: bool = False,
 ) -> Outcome:
-    """Go on with the sweep of a directory; overrides may change where and how (``compute.actors``)."""
+    """Go on with the sweep of a directory; overrides may change where, how and how long.
+
+    For example ``{"compute.actors": 4, "stop.points": 5000}``.
+    """
     spec = spec_of(SweepStore.open(out).manifest, file=out)
     if overrides:
         spec = SweepSpec.parse(override(spec.to_dict(), overrides))

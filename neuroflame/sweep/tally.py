@@ -7,14 +7,12 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from neuroflame.sweep.causes import Causes
 from neuroflame.sweep.progress import Status
 
 if TYPE_CHECKING:
     from neuroflame.sweep.finished import Finished
-    from neuroflame.sweep.points import Array
+    from neuroflame.sweep.stopping import Stopping
 
 _WINDOW_S = 60.0
 _CAUSES = 5
@@ -27,17 +25,16 @@ class Tally:
     ----------
     total : int
         Points of the sweep.
-    maximise : bool
-        Whether the best is the largest.
+    stopping : Stopping
+        Watches when it is to stop early, and what is best.
     """
 
-    def __init__(self, total: int, *, maximise: bool = False) -> None:
+    def __init__(self, total: int, stopping: Stopping) -> None:
         self._total = total
-        self._better = np.fmax if maximise else np.fmin
+        self.stopping = stopping
         self.done = self.restored = 0
         self._failed = self._diverged = 0
         self._causes = Causes()
-        self._best = math.nan
         self._gpu: str | None = None
         self._rate, self._speed = Rate(), 0.0
         self._begin = time.monotonic()
@@ -56,6 +53,7 @@ class Tally:
         """Count points that were done before."""
         self.done += count
         self.restored += count
+        self.stopping.done(self.done, 0.0)
 
     def end(self) -> None:
         """Count no points beyond those that are done: a search may end before its points are used up."""
@@ -68,14 +66,11 @@ class Tally:
         self._diverged += diverged
         self._gpu = gpu or self._gpu
         self._speed = self._rate.update(self.done)
+        self.stopping.done(self.done, time.monotonic() - self._begin)
 
     def add_cause(self, text: str, points: int) -> bool:
         """Count why points failed, and return whether no point had failed so before."""
         return self._causes.add(text, points)
-
-    def told(self, values: Array) -> None:
-        """Take note of what the search was told."""
-        self._best = float(self._better.reduce(np.append(values, self._best)))
 
     def status(self) -> Status:
         """Return how far the sweep is."""
@@ -87,9 +82,10 @@ class Tally:
             restored=self.restored,
             rate=self._speed,
             elapsed=time.monotonic() - self._begin,
-            best=None if math.isnan(self._best) else self._best,
+            best=None if math.isnan(self.stopping.best) else self.stopping.best,
             causes=self._causes.top(_CAUSES),
             gpu=self._gpu,
+            stopped=self.stopping.reason,
         )
 
 

@@ -1,4 +1,4 @@
-"""What a search that learns is told of the points that were simulated."""
+"""What a search that learns is told of the points that were simulated: scores, or labels."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neuroflame.sweep.evaluate import objective
+from neuroflame.spec.search import BoundarySearch, Learning
+from neuroflame.sweep.told import by_trial, needed, told
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
 
     from neuroflame.border import Labelling
     from neuroflame.spec.sweep import SweepSpec
@@ -21,62 +22,58 @@ if TYPE_CHECKING:
 class Telling(ABC):
     """From rows to what a search is told of each point, and from points to assignments."""
 
-    @property
     @abstractmethod
-    def needs(self) -> tuple[str, ...]:
-        """The columns that it is made of."""
+    def needs(self, known: Container[str]) -> list[str]:
+        """Return the columns that it is made of, of those that there are."""
 
     @abstractmethod
     def of_rows(self, rows: Mapping[str, Any]) -> Array:
-        """Return what is told of each row, (P,)."""
+        """Return what is told of each row, (P, …)."""
 
     @abstractmethod
     def nothing(self, count: int) -> Array:
-        """Return what is told of points that are not known, (count,)."""
+        """Return what is told of points that are not known, (count, …)."""
 
     @abstractmethod
-    def by_trial(self, trial: Array, told: Array) -> Array:
+    def by_trial(self, trial: Array, points: Array) -> Array:
         """Return what is told of each assignment, (A, …).
 
         Parameters
         ----------
         trial : ndarray of int, (P,)
             Number of each point's assignment, from 0.
-        told : ndarray, (P,)
+        points : ndarray, (P, …)
             What `of_rows` gave.
         """
 
 
 @dataclass(frozen=True)
-class Objective(Telling):
-    """The mean of a column over the repetitions of an assignment that have a value.
+class Scores(Telling):
+    """Scores and by how much constraints are missed; see `neuroflame.sweep.told`.
 
     Parameters
     ----------
-    column : str
-        What is sought.
+    search : Learning
+        What is sought, and what must hold.
     """
 
-    column: str
+    search: Learning
 
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """The columns that it is made of."""
-        return ("status", self.column)
+    def needs(self, known: Container[str]) -> list[str]:
+        """Return the columns of goals and constraints."""
+        return needed(self.search, known)
 
     def of_rows(self, rows: Mapping[str, Any]) -> Array:
-        """Return the column where the point is ok, NaN elsewhere."""
-        return objective(rows, self.column)
+        """Return (P, goals + constraints)."""
+        return told(self.search, rows)
 
     def nothing(self, count: int) -> Array:
         """Return NaN for each."""
-        return np.full(count, np.nan)
+        return np.full((count, len(self.search.goals) + len(self.search.constraints)), np.nan)
 
-    def by_trial(self, trial: Array, told: Array) -> Array:
-        """Return the mean of each assignment."""
-        from neuroflame.sweep.finished import mean_by_trial
-
-        return mean_by_trial(trial, told)
+    def by_trial(self, trial: Array, points: Array) -> Array:
+        """Return mean scores and the worst violations."""
+        return by_trial(trial, points, len(self.search.goals))
 
 
 @dataclass(frozen=True)
@@ -91,15 +88,16 @@ class Labels(Telling):
 
     labelling: Labelling
 
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """The columns that it is made of; names that are swept stand for ``point.<path>``."""
+    def needs(self, known: Container[str]) -> list[str]:
+        """Return the columns of the label; names that are swept stand for ``point.<path>``."""
         names = self.labelling.needs
-        return (*names, *(f"point.{name}" for name in names if "." in name))
+        return [
+            name for name in (*names, *(f"point.{name}" for name in names if "." in name)) if name in known
+        ]
 
     def of_rows(self, rows: Mapping[str, Any]) -> Array:
-        """Return `neuroflame.border.LABELLED`."""
-        return self.labelling.label({name: rows[name] for name in self.needs if name in rows})
+        """Return `neuroflame.border.LABELLED`, (P,)."""
+        return self.labelling.label({name: rows[name] for name in self.needs(rows)})
 
     def nothing(self, count: int) -> Array:
         """Return no label for each."""
@@ -109,16 +107,17 @@ class Labels(Telling):
         found["margin"] = np.nan
         return found
 
-    def by_trial(self, trial: Array, told: Array) -> Array:
+    def by_trial(self, trial: Array, points: Array) -> Array:
         """Return (A, I): the points of an assignment are its initial conditions, in order."""
-        return told[np.argsort(trial, kind="stable")].reshape(int(trial.max()) + 1, -1)
+        return points[np.argsort(trial, kind="stable")].reshape(int(trial.max()) + 1, -1)
 
 
 def telling_of(spec: SweepSpec) -> Telling | None:
     """Return what the search of a sweep is told; None if it needs no results."""
-    on, sought = getattr(spec.search, "on", None), getattr(spec.search, "objective", None)
-    if on:
+    if isinstance(spec.search, Learning):
+        return Scores(spec.search)
+    if isinstance(spec.search, BoundarySearch):
         from neuroflame.border import Labelling
 
-        return Labels(Labelling(on))
-    return Objective(sought) if sought else None
+        return Labels(Labelling(spec.search.on))
+    return None

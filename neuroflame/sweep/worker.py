@@ -74,7 +74,7 @@ class TileResult:
     executor, device : str
         What simulated it.
     told : list
-        What a search that learns is told of each point.
+        What a search that learns is told of each point; see `neuroflame.sweep.telling`.
     causes : tuple of (str, int)
         Why points failed, and how many.
     gpu : str or None

@@ -54,6 +54,10 @@ def networks(draw):
     if pairs and draw(st.booleans()):
         data["hebbian"] = {pairs[-1]: draw(st.sampled_from(RULES))}
     if draw(st.booleans()):
+        data["populations"][names[0]] |= {"tau": 0.01, "spiking": {"V_threshold": 0.5}}
+        if len(names) == 1:
+            del data["transfer"]
+    if draw(st.booleans()):
         data["noise"] = {"kind": draw(st.sampled_from(["white", "per_step"])), "sigma": 0.1}
     return NetworkSpec.parse(data)
 

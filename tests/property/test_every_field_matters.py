@@ -61,6 +61,25 @@ RICH = {
     "initial": {"kind": "uniform", "low": 0.5, "high": 2.0},
     "rate_limit": 1e4,
 }
+SPIKING = {
+    "dt": 0.0005,
+    "duration": 0.12,
+    "populations": {
+        "E": {
+            "size": 24,
+            "tau_syn": 0.004,
+            "adaptation": {"tau": 0.05, "strength": 0.01},
+            "spiking": {"V_rest": 0.1, "V_threshold": 0.9, "V_reset": 0.2, "tau_ref": 0.003},
+        },
+        "I": {"size": 16, "tau": 0.01, "spiking": {"V_start": 0.3}},
+        "R": {"size": 5, "threshold": 0.1},
+    },
+    "J": {"EE": 0.02, "EI": -0.005, "IE": 0.02, "RE": 1.0},
+    "J0": {"E": 1.5, "I": 1.2},
+    "stp": {"EE": {"U": 0.2, "tau_fac": 0.3, "tau_rec": 0.1}},
+    "noise": {"kind": "white", "sigma": 0.02},
+    "initial": {"kind": "constant", "rate": {"E": 20.0, "R": 0.5}},
+}
 STARTS = [
     {"kind": "constant", "rate": {"E": 1.0, "I": 0.5}},
     {"kind": "constant", "rate": 1.0},
@@ -170,7 +189,11 @@ LABELS = {"stimuli.bump.name"}
 
 
 def rates(spec, **keys):
-    return Network(spec, device="cpu", precision="double", executor="reference", seed=5, **keys)()[0].numpy()
+    """Return the rates, and with them the voltages of populations that spike: a train only tells of whole steps."""
+    model = Network(spec, device="cpu", precision="double", executor="reference", seed=5, **keys)
+    record = ["rates", "voltage"] if any(p.spiking for p in spec.populations.values()) else ["rates"]
+    found = model.simulate(record=record, every=1)
+    return np.concatenate([found[name][0] for name in record], axis=1)
 
 
 @lru_cache(maxsize=8)
@@ -204,7 +227,10 @@ def changed(info):
 
 
 def cases():
-    """Yield a network and a path into it: every value of the rich one, and those of variants of its parts."""
+    """Yield a network and a path into it: every value of the rich ones, and those of variants of their parts."""
+    for path, info in paths(NetworkSpec.parse(SPIKING)).items():
+        if changed(info) not in {None, info.value} and path != "rate_limit":
+            yield SPIKING, path
     others = [("initial", start) for start in STARTS] + [("connectivity", own) for own in STRUCTURES]
     bases = [(RICH, ""), *((RICH | {part: own}, f"{part}.") for part, own in others)]
     bases += [(RICH | INPUTS, f"{part}.") for part in INPUTS]

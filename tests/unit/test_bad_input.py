@@ -41,6 +41,21 @@ CASES = {
         plan("search={kind: boundary, on: bump.E.m1 > 5, points: 100}", "space={transfer: [relu, tanh]}"),
         "sweep.yml: space.transfer: must be numbers in order in a boundary search",
     ),
+    "border on a conditional axis": (
+        plan(
+            "search={kind: boundary, on: bump.E.m1 > 5, points: 100}",
+            "space={J0.E: [1, 2], J.EE: {low: 1, high: 2, when: {J0.E: 1}}}",
+        ),
+        "sweep.yml: space.J.EE.when: must count everywhere in a boundary search",
+    ),
+    "stop of a border at a value": (
+        plan(
+            "search={kind: boundary, on: bump.E.m1 > 5, points: 100}",
+            "space={J.EE: {low: 1, high: 2}}",
+            "stop={target: 3}",
+        ),
+        "sweep.yml: stop.target: has no meaning in a boundary search, which has no objective",
+    ),
     "no such file": (["plan", "gone.yml"], "gone.yml: there is no such file"),
     "a directory": (["plan", "other"], "other: is a directory"),
     "not YAML": (["validate", "broken.yml"], "broken.yml: is not valid YAML at line"),
@@ -97,10 +112,90 @@ CASES = {
         plan("search={kind: sobl}"),
         "search.kind: must be one of 'grid', 'random', 'sobol', 'tpe'",
     ),
-    "no objective": (plan("search={kind: tpe, trials: 4}"), "must have one of maximise and minimise"),
+    "no objective": (plan("search={kind: tpe, trials: 4}"), "must have one of maximise, minimise and target"),
     "unknown objective": (
         plan("search={kind: tpe, trials: 4, maximise: bump.E.m2}"),
         "search.maximise: is not a column of this sweep, got 'bump.E.m2' (did you mean 'bump.E.m1'?)",
+    ),
+    "two objectives at once": (
+        plan("search={kind: tpe, trials: 4, maximise: bump.E.m1, minimise: rate.E.mean}"),
+        "search.maximise: must have one of maximise, minimise and target (put several under objective)",
+    ),
+    "objective misspelt": (
+        plan("search={kind: nsga2, trials: 4, objective: [{maximize: bump.E.m1}, {minimise: rate.E.mean}]}"),
+        "search.objective.0.maximize: is not a known key (did you mean 'maximise'?)",
+    ),
+    "unknown column of several": (
+        plan("search={kind: nsga2, trials: 4, objective: [{maximise: bump.E.m1}, {minimise: rate.E.meen}]}"),
+        "search.objective.1.minimise: is not a column of this sweep, got 'rate.E.meen' (did you mean 'rate.E.mean'?)",
+    ),
+    "a column twice": (
+        plan("search={kind: tpe, trials: 4, objective: [{maximise: bump.E.m1}, {minimise: bump.E.m1}]}"),
+        "search.objective: must not seek a column twice",
+    ),
+    "target of two": (
+        plan("search={kind: tpe, trials: 4, target: {rate.E.mean: 5, rate.I.mean: 6}}"),
+        "search.target: must name one column and its value",
+    ),
+    "negative tolerance": (
+        plan("search={kind: tpe, trials: 4, target: {rate.E.mean: 5, tolerance: -1}}"),
+        "search.target.tolerance: must be at least 0, got -1",
+    ),
+    "several for cmaes": (
+        plan(
+            "space.J0.E=[1, 2]",
+            "search={kind: cmaes, trials: 4, objective: [{maximise: bump.E.m1}, {minimise: rate.E.mean}]}",
+        ),
+        "search.objective: must be one for cmaes, got 2 (use nsga2)",
+    ),
+    "cmaes over names": (
+        plan(
+            "space.transfer={choices: [relu, tanh]}", "search={kind: cmaes, trials: 4, maximise: bump.E.m1}"
+        ),
+        "space.transfer: has no order, which cmaes cannot search (use tpe)",
+    ),
+    "cmaes over one axis": (
+        plan("space={J.EE: [1, 2, 3, 4]}", "search={kind: cmaes, trials: 4, maximise: bump.E.m1}"),
+        "space: must have at least two axes in a cmaes search",
+    ),
+    "constraint on nothing": (
+        plan("search={kind: tpe, trials: 4, maximise: bump.E.m1, constraints: [rate.E.mena < 3]}"),
+        "search.constraints.0: is not a column of this sweep, got 'rate.E.mena' (did you mean 'rate.E.mean'?)",
+    ),
+    "constraint that compares a text": (
+        plan("search={kind: tpe, trials: 4, maximise: bump.E.m1, constraints: [status > 3]}"),
+        "search.constraints.0: texts can only be compared with == and !=",
+    ),
+    "constraint with a misspelt word": (
+        plan("search={kind: tpe, trials: 4, maximise: bump.E.m1, constraints: [statu == ok]}"),
+        "search.constraints.0: the table has no such column, got 'statu' (did you mean status?)",
+    ),
+    "no such warm start": (
+        plan("search={kind: tpe, trials: 4, maximise: bump.E.m1, warm_start: nowhere}"),
+        "search.warm_start: there is no such file or directory, got 'nowhere'",
+    ),
+    "when of nothing": (
+        plan("space.J.EI={values: [-1, -2], when: {J.EF: 1}}"),
+        "space.J.EI.when.J.EF: is not another axis of this sweep (did you mean 'J0.E'?)",
+    ),
+    "when of no value": (
+        plan(
+            "space.transfer={choices: [relu, tanh]}", "space.J.EI={values: [-1, -2], when: {transfer: tanj}}"
+        ),
+        "space.J.EI.when.transfer: is not a value of that axis, got 'tanj' (did you mean 'tanh'?)",
+    ),
+    "when in a circle": (
+        plan(
+            "space.J.EI={values: [-1, -2], when: {J.II: -1}}",
+            "space.J.II={values: [-1, -2], when: {J.EI: -1}}",
+        ),
+        "space.J.EI.when: waits for itself",
+    ),
+    "stop of nothing": (plan("stop={}"), "stop: must have one of points, time, target and no_improvement"),
+    "stop at no time": (plan("stop={time: soon}"), "stop.time: must be a time, got 'soon' (for example 90 s"),
+    "stop a grid that seeks nothing": (
+        plan("stop={target: 3}"),
+        "stop.target: has no meaning in a grid search, which has no objective (use points or time)",
     ),
     "more than there is": (plan("search={kind: random, trials: 9}"), "at most the 4 different assignments"),
     "field that does not apply": (
@@ -109,8 +204,8 @@ CASES = {
     ),
     "unknown measure": (
         plan("measure=[rate]"),
-        "measure.0: must be one of 'rates', 'bump', 'oscillation', 'memory', 'convergence', 'stp', 'weights', "
-        "'lyapunov', 'spectrum', 'fixed_points' or 'regime', got 'rate'",
+        "measure.0: must be one of 'rates', 'bump', 'spikes', 'oscillation', 'memory', 'convergence', 'stp', "
+        "'weights', 'lyapunov', 'spectrum', 'fixed_points' or 'regime', got 'rate'",
     ),
     "options of what is not measured": (
         plan("dynamics.spectrum.k=3"),
@@ -137,6 +232,14 @@ CASES = {
     "learning after the end": (
         plan("hebbian.EE={rule: hebb, eta: 1, onset: 9}"),
         "hebbian.EE.onset: must be before the end",
+    ),
+    "spikes of rate units": (
+        plan("measure=[spikes]"),
+        "measure: needs a population that spikes, got 'spikes'",
+    ),
+    "rate unit's field of a spiking population": (
+        plan("populations.E.spiking={}", "populations.E.gain=2.0"),
+        "populations.E.gain: has no effect on a population that spikes, got 2.0 (scale J and J0 instead)",
     ),
     "unknown start": (
         plan("repeat.initial_conditions=[warm]"),

@@ -14,10 +14,10 @@ from tests.unit.test_sweep_spec import sweep
 SPACE = {"J.EE": {"low": 0, "high": 4}, "J0.E": {"low": 0, "high": 4}}
 
 
-def boundary(space=SPACE, repeat=None, **search):
+def boundary(space=SPACE, repeat=None, stop=None, **search):
     """The stand-in's rate is 5 J.EE + 5 J0.E + graph + 0.1 seed."""
     wanted = {"kind": "boundary", "on": "rate.E.mean > 20", "points": 300, "tolerance": 0.02, **search}
-    return sweep(space=space, repeat=repeat or {}, search=wanted)
+    return sweep(space=space, repeat=repeat or {}, stop=stop, search=wanted)
 
 
 def run(spec, out, **options):
@@ -50,6 +50,16 @@ def test_a_resumed_search_equals_an_uninterrupted_one(after, repeat, tmp_path):
         run(spec, tmp_path / "parts", progress=Stop(after))
     assert 0 < len(open_table(str(tmp_path / "parts"))) < len(open_table(str(tmp_path / "whole")))
     assert resume(str(tmp_path / "parts"), backend="inline", measure=CHEAP).resumed
+    assert rows(tmp_path / "parts") == rows(tmp_path / "whole")
+
+
+def test_a_search_that_stopped_early_goes_on(tmp_path):
+    run(boundary(), tmp_path / "whole")
+    status = run(boundary(stop={"points": 50}), tmp_path / "parts").status
+    assert status.done == len(open_table(str(tmp_path / "parts"))) == 50
+    assert status.stopped == "50 points were computed"
+    assert status.best is None
+    resume(str(tmp_path / "parts"), overrides={"stop": None}, backend="inline", measure=CHEAP)
     assert rows(tmp_path / "parts") == rows(tmp_path / "whole")
 
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from neuroflame.sweep.finished import mean_by_trial
 from neuroflame.sweep.points import size_of
 from neuroflame.sweep.search import KnownSearch, make_search
-from neuroflame.sweep.search.units import rows_of
+from neuroflame.sweep.search.units import columns_of, rows_of
+from neuroflame.sweep.told import mean_by_trial
 from tests.unit.test_sweep_spec import sweep
 
 MIXED = {
@@ -18,6 +18,18 @@ MIXED = {
 }
 FINITE = {"J.EE": [1, 2, 3, 4], "populations.I.size": {"low": 5, "high": 9}}
 LISTS = {"J.EE": [1, 2, 3, 4], "populations.I.size": [5, 6, 7, 8, 9], "transfer": ["relu", "tanh"]}
+ORDERED = {path: axis for path, axis in MIXED.items() if path != "transfer"}
+CONDITIONAL = {
+    "transfer": {"choices": ["relu", "tanh", "erf"]},
+    "J.EE": {"low": 0.5, "high": 50.0, "log": True, "when": {"transfer": ["tanh", "erf"]}},
+    "populations.I.size": {"low": 8, "high": 12, "when": {"transfer": "tanh"}},
+    "J0.E": {"low": -1, "high": 1, "when": {"populations.I.size": [8, 9]}},
+}
+CONDITIONAL_LISTS = {
+    "J.EE": {"values": list(range(1, 15)), "when": {"transfer": "tanh"}},
+    "transfer": ["relu", "tanh", "erf"],
+    "J.II": {"values": [-1, -2], "when": {"J.EE": [1, 2]}},
+}
 KINDS = {
     "grid": ({"kind": "grid"}, LISTS),
     "random": ({"kind": "random", "trials": 50, "seed": 3}, MIXED),
@@ -29,14 +41,46 @@ KINDS = {
         {"kind": "tpe", "trials": 50, "batch": 8, "startup": 10, "seed": 3, "maximise": "bump.E.m1"},
         MIXED,
     ),
+    "cmaes": ({"kind": "cmaes", "trials": 50, "batch": 8, "seed": 3, "maximise": "bump.E.m1"}, ORDERED),
+    "cmaes, finite": ({"kind": "cmaes", "trials": 20, "batch": 8, "minimise": "bump.E.m1"}, FINITE),
+    "nsga2": (
+        {"kind": "nsga2", "trials": 50, "batch": 8, "population": 12, "seed": 3, "maximise": "bump.E.m1"},
+        MIXED,
+    ),
+    "nsga2, finite": (
+        {"kind": "nsga2", "trials": 20, "batch": 8, "population": 4, "minimise": "bump.E.m1"},
+        FINITE,
+    ),
+    "gp": (
+        {"kind": "gp", "trials": 22, "batch": 8, "startup": 14, "seed": 3, "maximise": "bump.E.m1"},
+        MIXED,
+    ),
+    "gp, finite": ({"kind": "gp", "trials": 20, "batch": 8, "startup": 12, "minimise": "bump.E.m1"}, FINITE),
+    "tpe, conditional": (
+        {"kind": "tpe", "trials": 40, "batch": 8, "startup": 8, "minimise": "bump.E.m1"},
+        CONDITIONAL,
+    ),
+    "nsga2, conditional": (
+        {"kind": "nsga2", "trials": 40, "batch": 8, "population": 8, "minimise": "bump.E.m1"},
+        CONDITIONAL,
+    ),
+    "gp, conditional": (
+        {"kind": "gp", "trials": 20, "batch": 8, "startup": 12, "minimise": "bump.E.m1"},
+        CONDITIONAL,
+    ),
+    "random, conditional": ({"kind": "random", "trials": 40}, CONDITIONAL),
+    "sobol, conditional": ({"kind": "sobol", "trials": 40}, CONDITIONAL),
+    "grid, conditional": ({"kind": "grid"}, CONDITIONAL_LISTS),
     "tpe, finite": ({"kind": "tpe", "trials": 20, "batch": 8, "startup": 4, "minimise": "bump.E.m1"}, FINITE),
 }
 
 
-LEARNING = [name for name in KINDS if "tpe" in name]
-KNOWN = [name for name in KINDS if "tpe" not in name]
-SEEDED = [name for name in KINDS if name != "grid"]
-LONG = [name for name in KINDS if name != "random, finite"]  # more than two batches of 8
+LEARNING = [name for name in KINDS if name.split(",")[0] in ("tpe", "cmaes", "nsga2", "gp")]
+KNOWN = [name for name in KINDS if name not in LEARNING]
+SEEDED = [name for name in KINDS if not name.startswith("grid")]
+LONG = [
+    name for name in KINDS if name not in ("random, finite", "grid, conditional")
+]  # more than two batches of 8
 
 
 @pytest.fixture(params=KINDS)
@@ -52,7 +96,7 @@ def only(names):
 
 def value(row):
     """Return an objective of an assignment; some fail, one is infinite."""
-    number = sum(float(x) if not isinstance(x, str) else len(x) for x in row)
+    number = sum(len(x) if isinstance(x, str) else float(x or 0.0) for x in row)
     return np.nan if int(number * 7) % 5 == 0 else np.inf if int(number * 7) % 31 == 0 else number
 
 
@@ -92,6 +136,8 @@ def test_values_are_of_the_axis_type_and_within_it(make):
     search = make()
     rows, _ = drain(search, endless(8))
     for axis, column in zip(search.axes, zip(*rows, strict=True), strict=True):
+        assert (None in column) == bool(axis.when)
+        column = [value for value in column if value is not None]
         if axis.text:
             assert set(column) <= set(axis.levels)
         elif axis.levels is not None:
@@ -118,7 +164,7 @@ def test_how_the_asking_is_split_does_not_matter(make):
     for counts in (endless(1), endless(3), iter([5, 1, 10**6])):
         assert drain(make(), counts)[0] == whole
     search = make()
-    numbers = np.array([3, 0, 17])
+    numbers = np.array([3, 0, search.total - 1])
     assert rows_of(search.take(numbers)) == [whole[i] for i in numbers]
 
 
@@ -126,12 +172,7 @@ def test_replay_goes_on_where_the_lost_search_was(make):
     rows, told = drain(make(), endless(8))
     for count in (8, 16):
         search = make()
-        columns = zip(*rows[:count], strict=True)
-        dtypes = [object if axis.text else None for axis in search.axes]
-        assignments = {
-            axis.path: np.array(column, dtype=dtype)
-            for axis, column, dtype in zip(search.axes, columns, dtypes, strict=True)
-        }
+        assignments = columns_of(search.axes, rows[:count])
         search.replay(assignments, np.array(told[:count]))
         assert search.asked == count
         rest, rest_told = drain(search, endless(8))
@@ -143,13 +184,8 @@ def test_replay_goes_on_where_the_lost_search_was(make):
 def test_replay_in_pieces(make):
     rows, told = drain(make(), endless(8))
     search = make()
-    axes = search.axes
     for first in (0, 8):
-        columns = zip(*rows[first : first + 8], strict=True)
-        assignments = {
-            axis.path: np.array(column, dtype=object if axis.text else None)
-            for axis, column in zip(axes, columns, strict=True)
-        }
+        assignments = columns_of(search.axes, rows[first : first + 8])
         search.replay(assignments, np.array(told[first : first + 8]))
     assert drain(search, endless(8))[0] == rows[16:]
 

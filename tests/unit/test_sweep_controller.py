@@ -5,13 +5,17 @@ import math
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from neuroflame.errors import BackendError, Interrupted, StoreError
+from neuroflame.errors import BackendError, Interrupted, SpecError, StoreError
+from neuroflame.report import build_report
 from neuroflame.store import SweepStore, open_table
 from neuroflame.sweep.backend import Backend, Resources
 from neuroflame.sweep.controller import Controller
+from neuroflame.sweep.export import export
 from neuroflame.sweep.inline import InlineBackend
+from neuroflame.sweep.inspect import best_points, describe
 from neuroflame.sweep.manifest import differences, git_commit, make_manifest, spec_of
 from neuroflame.sweep.progress import Progress
 from neuroflame.sweep.running import resume, run_sweep, start
@@ -34,6 +38,31 @@ SEARCHES = {
     "random": {**TPE, "search": {"kind": "random", "trials": 20}},
     "sobol": {**TPE, "search": {"kind": "sobol", "trials": 20}},
     "tpe": TPE,
+    "cmaes": {
+        **TPE,
+        "space": {"J.EE": {"low": 0, "high": 9}, "J0.E": [1, 2, 3]},
+        "search": {"kind": "cmaes", "trials": 20, "batch": 6, "target": {"rate.E.mean": 40, "tolerance": 1}},
+    },
+    "nsga2": {
+        **TPE,
+        "search": {
+            "kind": "nsga2",
+            "trials": 20,
+            "batch": 6,
+            "population": 6,
+            "objective": [{"maximise": "bump.E.m1"}, {"minimise": "rate.E.mean"}],
+            "constraints": ["rate.E.mean < 50", "status == ok"],
+        },
+    },
+    "conditional": {
+        **TPE,
+        "space": {
+            "transfer": {"choices": ["relu", "tanh"]},
+            "J.EE": {"low": 0, "high": 9, "when": {"transfer": "tanh"}},
+            "populations.I.size": {"low": 8, "high": 400, "when": {"transfer": "relu"}},
+        },
+        "search": {**TPE["search"], "constraints": "J.EE < 6"},
+    },
 }
 
 
@@ -49,7 +78,7 @@ def rows(out):
 def plain(value):
     if isinstance(value, list | np.ndarray):
         return [plain(item) for item in value]
-    return None if value != value else value
+    return None if pd.isna(value) else value
 
 
 class Stop(Progress):
@@ -97,6 +126,165 @@ def test_the_size_of_tiles_does_not_matter(kind, tile, tmp_path):
     run(sweep(**SEARCHES[kind], compute={"tile": tile}), tmp_path / "one")
     run(sweep(**SEARCHES[kind]), tmp_path / "other")
     assert rows(tmp_path / "one") == rows(tmp_path / "other")
+
+
+def test_an_axis_that_does_not_count_is_empty(tmp_path):
+    run(sweep(**SEARCHES["conditional"]), tmp_path / "out")
+    frame = open_table(str(tmp_path / "out")).to_pandas()
+    relu = frame["point.transfer"] == "relu"
+    assert frame["point.J.EE"].isna().tolist() == relu.tolist()
+    assert frame["point.populations.I.size"].isna().tolist() == (~relu).tolist()
+    assert 0 < relu.sum() < 40
+
+
+def test_a_point_is_the_same_where_its_axis_does_not_count(tmp_path):
+    """Its identity and, bit for bit, its numbers are those in a sweep without that axis."""
+    lists = {"transfer": ["relu", "tanh"], "J.II": {"values": [-2, -3], "when": {"transfer": "tanh"}}}
+    start(sweep(space=lists), str(tmp_path / "both"), backend="inline")
+    start(sweep(space={"transfer": ["relu"]}), str(tmp_path / "one"), backend="inline")
+    both, one = (open_table(str(tmp_path / name)).to_pandas() for name in ("both", "one"))
+    assert len(both) == 3
+    same = both[both["point_id"] == one["point_id"][0]]
+    assert same["rate.E.mean"].tolist() == one["rate.E.mean"].tolist()
+    assert same["point.J.II"].isna().all()
+    own = sweep(space={"transfer": ["tanh"], "J.EE": {"values": [1, 2]}, "J.II": [-2.0]})
+    assert own.points == 2
+    mixed = {"J0.E": [1, 2], "J.II": {"values": [-2, -3], "when": {"J0.E": 2}}}
+    start(sweep(space=mixed), str(tmp_path / "tile"), backend="inline")
+    start(sweep(space={"J0.E": [1]}), str(tmp_path / "alone"), backend="inline")
+    tile, alone = (open_table(str(tmp_path / name)).to_pandas() for name in ("tile", "alone"))
+    same = tile[tile["point_id"] == alone["point_id"][0]]
+    assert same["rate.E.mean"].tolist() == alone["rate.E.mean"].tolist()
+
+
+# --- stopping and starting --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["random", "tpe", "nsga2"])
+def test_it_stops_after_some_points_and_goes_on_with_more(kind, tmp_path):
+    spec = sweep(**SEARCHES[kind], compute={"tile": 4}, stop={"points": 17})
+    status = run(spec, tmp_path / "out").status
+    assert status.done == 17
+    assert status.stopped == "17 points were computed"
+    assert "stopped   17 points were computed" in describe(str(tmp_path / "out"))
+    assert run(spec, tmp_path / "out").status.done == 17
+    more = {"stop.points": 30}
+    outcome = resume(str(tmp_path / "out"), overrides=more, backend="inline", measure=CHEAP)
+    assert outcome.status.done == 30
+    outcome = resume(str(tmp_path / "out"), overrides={"stop": None}, backend="inline", measure=CHEAP)
+    assert outcome.status.done == 40
+    assert outcome.status.stopped is None
+    run(sweep(**SEARCHES[kind]), tmp_path / "whole")
+    assert rows(tmp_path / "out") == rows(tmp_path / "whole")
+
+
+def test_it_stops_when_the_time_is_up(tmp_path):
+    status = run(sweep(**GRID, compute={"tile": 4}, stop={"time": 1e-9}), tmp_path / "out").status
+    assert 0 < status.done <= 4
+    assert status.stopped.startswith("the time of")
+
+
+def test_it_stops_at_the_target(tmp_path):
+    status = run(sweep(**TPE, stop={"target": -400}), tmp_path / "out").status
+    assert status.best >= -400
+    assert "reached" in status.stopped
+    assert status.done % 12 == 0
+    assert status.done < 40
+
+
+def test_it_stops_where_nothing_improves(tmp_path):
+    stop = {"no_improvement": {"points": 12, "by": 1e9}}
+    status = run(sweep(**TPE, stop=stop), tmp_path / "out").status
+    assert status.stopped == "22 points brought no improvement by 1e+09"
+    assert status.done == 24
+
+
+def test_a_warm_start_is_copied_and_is_no_point(tmp_path):
+    known = {**SEARCHES["sobol"], "space": {**TPE["space"], "J.II": [-1, -2]}}
+    run(sweep(**known), tmp_path / "known")
+    frame = open_table(str(tmp_path / "known")).to_pandas()
+    notes = []
+
+    class Listening(Progress):
+        def note(self, text):
+            notes.append(text)
+
+    search = {
+        **TPE["search"],
+        "startup": 3,
+        "warm_start": str(tmp_path / "known"),
+        "constraints": ["J.EE < 8"],
+    }
+    spec = sweep(**{**TPE, "search": search}, compute={"tile": 4})
+    run(spec, tmp_path / "whole", progress=Listening())
+    good = int((frame["point.J.II"] == -1).sum())
+    assert notes[0].startswith(f"warm start: {good} of 40 rows of ")
+    assert f"left out are {40 - good} with another J.II than the network's" in notes[0]
+    assert len(open_table(str(tmp_path / "whole"))) == 40
+    with pytest.raises(Interrupted):
+        run(spec, tmp_path / "parts", progress=Stop(4))
+    (tmp_path / "known").rename(tmp_path / "elsewhere")
+    resume(str(tmp_path / "parts"), backend="inline", measure=CHEAP)
+    assert rows(tmp_path / "parts") == rows(tmp_path / "whole")
+    run(sweep(**{**TPE, "search": {**search, "warm_start": None}}), tmp_path / "cold")
+    assert rows(tmp_path / "cold") != rows(tmp_path / "whole")
+
+
+def test_a_warm_start_from_a_parquet_file(tmp_path):
+    run(sweep(**SEARCHES["sobol"]), tmp_path / "known")
+    (path,) = export(str(tmp_path / "known"), "parquet", str(tmp_path / "known.parquet"))
+    search = {**TPE["search"], "warm_start": str(path)}
+    assert run(sweep(**{**TPE, "search": search}), tmp_path / "out").status.done == 40
+    asks = SweepStore.open(tmp_path / "out").read_asks()
+    assert len(asks["warm-start"]["score.0"]) == 20
+
+
+@pytest.mark.parametrize(
+    ("known", "fault"),
+    [
+        ({"space": {"J.EE": [1, 2]}}, r"has no column point\.J0\.E"),
+        (
+            {"space": {"J.EE": [10, 20], "J0.E": [1]}},
+            r"holds no row of this sweep's space.*2 with J\.EE outside of its axis",
+        ),
+    ],
+)
+def test_a_warm_start_that_does_not_fit_is_refused(known, fault, tmp_path):
+    run(sweep(**known), tmp_path / "known")
+    search = {**TPE["search"], "warm_start": str(tmp_path / "known")}
+    with pytest.raises(SpecError, match=fault):
+        run(sweep(**{**TPE, "search": search}), tmp_path / "out")
+
+
+def test_the_front_is_printed_and_drawn(tmp_path):
+    run(sweep(**SEARCHES["nsga2"], stop={"points": 30}), tmp_path / "out")
+    lines = best_points(str(tmp_path / "out"), None, 1).splitlines()
+    assert "that no other beats in all of: largest bump.E.m1, smallest rate.E.mean" in lines[0]
+    frame = open_table(str(tmp_path / "out")).to_pandas()
+    frame = frame[frame["rate.E.mean"] < 50]
+    best = [
+        one["point_id"]
+        for _, one in frame.iterrows()
+        if not (
+            (frame["bump.E.m1"] >= one["bump.E.m1"])
+            & (frame["rate.E.mean"] <= one["rate.E.mean"])
+            & ((frame["bump.E.m1"] > one["bump.E.m1"]) | (frame["rate.E.mean"] < one["rate.E.mean"]))
+        ).any()
+    ]
+    assert {line.split()[-1] for line in lines[2:]} == set(best)
+    report = build_report(str(tmp_path / "out"))
+    assert {"front", "history_bump.E.m1", "history_rate.E.mean"} <= set(report.figures)
+    assert f"{len(best)} of 30 points are beaten by none" in report.answer
+    assert "it stopped since 30 points were computed" in report.page.read_text()
+
+
+@pytest.mark.parametrize("kind", ["conditional", "cmaes"])
+def test_the_report_of_what_is_new(kind, tmp_path):
+    run(sweep(**SEARCHES[kind]), tmp_path / "out")
+    assert "history" in build_report(str(tmp_path / "out")).figures
+    best_points(str(tmp_path / "out"), None, 3)
+    for to in ("csv", "optuna"):
+        export(str(tmp_path / "out"), to)
 
 
 def test_a_lost_fragment_is_computed_again(tmp_path):

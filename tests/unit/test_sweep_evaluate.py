@@ -6,7 +6,7 @@ import torch
 
 from neuroflame.columns import Column
 from neuroflame.errors import BackendError, SimulationError
-from neuroflame.sweep.evaluate import evaluate, failed_rows, objective
+from neuroflame.sweep.evaluate import evaluate, failed_rows
 from tests.e2e.simulators import Measured
 from tests.unit.test_points import block_of
 from tests.unit.test_sweep_controller import plain
@@ -222,9 +222,3 @@ def test_rows_of_points_whose_worker_died():
     rows = failed_rows(spec, points_of(spec), "gone")
     assert rows.data["error"] == ["gone", "gone"]
     assert rows.count("failed") == 2
-
-
-def test_objective_is_told_where_the_point_is_ok():
-    rows = {"status": ["ok", "diverged", "failed", "ok"], "x": [1.0, 2.0, None, None]}
-    np.testing.assert_array_equal(objective(rows, "x"), [1.0, np.nan, np.nan, np.nan])
-    np.testing.assert_array_equal(objective(rows, "y"), [np.nan] * 4)

@@ -1,7 +1,7 @@
 """From a recording to one number a point: each with its unit and definition.
 
-A module for each family: rates, bump, oscillation, memory, convergence, plasticity, weights. What is wanted of a run
-is the sums over its windows, samples of the populations' means and first Fourier modes, and the state at its end;
+A module for each family: rates, bump, spikes, oscillation, memory, convergence, plasticity, weights. What is wanted of
+a run is the sums over its windows, samples of the populations' means and first Fourier modes, and the state at its end;
 none grows with the number of neurons times that of steps.
 """
 
@@ -15,6 +15,7 @@ from neuroflame.core.statistics.memory import memory
 from neuroflame.core.statistics.oscillation import oscillation
 from neuroflame.core.statistics.plasticity import plasticity
 from neuroflame.core.statistics.rates import rates
+from neuroflame.core.statistics.spikes import spikes
 from neuroflame.core.statistics.view import View
 from neuroflame.core.statistics.weights import weights
 from neuroflame.core.statistics.windows import FINAL, final_window, program_windows, samplings, windows
@@ -43,6 +44,7 @@ __all__ = [
 MEASURES: dict[str, Callable[[View], Iterator[Statistic]]] = {
     "rates": rates,
     "bump": bump,
+    "spikes": spikes,
     "oscillation": oscillation,
     "memory": memory,
     "convergence": convergence,

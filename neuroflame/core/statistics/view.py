@@ -11,14 +11,15 @@ import torch
 from torch import Tensor
 
 from neuroflame.columns import Column
+from neuroflame.core.spike_record import Intervals
 from neuroflame.core.statistics.windows import FINAL
 from neuroflame.core.timescales import slowest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from neuroflame.core.program import Program
-    from neuroflame.core.recorder import Recording, Sampling, Window
+    from neuroflame.core.recorder import Recording, Sampling, Sums, Window
     from neuroflame.spec import NetworkSpec
 
 SILENT = 1e-3
@@ -28,6 +29,9 @@ Array = np.ndarray
 Statistic = tuple[Column, Tensor | Array]
 Part = tuple[int | Tensor, Tensor, Tensor | None]
 """Of a segment: number of states, mean, and squared deviations from it; (P, 1) or (P,), float64, if not an int."""
+
+Moments = tuple[int | Tensor, Tensor | None, Tensor | None, Tensor | None]
+"""Number of samples, the value that they are relative to, and the sums of their differences and squares."""
 
 
 @dataclass(frozen=True)
@@ -83,15 +87,26 @@ class View:
 
     def profile(self, population: str, window: str) -> Tensor:
         """Return each neuron's mean rate over a window, (P, N), Hz."""
-        found, parts = self._window(window), self._parts(population, window)
+        found, parts = self._window(window), self._parts(population, window, _steps)
         total = sum((steps * mean for steps, mean, _ in parts), torch.zeros_like(parts[0][1]))
         return self._masked(total / _rows(self.steps(window), total), found)
 
     def temporal_sd(self, population: str, window: str) -> tuple[Tensor, Tensor]:
-        """Return temporal standard deviations over a window, Hz: of the mean (P,), of each neuron (P, N)."""
-        found, parts = self._window(window), self._parts(population, window)
-        means = self._parts(population, window, of_mean=True)
+        """Return temporal standard deviations over a window, Hz: of the mean (P,), of each neuron (P, N).
+
+        Over steps; where the population spikes, over bins of `neuroflame.core.spike_record.BIN`.
+        """
+        found, parts = self._window(window), self._parts(population, window, _samples)
+        means = self._parts(population, window, _mean_samples)
         return self._masked(_pooled_sd(means), found), self._masked(_pooled_sd(parts), found)
+
+    def intervals(self, population: str) -> tuple[Tensor, Tensor, Tensor]:
+        """Return what `Intervals.cv` does for a population; where a point is lost, no neuron has enough."""
+        plan, kept = self.recording.plan, self.recording.intervals.get(population)
+        if kept is None:
+            kept = Intervals.none(torch.zeros(len(self.recording.fail_step), 1))
+        enough, cv, cv2 = kept.cv()
+        return enough & ~self._lost(self._window(plan.intervals))[:, None].to(enough.device), cv, cv2
 
     @cached_property
     def final(self) -> Window:
@@ -135,8 +150,8 @@ class View:
     def _window(self, name: str) -> Window:
         return next(w for w in self.recording.plan.windows if w.name == name)
 
-    def _parts(self, population: str, window: str, *, of_mean: bool = False) -> list[Part]:
-        """Return steps, mean and squared deviations of the segments that make up a window.
+    def _parts(self, population: str, window: str, moments: Callable[[Sums], Moments]) -> list[Part]:
+        """Return samples, mean and squared deviations of the segments that make up a window.
 
         Where points have windows of their own, a segment that is not of a point's window has no steps there.
         """
@@ -146,32 +161,47 @@ class View:
             inside = (found.start <= segment.start) & (segment.stop <= found.stop)
             if not torch.as_tensor(inside).any():
                 continue
-            sums = by_population[population]
-            first, total, squares = (
-                (sums.mean_first, sums.mean_total, sums.mean_squares)
-                if of_mean
-                else (sums.first, sums.total, sums.squares)
-            )
+            steps, first, total, squares = moments(by_population[population])
+            if isinstance(steps, int) and not steps:  # shorter than a bin
+                continue
             assert first is not None and total is not None  # noqa: PT018
-            steps, moved = sums.steps, total.double()
+            moved = total.double()
             if isinstance(steps, Tensor):
                 steps = _rows(torch.where(torch.as_tensor(inside), steps, 0).double(), moved)
             there = steps if isinstance(steps, int) else steps.clamp(min=1.0)
             spread = None if squares is None else squares.double() - moved * moved / there
             parts.append((steps, first.double() + moved / there, spread))
         if not parts:  # all lanes diverged before it began
-            size = () if of_mean else (self.spec.populations[population].size,)
+            size = () if moments is _mean_samples else (self.spec.populations[population].size,)
             shape = (self.recording.fail_step.shape[0], *size)
             nothing = torch.full(shape, torch.nan, dtype=torch.float64)
             parts = [(_rows(self.steps(window), nothing), nothing, None)]
         return parts
 
-    def _masked(self, value: Tensor, window: Window) -> Tensor:
+    def _lost(self, window: Window) -> Tensor:
         failed = self.recording.fail_step
-        lost = (failed >= 0) & (failed <= window.stop)
+        return (failed >= 0) & (failed <= window.stop)
+
+    def _masked(self, value: Tensor, window: Window) -> Tensor:
+        lost = self._lost(window)
         if value.dim() == 2:
             lost = lost[:, None]
         return torch.where(lost.to(value.device), torch.full_like(value, torch.nan), value)
+
+
+def _steps(sums: Sums) -> Moments:
+    return sums.steps, sums.first, sums.total, sums.squares
+
+
+def _samples(sums: Sums) -> Moments:
+    if sums.bins is None:
+        return _steps(sums)
+    return sums.bins.count, sums.first, sums.bins.total / sums.bins.steps, sums.squares
+
+
+def _mean_samples(sums: Sums) -> Moments:
+    count = sums.steps if sums.bins is None else sums.bins.count
+    return count, sums.mean_first, sums.mean_total, sums.mean_squares
 
 
 def _rows(steps: int | Tensor, like: Tensor) -> int | Tensor:

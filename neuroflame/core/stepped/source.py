@@ -300,7 +300,7 @@ class SteppedSource(TiledSource):
                 for n in ("relax_fac", "gain_fac", "relax_rec", "gain_rec")
             ]
             u, x = self._array(f"u{i}"), self._array(f"x{i}")
-            advance = "stp_step_lagged" if self.shape.pairs[i].lagged else "stp_step"
+            advance = self.shape.pairs[i].rule
             self._put(f"{u}, {x}, sent{i} = {advance}({u}, {x}, r, {U}, {', '.join(factors)})")
         for kind, i in self.plain:
             if self._population_of(kind, i) == a:

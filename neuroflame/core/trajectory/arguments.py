@@ -13,6 +13,7 @@ from torch import Tensor
 
 from neuroflame.core.connectivity import RingOperator, SparseOperator
 from neuroflame.core.connectivity.base import angles
+from neuroflame.core.trajectory.structure import INTERVALS, SQUARED
 
 if TYPE_CHECKING:
     from neuroflame.core.program import Program
@@ -34,8 +35,8 @@ class Stretch(NamedTuple):
     start, stop : int
         Steps.
     rows : ndarray, (intervals, 6), int64
-        Steps, row of the external input, segment or −1, whether its squares are kept, trace sample or −1, and the
-        first step of the segment that the run shows.
+        Steps, row of the external input, segment or −1, whether its squares and interspike intervals are kept (bits
+        `SQUARED`, `INTERVALS`), trace sample or −1, and the first step of the segment that the run shows.
     """
 
     start: int
@@ -77,7 +78,8 @@ def timetable(
     rows: dict[int, tuple[int, ...]] = {}
     for a, b in itertools.pairwise(cuts):
         segment = next((i for i, s in enumerate(segments) if s.start <= a and b <= s.stop), -1)
-        squared = int(segment >= 0 and segments[segment].temporal)
+        squared = SQUARED * int(segment >= 0 and segments[segment].temporal)
+        squared |= INTERVALS * int(bool(plan.in_intervals(b)))
         first = max(int(segments[segment].start), start) + 1 if segment >= 0 else -1
         sample = places.get(b, -1)
         rows[a] = (b - a, inputs.index(max(c for c in changes if c <= a)), segment, squared, sample, first)
@@ -147,6 +149,8 @@ class Arguments:
                 chosen[f"g{a}"] = state.slow[name]
             if name in state.thresholds:
                 chosen[f"q{a}"] = state.thresholds[name]
+            if name in state.voltage:
+                chosen[f"v{a}"], chosen[f"f{a}"] = state.voltage[name], state.refractory[name]
         for i, name in enumerate(pairs):
             if name in state.u:
                 chosen[f"u{i}"], chosen[f"x{i}"] = state.u[name], state.x[name]
@@ -203,6 +207,11 @@ class Arguments:
             if p.adapt_decay is not None and p.adapt_strength is not None:
                 found |= {f"decay_adapt{a}": p.adapt_decay, f"strength{a}": p.adapt_strength}
                 found[f"rest{a}"] = p.adapt_rest
+            if p.spiking is not None:
+                found |= {
+                    f"{name}{a}": getattr(p.spiking, name) for name in ("reset", "leak", "hold", "height")
+                }
+                found[f"voltage_rest{a}"] = p.spiking.rest
         for i, pair in enumerate(self.program.pairs):
             weight = pair.weight.double()[:, 0]
             if isinstance(pair.operator, RingOperator):
@@ -279,4 +288,15 @@ class Arguments:
             if isinstance(pair.operator, SparseOperator):
                 found[f"off{i}"] = pair.operator.offsets.numpy().astype(np.int64)
                 found[f"idx{i}"] = pair.operator.indices.numpy().astype(np.int32)
+                if self.shape.pairs[i].events:
+                    found |= _targets(pair.operator, i)
         return found
+
+
+def _targets(operator: SparseOperator, i: int) -> dict[str, Array]:
+    """Return whom each presynaptic neuron of a pair reaches, in rising order, for kernels that follow spikes."""
+    indices = operator.indices.long()
+    order = torch.argsort(indices, stable=True)
+    offsets = np.zeros(operator.pre + 1, dtype=np.int64)
+    offsets[1:] = torch.bincount(indices, minlength=operator.pre).cumsum(0).numpy()
+    return {f"toff{i}": offsets, f"tidx{i}": operator.rows()[order].numpy().astype(np.int32)}

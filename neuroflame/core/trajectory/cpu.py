@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,9 +12,10 @@ import torch
 from torch import Tensor
 
 from neuroflame.core.recorder import Recording, RecordPlan, Sums, segments
+from neuroflame.core.spike_record import Bins, Intervals, bin_steps
 from neuroflame.core.trajectory.arguments import Arguments, Array, timetable
 from neuroflame.core.trajectory.kernels import kernel_for
-from neuroflame.core.trajectory.structure import is_modal, refusal, shape_of
+from neuroflame.core.trajectory.structure import is_modal, refusal, shape_of, trains_of
 
 if TYPE_CHECKING:
     from neuroflame.core.program import Program
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
 
 MODAL = {"currents": "h", "slow": "g"}
 """State variables that a kernel may keep as Fourier coefficients, with its letter for them."""
+
+
+LETTERS = {"rates": "r", "thresholds": "q", "voltage": "v", "refractory": "f", **MODAL}
+"""Kernels' names of the variables of a population."""
 
 
 class CpuTrajectoryExecutor:
@@ -42,7 +48,13 @@ class CpuTrajectoryExecutor:
     def run(self, program: Program, state: State, steps: int, plan: RecordPlan) -> Recording:
         """Advance the state by a number of steps and return what the plan asks for."""
         modal = is_modal(program, state, plan)
-        shape = shape_of(program, modal=modal, temporal=bool(plan.temporal), evidence=plan.evidence)
+        shape = shape_of(
+            program,
+            modal=modal,
+            temporal=bool(plan.temporal),
+            evidence=plan.evidence,
+            trains=trains_of(program, plan),
+        )
         kernel = kernel_for(shape)
         job = Job(program, state, plan, shape, kernel, steps)
         job.arguments = Arguments(program, shape, kernel.parameters, kernel.modes, job.inputs)
@@ -65,6 +77,8 @@ class Results:
     traces: Tensor
     variables: dict[str, Tensor]
     final: dict[str, Tensor]
+    edges: list[Tensor] = field(default_factory=list)
+    intervals: list[Tensor] = field(default_factory=list)
 
 
 class Job:
@@ -89,19 +103,27 @@ class Job:
         sizes = [p.size for p in self.program.populations.values()]
         count = len(self.segments)
         squares = count if self.plan.temporal else 0
-        named = state.named()
+        spiking = [p.spiking is not None for p in self.program.populations.values()]
+        kept = bool(self.plan.intervals)
+        named = state.named() | {f"spikes.{name}": state.rates[name] for name in state.voltage}
         return Results(
             failed=torch.full((points,), -1, dtype=torch.int64),
             first=[torch.zeros(count, points, n, dtype=dtype) for n in sizes],
             total=[torch.zeros(count, points, n, dtype=dtype) for n in sizes],
             squares=[torch.zeros(squares, points, n, dtype=dtype) for n in sizes],
+            edges=[
+                torch.zeros(squares * s, points, n, dtype=dtype) for n, s in zip(sizes, spiking, strict=True)
+            ],
+            intervals=[
+                torch.zeros(7 * s * kept, points, n, dtype=dtype) for n, s in zip(sizes, spiking, strict=True)
+            ],
             means=torch.zeros(squares, len(sizes), 3, points, dtype=dtype),
             traces=torch.zeros(len(self.samples), self.rows, 3, points, dtype=dtype),
             variables={
                 name: torch.zeros(points, len(self.variable_steps), named[name].shape[1], dtype=dtype)
                 for name in self.plan.variables
             },
-            final={name: torch.zeros(value.shape, dtype=dtype) for name, value in named.items()}
+            final={name: torch.zeros(value.shape, dtype=dtype) for name, value in state.named().items()}
             if self.plan.final_state or self.plan.evidence
             else {},
         )
@@ -130,10 +152,12 @@ class Job:
             )  # fmt: skip
             if stop in self.variable_steps:
                 sample = self.variable_steps.index(stop)
+                before = self.variable_steps[sample - 1] if sample else self.start.step
                 for name in self.plan.variables:
-                    self.out.variables[name][begin : begin + count, sample] = self._lane_rows(
-                        pool, name, count
-                    )
+                    found = self._sampled(pool, name, count, stop - before)
+                    self.out.variables[name][begin : begin + count, sample] = found
+                for name in self.start.voltage:
+                    pool[f"seen{list(self.program.populations).index(name)}"][:] = 0.0
         for name, value in self.out.final.items():
             value[begin : begin + count] = self._lane_rows(pool, name, count)
         self._collect(begin, count, pool, failed, means, traces)
@@ -147,6 +171,8 @@ class Job:
             ("first", self.out.first),
             ("total", self.out.total),
             ("squares", self.out.squares),
+            ("edge", self.out.edges),
+            ("isi", self.out.intervals),
         ):
             for a, part in enumerate(parts):
                 if part.shape[0]:
@@ -161,16 +187,31 @@ class Job:
     def _length(self, name: str, sizes: list[int], segment_count: int) -> int:
         """Return the rows of an array that the state does not bring."""
         kind, index = name.rstrip("0123456789"), int(name[len(name.rstrip("0123456789")) :])
-        if kind in {"first", "total", "squares"}:
+        if kind in {"first", "total", "squares", "edge"}:
             return max(1, segment_count) * sizes[index]
+        if kind == "isi":
+            return 7 * sizes[index]
         if kind in {"hm", "gm"}:
             return 2 * self.kernel.modes + 1
         populations = list(self.program.populations)
         if kind == "s":
             return sizes[populations.index(self.program.pairs[index].pre)]
+        if kind == "sum":
+            return sizes[populations.index(self.program.pairs[index].post)]
         if kind in {"draw", "eta"}:
             return sizes[populations.index(self.arguments.noise_names()[index].split(".")[1])]
         return sizes[index]
+
+    def _sampled(self, pool: dict[str, Array], name: str, count: int, steps: int) -> Tensor:
+        """Return a variable for the points of a block; of spike trains what came since the sample before."""
+        group, owner = name.split(".", 1)
+        if group not in {"rates", "spikes"} or owner not in self.start.voltage:
+            return self._lane_rows(pool, name, count)
+        spiking = self.program.populations[owner].spiking
+        assert spiking is not None
+        seen = pool[f"seen{list(self.program.populations).index(owner)}"].reshape(-1, self.kernel.lanes)
+        total = torch.as_tensor(seen[:, :count].T)
+        return total / steps if group == "rates" else total / spiking.height[0]
 
     def _lane_rows(self, pool: dict[str, Array], name: str, count: int) -> Tensor:
         group, _, population = name.partition(".")
@@ -200,7 +241,7 @@ class Job:
             return f"{variable}{[p.name for p in self.program.pairs].index(pair)}"
         if group == "noise":
             return f"eta{self.arguments.noise_names().index(rest)}"
-        letter = {"rates": "r", "thresholds": "q", **MODAL}[group]
+        letter = LETTERS[group]
         return f"{letter}{list(self.program.populations).index(rest)}"
 
     def recording(self, stop: int) -> Recording:
@@ -214,6 +255,9 @@ class Job:
             row = {}
             for a, name in enumerate(names):
                 row[name] = Sums(end - begin, self.out.first[a][i], self.out.total[a][i])
+                if segment.temporal and name in self.start.voltage:
+                    steps = bin_steps(self.program.spec.dt)
+                    row[name].bins = Bins(steps, (end - begin) // steps, self.out.edges[a][i])
                 if segment.temporal:
                     row[name].squares = self.out.squares[a][i]
                     first, total, squares = self.out.means[i, a]
@@ -225,15 +269,30 @@ class Job:
             sums=sums,
             fail_step=self.out.failed,
             trace_steps=self.samples,
-            traces={n: self.out.traces[:, a].permute(2, 0, 1) for a, n in enumerate(names)}
-            if self.samples
-            else {},
+            traces=self._traces(),
             plastic_steps=[n + 1 for n in self.samples if n < stop] if self.shape.traced_pairs else [],
             plastic=self._plastic(stop),
             variable_steps=self.variable_steps,
             variables=self.out.variables,
             final=self._final(stop),
+            intervals={
+                name: Intervals(*kept)
+                for name, kept in zip(names, self.out.intervals, strict=False)
+                if len(kept)
+            },
         )
+
+    def _traces(self) -> dict[str, Tensor]:
+        if not self.samples:
+            return {}
+        gaps = torch.tensor([b - a for a, b in itertools.pairwise([self.start.step, *self.samples])])
+        found = {}
+        for a, name in enumerate(self.program.populations):
+            trace = self.out.traces[:, a]
+            if name in self.start.voltage:
+                trace = trace / gaps[:, None, None]
+            found[name] = trace.permute(2, 0, 1)
+        return found
 
     def _plastic(self, stop: int) -> dict[str, Tensor]:
         """Return the samples of plastic pairs; after the last step a kernel holds back what the next one changes."""

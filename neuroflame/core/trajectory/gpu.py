@@ -18,7 +18,7 @@ from neuroflame.core.trajectory.arguments import Arguments, Stretch
 from neuroflame.core.trajectory.cpu import CpuTrajectoryExecutor, Job, Results
 from neuroflame.core.trajectory.gpu_kernels import GpuKernel, gpu_kernel_for
 from neuroflame.core.trajectory.gpu_source import FIRST, QUIET, SQUARES, SUMS, WARPS, GpuSource, warps_for
-from neuroflame.core.trajectory.structure import MODES_LIMIT, is_modal, refusal, shape_of
+from neuroflame.core.trajectory.structure import MODES_LIMIT, SQUARED, gpu_refusal, is_modal, shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,7 +50,7 @@ class GpuTrajectoryExecutor:
         """Return why this executor cannot run the program, None if it can."""
         if program.device.type != "cuda":
             return f"it is for CUDA devices, and the network is on {program.device.type}"
-        reason = refusal(program) or _too_large(program, plan)
+        reason = gpu_refusal(program) or _too_large(program, plan)
         if reason is None and importlib.util.find_spec("triton") is None:
             return "triton is not installed"
         return reason
@@ -133,7 +133,7 @@ def intervals(stretch: Stretch) -> np.ndarray:
             rows.append((1, row, segment, FIRST, sample if steps == 1 else -1))
             left -= 1
         if left:
-            kind = QUIET if segment < 0 else SQUARES if squared else SUMS
+            kind = QUIET if segment < 0 else SQUARES if squared & SQUARED else SUMS
             rows.append((left, row, max(segment, 0), kind, sample))
         step += steps
     return np.array(rows, dtype=np.int32).reshape(-1, 5)

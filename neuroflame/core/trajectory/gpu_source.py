@@ -159,8 +159,7 @@ class GpuSource(Source):
         """Return the call that advances a plastic pair."""
         pair = self.shape.pairs[i]
         names = [self._parameter(f"{n}{i}") for n in ("U", "relax_fac", "gain_fac", "relax_rec", "gain_rec")]
-        advance = "stp_step_lagged" if pair.lagged else "stp_step"
-        return f"{advance}(u{i}, x{i}, r{pair.pre}, {', '.join(names)})"
+        return f"{pair.rule}(u{i}, x{i}, r{pair.pre}, {', '.join(names)})"
 
     def _sum(self, found: list[tuple[str, str]]) -> None:
         """Write sums over the neurons of vectors of one length, as one reduction: warps meet once, not once each."""

@@ -19,7 +19,7 @@ from neuroflame.core.trajectory.structure import SUM_CHUNK
 from neuroflame.physics import specialise
 
 _physics = specialise(PRIMITIVES, inline_njit)
-philox, normal_pair = _physics.philox, _physics.normal_pair
+philox, normal_pair, note_interval = _physics.philox, _physics.normal_pair, _physics.note_interval
 
 
 @inline_njit
@@ -98,6 +98,85 @@ def accumulate_squares(rates, lanes, first_step, first, squares, at, means, mean
         drift = mean - load(means, mean_at, lanes)
         store(means, mean_at + lanes, load(means, mean_at + lanes, lanes) + drift)
         store(means, mean_at + 2 * lanes, load(means, mean_at + 2 * lanes, lanes) + drift * drift)
+
+
+@inline_njit
+def count_spikes(train, lanes, total, at):
+    """Add one step's trains to running sums."""
+    for offset in range(0, train.size, lanes):
+        r = load(train, offset, lanes)
+        if any_true(r > 0.0):
+            store(total, at + offset, load(total, at + offset, lanes) + r)
+
+
+@inline_njit
+def close_bin(size, lanes, steps, total, edge, squares, at, means, mean_at):
+    """Add the squared rates in the bin that ends, and those of the population's mean, to a segment's sums.
+
+    ``edge`` holds the segment's totals at the end of the bin before.
+    """
+    neurons = size // lanes
+    mean = load(total, at, lanes) * 0.0
+    for chunk in range(0, neurons, SUM_CHUNK):
+        part = load(total, at, lanes) * 0.0
+        for n in range(chunk, min(chunk + SUM_CHUNK, neurons)):
+            o = at + n * lanes
+            now = load(total, o, lanes)
+            rate = (now - load(edge, o, lanes)) / steps
+            part += rate
+            store(squares, o, load(squares, o, lanes) + rate * rate)
+            store(edge, o, now)
+        mean += part
+    mean = mean / neurons
+    store(means, mean_at + lanes, load(means, mean_at + lanes, lanes) + mean)
+    store(means, mean_at + 2 * lanes, load(means, mean_at + 2 * lanes, lanes) + mean * mean)
+
+
+@inline_njit
+def note_intervals(train, lanes, step, kept):
+    """Update the seven sums of `note_interval`, which stand one after the other, where a neuron fired."""
+    size = train.size
+    for o in range(0, size, lanes):
+        fired = load(train, o, lanes) > 0.0
+        if any_true(fired):
+            last, previous, first, count, total, squares, local = note_interval(
+                fired,
+                step,
+                load(kept, o, lanes),
+                load(kept, size + o, lanes),
+                load(kept, 2 * size + o, lanes),
+                load(kept, 3 * size + o, lanes),
+                load(kept, 4 * size + o, lanes),
+                load(kept, 5 * size + o, lanes),
+                load(kept, 6 * size + o, lanes),
+            )
+            store(kept, o, last)
+            store(kept, size + o, previous)
+            store(kept, 2 * size + o, first)
+            store(kept, 3 * size + o, count)
+            store(kept, 4 * size + o, total)
+            store(kept, 5 * size + o, squares)
+            store(kept, 6 * size + o, local)
+
+
+@inline_njit
+def scatter_spikes(sent, lanes, sums, targets, offsets):
+    """Store for each postsynaptic neuron the sum of what reaches it, following the few rows that send anything."""
+    sums[:] = 0.0
+    for n in range(offsets.size - 1):
+        s = load(sent, n * lanes, lanes)
+        if any_true(s != 0.0):
+            for k in range(offsets[n], offsets[n + 1]):
+                o = targets[k] * lanes
+                store(sums, o, load(sums, o, lanes) + s)
+
+
+@inline_njit
+def undefined(voltage, lanes, high):
+    """Return the highest rate so far, undefined where a voltage is not finite."""
+    for offset in range(0, voltage.size, lanes):
+        high = maximum(high, load(voltage, offset, lanes) * 0.0)
+    return high
 
 
 @inline_njit

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from neuroflame.core.recorder import CHECK_EVERY
-from neuroflame.core.trajectory.structure import SUM_CHUNK
+from neuroflame.core.trajectory.structure import INTERVALS, SQUARED, SUM_CHUNK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +33,9 @@ from neuroflame.physics import specialise
 
 physics = specialise(PRIMITIVES, inline_njit)
 relax, stp_step, stp_step_lagged = physics.relax, physics.stp_step, physics.stp_step_lagged
+lif_step, stp_event = physics.lif_step, physics.stp_event
+count_spikes, close_bin, note_intervals = passes.count_spikes, passes.close_bin, passes.note_intervals
+scatter_spikes, undefined = passes.scatter_spikes, passes.undefined
 accumulate, accumulate_squares, observe = passes.accumulate, passes.accumulate_squares, passes.observe
 observe_plastic = passes.observe_plastic
 extremes, note_failures, put_to_rest, draw_normals = (
@@ -136,10 +139,12 @@ class Source:
         self._put("if sample >= 0:")
         self._depth += 1
         rows = len(shape.populations) + len(shape.traced_pairs)
-        for a in range(len(shape.populations)):
-            self._put(
-                f"observe(r{a}, tab{a}, {self.width}, {lanes}, traces, (sample * {rows} + {a}) * {3 * lanes})"
-            )
+        for a, population in enumerate(shape.populations):
+            seen = self._array(f"heard{a}") if population.spiking and shape.trains.traced else f"r{a}"
+            at = f"(sample * {rows} + {a}) * {3 * lanes}"
+            self._put(f"observe({seen}, tab{a}, {self.width}, {lanes}, traces, {at})")
+            if seen != f"r{a}":
+                self._put(f"{seen}[:] = 0.0")
         for row, i in enumerate(shape.traced_pairs, start=len(shape.populations)):
             self._put(
                 f"observe_plastic(u{i}, x{i}, {lanes}, traces, (sample * {rows} + {row}) * {3 * lanes})"
@@ -237,11 +242,18 @@ class Source:
             if any(pair.ring for _, pair in incoming):
                 for m in self._modes(top):
                     self._put(f"t{int(slow)}_{m} = {self._incoming(a, m, slow=slow)}")
+        for i, pair in incoming:
+            if pair.sparse and pair.events:
+                source = self._array(f"s{i}" if pair.plastic else f"r{pair.pre}")
+                targets = ", ".join(self._array(f"{name}{i}") for name in ("sum", "tidx", "toff"))
+                self._put(f"scatter_spikes({source}, {self.lanes}, {targets})")
         self._put(f"for n in range(r{a}.size // {self.lanes}):")
         self._depth += 1
         self._put(f"o = n * {self.lanes}")
         for i, pair in incoming:
-            if pair.sparse:
+            if pair.sparse and pair.events:
+                self._put(f"c{i} = {self._parameter(f'w{i}')} * {self._load(f'sum{i}')}")
+            elif pair.sparse:
                 source = f"s{i}" if pair.plastic else f"r{pair.pre}"
                 gathered = f"gather_sum({self._array(source)}, {self._array(f'idx{i}')}, "
                 gathered += f"{self._array(f'off{i}')}[n], off{i}[n + 1], {self.lanes})"
@@ -267,6 +279,8 @@ class Source:
     def _rates(self, a: int, population: PopulationShape) -> None:
         gain = f"{self._parameter(f'gain{a}')} * " if population.gained else ""
         rest = "" if population.adaptive else f" - {self._parameter(f'threshold{a}')}"
+        if population.spiking:
+            rest = f" + {self._parameter(f'voltage_rest{a}')}"
         outside = self._external_modes(population)
         for m in self._modes(population.modes):
             terms = [f"e{a}_{m}"] if m in outside else []
@@ -298,22 +312,37 @@ class Source:
                 kicks[target].append(f"k{j}")
         terms += kicks["input"]
         total = ["b_m", *(f"b_{m} * {entry.format(a=a)}" for m, entry in self._basis(population.modes))]
-        if population.adaptive:
+        if population.adaptive and not population.spiking:
             terms.append(f"(zero - {self._load(f'q{a}')})")
         if terms:
             total.append(f"{gain}({' + '.join(terms)})")
-        goal = f"physics_{population.transfer}({' + '.join(total)})"
-        if population.scaled:
-            goal = f"{self._parameter(f'rate_max{a}')} * {goal}"
-        goal = " + ".join([goal, *kicks["target"]])
-        decay = self._parameter(f"decay{a}")
-        self._put(" + ".join([f"r = relax({self._load(f'r{a}')}, {goal}, {decay})", *kicks["rates"]]))
+        if population.spiking:
+            self._new_voltage(a, population, " + ".join(total))
+        else:
+            self._relaxed_rate(a, population, " + ".join(total), kicks)
         self._put(f"store(r{a}, o, r)")
         if population.adaptive:
             raised = f"{self._parameter(f'rest{a}')} + {self._parameter(f'strength{a}')} * r"
             self._put(
                 f"store(q{a}, o, relax({self._load(f'q{a}')}, {raised}, {self._parameter(f'decay_adapt{a}')}))"
             )
+
+    def _new_voltage(self, a: int, population: PopulationShape, target: str) -> None:
+        threshold = self._load(f"q{a}") if population.adaptive else self._parameter(f"threshold{a}")
+        numbers = [self._parameter(f"{name}{a}") for name in ("reset", "leak", "hold", "height")]
+        state = f"{self._load(f'v{a}')}, {self._load(f'f{a}')}"
+        self._put(f"vn, fn, r = lif_step({state}, {target}, {threshold}, {', '.join(numbers)})")
+        self._put(f"store(v{a}, o, vn)", f"store(f{a}, o, fn)")
+
+    def _relaxed_rate(
+        self, a: int, population: PopulationShape, total: str, kicks: dict[str, list[str]]
+    ) -> None:
+        goal = f"physics_{population.transfer}({total})"
+        if population.scaled:
+            goal = f"{self._parameter(f'rate_max{a}')} * {goal}"
+        goal = " + ".join([goal, *kicks["target"]])
+        decay = self._parameter(f"decay{a}")
+        self._put(" + ".join([f"r = relax({self._load(f'r{a}')}, {goal}, {decay})", *kicks["rates"]]))
 
     def _sources_from_rates(self) -> None:
         """Write what the first step transmits, from the rates that the run starts with."""
@@ -344,8 +373,8 @@ class Source:
                 self._parameter(f"{name}{i}")
                 for name in ("U", "relax_fac", "gain_fac", "relax_rec", "gain_rec")
             ]
-            advance = "stp_step_lagged" if self.shape.pairs[i].lagged else "stp_step"
-            call = f"{advance}({self._load(f'u{i}')}, {self._load(f'x{i}')}, r, {', '.join(names)})"
+            rule = self.shape.pairs[i].rule
+            call = f"{rule}({self._load(f'u{i}')}, {self._load(f'x{i}')}, r, {', '.join(names)})"
             self._put(f"un, xn, sent{i} = {call}", f"store(u{i}, o, un)", f"store(x{i}, o, xn)")
             if self._sparse_source(i):
                 self._put(f"store({self._array(f's{i}')}, o, sent{i})")
@@ -371,15 +400,18 @@ class Source:
             )
 
     def _state_arrays(self) -> list[str]:
-        kept = ("r", "h", "g", "q", "u", "x", "s", "eta")
+        kept = ("r", "h", "g", "q", "u", "x", "s", "eta", "v", "f")
         return [name for name in self.arrays if name.rstrip("0123456789") in kept]
 
     def _look_for_divergence(self) -> None:
         self._put(f"if step % {CHECK_EVERY} == 0 or step == end:")
         self._depth += 1
         self._put("high = low = zero")
-        for a in range(len(self.shape.populations)):
-            self._put(f"high, low = extremes(r{a}, {self.lanes}, high, low)")
+        for a, population in enumerate(self.shape.populations):
+            if population.spiking:
+                self._put(f"high = undefined(v{a}, {self.lanes}, high)")
+            else:
+                self._put(f"high, low = extremes(r{a}, {self.lanes}, high, low)")
         self._put("bad = note_failures(high, low, bound, failed, step)", "if any_true(bad):")
         self._depth += 1
         self._put(*(f"put_to_rest({name}, {self.lanes}, bad)" for name in self._state_arrays()))
@@ -396,11 +428,20 @@ class Source:
         self._depth -= 2
 
     def _record(self) -> None:
+        trains = self.shape.trains
+        for a, population in enumerate(self.shape.populations):
+            if population.spiking:
+                for name, wanted in (("heard", trains.traced), ("seen", trains.sampled)):
+                    if wanted:
+                        self._put(f"count_spikes(r{a}, {self.lanes}, {self._array(f'{name}{a}')}, 0)")
         self._put("if segment >= 0:")
         self._depth += 1
         self._put("fresh = step == iv[k, 5]")
         count = len(self.shape.populations)
-        for a in range(count):
+        for a, population in enumerate(self.shape.populations):
+            if population.spiking:
+                self._record_train(a)
+                continue
             first, total = self._array(f"first{a}"), self._array(f"total{a}")
             self._put(
                 f"at = segment * r{a}.size", f"accumulate(r{a}, {self.lanes}, fresh, {first}, {total}, at)"
@@ -409,16 +450,33 @@ class Source:
                 squares = self._array(f"squares{a}")
                 mean_at = f"(segment * {count} + {a}) * {3 * self.lanes}"
                 self._put(
-                    "if squared:",
+                    f"if squared & {SQUARED}:",
                     f"    accumulate_squares(r{a}, {self.lanes}, fresh, {first}, {squares}, at, means, {mean_at})",
                 )
         self._depth -= 1
+
+    def _record_train(self, a: int) -> None:
+        trains, count = self.shape.trains, len(self.shape.populations)
+        total = self._array(f"total{a}")
+        self._array(f"first{a}")  # stays at 0
+        self._put(f"at = segment * r{a}.size", f"count_spikes(r{a}, {self.lanes}, {total}, at)")
+        if self.shape.temporal:
+            edge, squares = self._array(f"edge{a}"), self._array(f"squares{a}")
+            sums = f"{total}, {edge}, {squares}, at, means, (segment * {count} + {a}) * {3 * self.lanes}"
+            self._put(
+                f"if squared & {SQUARED} and (step - iv[k, 5] + 1) % {trains.bin_steps} == 0:",
+                f"    close_bin(r{a}.size, {self.lanes}, {trains.bin_steps}, {sums})",
+            )
+        if trains.intervals:
+            intervals = self._array(f"isi{a}")
+            self._put(f"if squared & {INTERVALS}:")
+            self._put(f"    note_intervals(r{a}, {self.lanes}, zero + step, {intervals})")
 
 
 def write_kernel(shape: Shape) -> Source:
     """Return the kernel's source, with the order of its parameters and arrays."""
     source = Source(shape)
-    used = sorted({population.transfer for population in shape.populations})
+    used = sorted({population.transfer for population in shape.populations if not population.spiking})
     bound = "\n".join(f"physics_{name} = physics.transfer_{name}" for name in used)
     source.text = source.text.replace("\n\n@njit", f"{bound}\n\n\n@njit", 1)
     return source

@@ -15,6 +15,7 @@ from neuroflame.core.connectivity import (
     SparseOperator,
     WeightedOperator,
 )
+from neuroflame.core.spike_record import bin_steps
 from neuroflame.spec.parts import NormalStart
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from neuroflame.core.state import State
 
 MODES_LIMIT = 16
+SQUARED, INTERVALS = 1, 2
+"""Bits of what is kept in an interval: squares, interspike intervals."""
 _OTHERS = {
     DenseOperator: "a dense matrix",
     LowRankOperator: "of low rank",
@@ -34,7 +37,7 @@ SUM_CHUNK = 64
 
 @dataclass(frozen=True)
 class PairShape:
-    """One pair: ring connectivity with some modes, or sparse; plastic or not."""
+    """One pair: ring connectivity with some modes, or sparse; plastic or not; ``events``: its source spikes."""
 
     post: int
     pre: int
@@ -43,7 +46,8 @@ class PairShape:
     phased: bool
     plastic: bool
     slow: bool
-    lagged: bool
+    rule: str
+    events: bool
 
     @property
     def ring(self) -> bool:
@@ -62,6 +66,7 @@ class PopulationShape:
     patterned: bool
     gained: bool
     scaled: bool
+    spiking: bool
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,16 @@ class NoiseShape:
 
 
 @dataclass(frozen=True)
+class TrainShape:
+    """What is kept of spike trains: steps of a bin, and whether intervals, traces and whole variables are."""
+
+    bin_steps: int = 0
+    intervals: bool = False
+    traced: bool = False
+    sampled: bool = False
+
+
+@dataclass(frozen=True)
 class Shape:
     """Everything that the source of a kernel depends on."""
 
@@ -85,6 +100,7 @@ class Shape:
     slow: bool
     temporal: bool
     evidence: bool = False
+    trains: TrainShape = TrainShape()
 
     @property
     def traced_pairs(self) -> list[int]:
@@ -106,7 +122,22 @@ class Shape:
         return found
 
 
-def shape_of(program: Program, *, modal: bool, temporal: bool, evidence: bool = False) -> Shape:
+def trains_of(program: Program, plan: RecordPlan) -> TrainShape:
+    """Return what a plan keeps of the spike trains of a program, if it has any."""
+    if all(population.spiking is None for population in program.populations.values()):
+        return TrainShape()
+    bins = bin_steps(program.spec.dt)
+    return TrainShape(bins, bool(plan.intervals), plan.traced, bool(plan.variables))
+
+
+def shape_of(
+    program: Program,
+    *,
+    modal: bool,
+    temporal: bool,
+    evidence: bool = False,
+    trains: TrainShape | None = None,
+) -> Shape:
     """Return the shape of a program.
 
     Parameters
@@ -119,6 +150,8 @@ def shape_of(program: Program, *, modal: bool, temporal: bool, evidence: bool = 
         Whether temporal variation is recorded.
     evidence : bool
         Whether plastic pairs are sampled with the traces, and coefficients of the input are left at the end.
+    trains : TrainShape, optional
+        What is kept of spike trains; nothing by default.
     """
     names = list(program.populations)
     slow_sources = program.nmda.sources if program.nmda is not None else ()
@@ -131,7 +164,8 @@ def shape_of(program: Program, *, modal: bool, temporal: bool, evidence: bool = 
             phased=isinstance(pair.operator, RingOperator) and bool((pair.operator.series.phase != 0).any()),
             plastic=pair.stp is not None,
             slow=pair.pre in slow_sources,
-            lagged=pair.stp is not None and pair.stp.lagged,
+            rule=pair.stp.rule if pair.stp is not None else "",
+            events=program.populations[pair.pre].spiking is not None,
         )
         for pair in program.pairs
     )
@@ -148,6 +182,7 @@ def shape_of(program: Program, *, modal: bool, temporal: bool, evidence: bool = 
                 patterned=any(name in s.targets and s.shape != "cosine" for s in program.stimuli),
                 gained=bool((population.gain != 1).any()),
                 scaled=bool((population.rate_max != 1).any()),
+                spiking=population.spiking is not None,
             )
         )
     from neuroflame.core.random import stream
@@ -160,7 +195,8 @@ def shape_of(program: Program, *, modal: bool, temporal: bool, evidence: bool = 
         for name in source.amplitude
     )
     dtype = "float64" if program.dtype == torch.float64 else "float32"
-    return Shape(dtype, tuple(populations), pairs, noise, program.nmda is not None, temporal, evidence)
+    slow = program.nmda is not None
+    return Shape(dtype, tuple(populations), pairs, noise, slow, temporal, evidence, trains or TrainShape())
 
 
 def is_modal(program: Program, state: State, plan: RecordPlan) -> bool:
@@ -191,3 +227,11 @@ def refusal(program: Program) -> str | None:
     if tracks_gradients(program):
         return "gradients are asked for"
     return None
+
+
+def gpu_refusal(program: Program) -> str | None:
+    """Return why no kernel for GPUs can run a program, None if one can."""
+    for name, population in program.populations.items():
+        if population.spiking is not None:
+            return f"the neurons of {name} spike"
+    return refusal(program)

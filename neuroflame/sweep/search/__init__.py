@@ -1,6 +1,15 @@
 """Searches: how the points of a sweep are chosen, all behind one interface."""
 
-from neuroflame.spec.search import BoundarySearch, GridSearch, RandomSearch, SobolSearch, TpeSearch
+from neuroflame.spec.search import (
+    BoundarySearch,
+    CmaesSearch,
+    GpSearch,
+    GridSearch,
+    Nsga2Search,
+    RandomSearch,
+    SobolSearch,
+    TpeSearch,
+)
 from neuroflame.spec.sweep import SweepSpec
 from neuroflame.sweep.search.base import KnownSearch, Search
 
@@ -21,14 +30,19 @@ def make_search(spec: SweepSpec) -> Search:
     if isinstance(kind, TpeSearch):
         from neuroflame.sweep.search.tpe import Tpe
 
-        return Tpe(
-            spec.axes,
-            kind.trials,
-            batch=kind.batch,
-            startup=kind.startup,
-            seed=kind.seed,
-            maximise=kind.maximise is not None,
-        )
+        return Tpe(spec.axes, kind, kind.startup)
+    if isinstance(kind, GpSearch):
+        from neuroflame.sweep.search.tpe import Gp
+
+        return Gp(spec.axes, kind, kind.startup)
+    if isinstance(kind, Nsga2Search):
+        from neuroflame.sweep.search.nsga2 import Nsga2
+
+        return Nsga2(spec.axes, kind)
+    if isinstance(kind, CmaesSearch):
+        from neuroflame.sweep.search.evolution import Cmaes
+
+        return Cmaes(spec.axes, kind)
     if isinstance(kind, BoundarySearch):
         from neuroflame.sweep.search.boundary import Boundary
 

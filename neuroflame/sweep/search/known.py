@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from neuroflame.sweep.points import Array, Assignments, dtype_of, size_of
+from neuroflame.spec.conditional import active, count_assignments
+from neuroflame.sweep.points import Array, Assignments, plain_dtype, size_of, without_inactive
 from neuroflame.sweep.search.base import KnownSearch
 from neuroflame.sweep.search.units import decode, first_of_each, rows_of, unseen
 
@@ -27,15 +28,31 @@ class Grid(KnownSearch):
 
     def __init__(self, axes: Sequence[ResolvedAxis]) -> None:
         self._shape = tuple(len(axis.levels or ()) for axis in axes)
-        super().__init__(axes, math.prod(self._shape))
+        self._kept: Array | None = None
+        if any(axis.when for axis in axes):
+            self._kept = self._first_of_equals(axes)
+        super().__init__(axes, math.prod(self._shape) if self._kept is None else len(self._kept))
+
+    def _first_of_equals(self, axes: Sequence[ResolvedAxis]) -> Array:
+        """Return the combinations to keep: an axis that does not count stands at its first value."""
+        where = np.indices(self._shape).reshape(len(axes), -1)
+        columns = {axis.path: np.asarray(axis.levels, object)[i] for axis, i in zip(axes, where, strict=True)}
+        counts = active(axes, columns)
+        kept = np.ones(where.shape[1], dtype=bool)
+        for axis, i in zip(axes, where, strict=True):
+            if axis.path in counts:
+                kept &= counts[axis.path] | (i == 0)
+        return np.flatnonzero(kept)
 
     def take(self, numbers: Array) -> Assignments:
         """Return the assignments of some numbers."""
+        numbers = numbers if self._kept is None else self._kept[numbers]
         where = np.unravel_index(numbers, self._shape) if self.axes else ()
-        return {
-            axis.path: np.asarray(axis.levels, dtype=dtype_of(axis))[i]
+        found = {
+            axis.path: np.asarray(axis.levels, dtype=plain_dtype(axis))[i]
             for axis, i in zip(self.axes, where, strict=True)
         }
+        return without_inactive(self.axes, found)
 
     def reach(self) -> str:
         """Return one line on how the search covers the space and what it costs."""
@@ -74,12 +91,14 @@ class Stream(KnownSearch):
     @cached_property
     def _distinct(self) -> Assignments | None:
         """The assignments without repetitions; None where repetitions have probability 0."""
-        if math.isinf(math.prod(axis.count for axis in self.axes)):
+        count = count_assignments(self.axes)
+        if math.isinf(count) and not any(axis.when for axis in self.axes):
             return None
         seen: set[tuple[object, ...]] = set()
         parts: list[Assignments] = []
         drawn = 0
-        while len(seen) < self.total and drawn < _PATIENCE * max(self.total, _CHUNK):
+        most = math.inf if math.isinf(count) else _PATIENCE * max(self.total, _CHUNK)
+        while len(seen) < self.total and drawn < most:
             step = max(_CHUNK, self.total - len(seen))
             part = self.draws(drawn, drawn + step)
             fresh = first_of_each(rows_of(part), seen)[: self.total - sum(map(size_of, parts))]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from neuroflame.conditions import Goal
     from neuroflame.spec.resolved import ResolvedAxis
     from neuroflame.spec.sweep import SweepSpec
     from neuroflame.store import Table
@@ -18,9 +21,7 @@ JOURNALS = (".journal", ".log")
 _ATTRIBUTES = ("point_id", "graph", "seed", "initial_condition", "status")
 
 
-def write_study(
-    spec: SweepSpec, table: Table, sought: str, path: Path, *, smallest: bool, journal: bool
-) -> None:
+def write_study(spec: SweepSpec, table: Table, sought: Sequence[Goal], path: Path, *, journal: bool) -> None:
     """Write the rows as trials, one a point in the order of the table.
 
     A point that is not ``ok``, or whose objective is missing or infinite, is a trial that failed. Point id,
@@ -33,12 +34,10 @@ def write_study(
         that they span, so that they are drawn on a scale, and names as categories.
     table : Table
         Its table.
-    sought : str
-        The column that is the objective.
+    sought : sequence of Goal
+        The objectives: columns, or how far they are from their targets.
     path : Path
         The file to make.
-    smallest : bool
-        Whether small values are good.
     journal : bool
         Write a journal: about ten times as fast as SQLite, and read by the dashboard as well.
     """
@@ -46,18 +45,22 @@ def write_study(
     from optuna.trial import TrialState, create_trial
 
     swept = [f"point.{axis.path}" for axis in spec.axes]
-    columns = table.to_arrow(list(dict.fromkeys([*swept, *_ATTRIBUTES, sought]))).to_pydict()
+    columns = table.to_arrow(
+        list(dict.fromkeys([*swept, *_ATTRIBUTES, *(goal.column for goal in sought)]))
+    ).to_pydict()
+    scores = np.column_stack([goal.score(columns[goal.column]) for goal in sought])
     spaces = {axis.path: _distribution(axis) for axis in spec.axes}
     trials = []
     for row in range(len(table)):
-        value = columns[sought][row]
-        good = columns["status"][row] == "ok" and value is not None and math.isfinite(value)
+        good = columns["status"][row] == "ok" and bool(np.isfinite(scores[row]).all())
+        chosen = {axis.path: columns[f"point.{axis.path}"][row] for axis in spec.axes}
+        params = {path: value for path, value in chosen.items() if value is not None and value == value}
         trials.append(
             create_trial(
                 state=TrialState.COMPLETE if good else TrialState.FAIL,
-                value=float(value) if good else None,
-                params={axis.path: columns[f"point.{axis.path}"][row] for axis in spec.axes},
-                distributions=spaces,
+                values=scores[row].tolist() if good else None,
+                params=params,
+                distributions={path: spaces[path] for path in params},
                 user_attrs={name: columns[name][row] for name in _ATTRIBUTES},
             )
         )
@@ -65,10 +68,10 @@ def write_study(
     study = optuna.create_study(
         study_name=spec.name,
         storage=_journal(path) if journal else _sqlite(path),
-        direction="minimize" if smallest else "maximize",
+        directions=["maximize" if goal.large else "minimize" for goal in sought],
     )
-    study.set_user_attr("objective", sought)
-    study.set_user_attr("unit", table.columns[sought].unit)
+    study.set_user_attr("objective", ", ".join(goal.column for goal in sought))
+    study.set_user_attr("unit", ", ".join(table.columns[goal.column].unit for goal in sought))
     study.add_trials(trials)
     if not journal:
         study._storage._backend.engine.dispose()  # type: ignore[attr-defined]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neuroflame.sweep.points import Array, Assignments, dtype_of
+from neuroflame.sweep.points import Array, Assignments, dtype_of, missing, plain_dtype, without_inactive
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,7 @@ def from_unit(axis: ResolvedAxis, unit: Array) -> Array:
         Numbers in [0, 1).
     """
     if axis.levels is not None:
-        levels = np.asarray(axis.levels, dtype=dtype_of(axis))
+        levels = np.asarray(axis.levels, dtype=plain_dtype(axis))
         return levels[np.minimum((unit * len(levels)).astype(np.int64), len(levels) - 1)]
     low, high = axis.low, axis.high
     if axis.integer:  # each whole number owns the interval half a unit around it
@@ -36,7 +36,7 @@ def from_unit(axis: ResolvedAxis, unit: Array) -> Array:
     value = low + unit * (high - low)
     value = np.exp(value) if axis.log else value
     value = np.clip(np.rint(value) if axis.integer else value, axis.low, axis.high)
-    return np.asarray(value, dtype=dtype_of(axis))
+    return np.asarray(value, dtype=plain_dtype(axis))
 
 
 def decode(axes: Sequence[ResolvedAxis], units: Array) -> Assignments:
@@ -49,7 +49,39 @@ def decode(axes: Sequence[ResolvedAxis], units: Array) -> Assignments:
     units : ndarray of float64, (A, axes)
         Numbers in [0, 1).
     """
-    return {axis.path: from_unit(axis, units[:, i]) for i, axis in enumerate(axes)}
+    return without_inactive(axes, {axis.path: from_unit(axis, units[:, i]) for i, axis in enumerate(axes)})
+
+
+def to_unit(axis: ResolvedAxis, column: Array) -> Array:
+    """Return where values lie between the ends of their axis, from 0 to 1; 0 where the axis does not count.
+
+    Listed values are evenly spaced, ordered ones by rank.
+    """
+    counts = ~missing(column)
+    unit = np.zeros(len(column))
+    if axis.levels is not None:
+        place = {level: rank / max(1, len(axis.levels) - 1) for rank, level in enumerate(ranked(axis))}
+        unit[counts] = [place[value] for value in column[counts].tolist()]
+        return unit
+    values, low, high = column[counts].astype(np.float64), axis.low, axis.high
+    if axis.log:
+        values, low, high = np.log(values), np.log(low), np.log(high)
+    unit[counts] = (values - low) / (high - low)
+    return unit
+
+
+def ranked(axis: ResolvedAxis) -> list[Any]:
+    """Return the listed values of an axis such that neighbours are alike, where they have an order."""
+    levels: list[Any] = list(axis.levels or ())
+    return sorted(levels) if axis.ordered else levels
+
+
+def columns_of(axes: Sequence[ResolvedAxis], rows: Sequence[tuple[object, ...]]) -> Assignments:
+    """Return assignments from tuples of plain values, in the order of the axes."""
+    columns = zip(*rows, strict=True) if rows else ((),) * len(axes)
+    return {
+        axis.path: np.array(column, dtype=dtype_of(axis)) for axis, column in zip(axes, columns, strict=True)
+    }
 
 
 def first_of_each(rows: Sequence[tuple[object, ...]], seen: set[tuple[object, ...]]) -> list[int]:
@@ -63,8 +95,14 @@ def first_of_each(rows: Sequence[tuple[object, ...]], seen: set[tuple[object, ..
 
 
 def rows_of(assignments: Assignments) -> list[tuple[object, ...]]:
-    """Return assignments as tuples of plain values."""
-    return list(zip(*(column.tolist() for column in assignments.values()), strict=True))
+    """Return assignments as tuples of plain values, None where an axis does not count."""
+    plain = (
+        [None if gone else value for value, gone in zip(column.tolist(), missing(column), strict=True)]
+        if column.dtype.kind == "f" and np.isnan(column).any()
+        else column.tolist()
+        for column in assignments.values()
+    )
+    return list(zip(*plain, strict=True))
 
 
 def unseen(
@@ -78,9 +116,28 @@ def unseen(
     shape = tuple(len(values) for values in levels)
     where = np.unravel_index(np.arange(math.prod(shape)), shape)
     everything = {
-        axis.path: values[i].astype(dtype_of(axis))
+        axis.path: values[i].astype(plain_dtype(axis))
         for axis, values, i in zip(axes, levels, where, strict=True)
     }
-    fresh = np.array([i for i, row in enumerate(rows_of(everything)) if row not in seen], dtype=np.int64)
+    everything = dict(without_inactive(axes, everything))
+    fresh = np.array(first_of_each(rows_of(everything), set(seen)), dtype=np.int64)
     chosen = rng.permutation(fresh)[:count]
     return {path: column[chosen] for path, column in everything.items()}
+
+
+def within(axis: ResolvedAxis, values: Sequence[Any]) -> Array:
+    """Return which values an axis can take; None is one for an axis that does not always count."""
+    if axis.levels is not None:
+        levels = {*axis.levels, *((None,) if axis.when else ())}
+        return np.array([value in levels for value in values], dtype=bool)
+    return np.array(
+        [
+            bool(axis.when)
+            if value is None
+            else not isinstance(value, str)
+            and axis.low <= value <= axis.high
+            and not (axis.integer and value % 1)
+            for value in values
+        ],
+        dtype=bool,
+    )
