@@ -86,6 +86,13 @@ def check_hebbian(spec: NetworkSpec) -> None:
                 path=f"hebbian.{pair.name}",
                 remedy="leave it out",
             )
+        for population in (pair.post, pair.pre):
+            if spec.populations[population].spiking is not None:
+                raise SpecError(
+                    f"learns by rates, and {population} spikes",
+                    path=f"hebbian.{pair.name}",
+                    remedy="leave it out",
+                )
         kappa = getattr(pair.profile, "kappa", 0.0)
         kappa = kappa[pair.name] if isinstance(kappa, dict) else kappa
         if pair.kind == "all_to_all" and pair.profile.kind in {"cosine", "cosine_weak"} and abs(kappa) > 1:

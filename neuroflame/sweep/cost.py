@@ -12,6 +12,7 @@ import numpy as np
 from neuroflame.core.memory import free_bytes
 from neuroflame.errors import SpecError
 from neuroflame.spec.hebbian import learning_bytes, learning_connections
+from neuroflame.spec.kernels import kernel_refusal
 from neuroflame.spec.measures import samples_course
 from neuroflame.sweep.tiles import GRAIN, whole_grains
 
@@ -67,9 +68,12 @@ def step_seconds(network: NetworkSpec, *, cuda: bool) -> float:
 def guessed_seconds_of(spec: SweepSpec, network: NetworkSpec, *, cuda: bool) -> float:
     """Return the seconds of a point of a sweep before anything is measured.
 
-    The reference executor takes longer; it is asked for, or weights learn. It also takes the measures of dynamics.
+    The reference executor takes longer, whether it is asked for or no kernel can run the network. It also takes the
+    measures of dynamics.
     """
-    slower = _REFERENCE if spec.compute.executor == "reference" or network.hebbian else 1.0
+    paths = [axis.path for axis in spec.axes]
+    alone = spec.compute.executor == "reference" or kernel_refusal(network, paths, cuda=cuda) is not None
+    slower = _REFERENCE if alone else 1.0
     steps = sum(spec.dynamics.extra_steps(network, spec.measure).values())
     dynamics = _REFERENCE * steps * step_seconds(network, cuda=cuda)
     return slower * guessed_seconds(network, cuda=cuda) + dynamics

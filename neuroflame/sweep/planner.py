@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from neuroflame.spec.kernels import kernel_refusal
 from neuroflame.sweep.block import Block
 from neuroflame.sweep.cost import CostModel
 from neuroflame.sweep.search import KnownSearch, make_search
@@ -39,6 +40,8 @@ class Plan:
         What the search covers.
     known : bool
         Whether all points are known beforehand.
+    cuda : bool
+        Whether they are simulated on GPUs.
     """
 
     spec: SweepSpec
@@ -51,6 +54,7 @@ class Plan:
     seconds: float
     reach: str
     known: bool
+    cuda: bool = False
 
     def __str__(self) -> str:
         spec = self.spec
@@ -73,6 +77,9 @@ class Plan:
             f"measures    {', '.join(spec.measure)}{' and time courses' if spec.keeps_traces else ''}",
         ]
         extra = spec.dynamics.extra_steps(spec.network, spec.measure)
+        reason = kernel_refusal(spec.network, [axis.path for axis in spec.axes], cuda=self.cuda)
+        if reason is not None:
+            lines.append(f"executor    reference: {reason}; compiled kernels are faster")
         if extra:
             each = ", ".join(f"{name} {steps:,.0f}" for name, steps in extra.items())
             lines.append(f"dynamics    about {each} extra steps a point, by the reference executor")
@@ -119,6 +126,7 @@ def make_plan(spec: SweepSpec, *, actors: int | None = None, cuda: bool = False)
         seconds=cost.seconds(spec.points),
         reach=search.reach(),
         known=isinstance(search, KnownSearch),
+        cuda=cuda,
     )
 
 

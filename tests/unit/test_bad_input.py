@@ -224,6 +224,10 @@ CASES = {
         plan("measure=[rates, lyapunov]", "hebbian.EE={rule: hebb, eta: 1}"),
         "measure: lyapunov needs constant weights, and those of EE learn (leave it out, or leave out hebbian)",
     ),
+    "learning of spikes": (
+        plan("populations.E.spiking={}", "populations.E.threshold=0.0", "hebbian.EE={rule: hebb, eta: 1}"),
+        "hebbian.EE: learns by rates, and E spikes (leave it out)",
+    ),
     "unknown rule": (
         plan("hebbian.EE={rule: heb, eta: 1}"),
         "hebbian.EE.rule: must be one of 'hebb', 'cov', 'bcm', 'corr', got 'heb' (did you mean 'hebb'?)",

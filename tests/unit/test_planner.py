@@ -153,10 +153,10 @@ def test_a_point_whose_weights_learn_takes_memory_and_time_for_each_connection(d
     plain, learning = sweep(set=kind), sweep(set=kind | LEARNING)
     pair, size = learning.network.pairs[0], learning.network.populations["E"].size
     connections = size * (size if dense else pair.K)
-    extra = point_bytes(learning) - point_bytes(plain)
+    extra = point_bytes(learning, learning.network) - point_bytes(plain, plain.network)
     assert extra == 20 * 4 * connections
     double = sweep(set=kind | LEARNING, compute={"precision": "double"})
-    assert point_bytes(double) - point_bytes(plain) == 2 * extra
+    assert point_bytes(double, double.network) - point_bytes(plain, plain.network) == 2 * extra
     slower = CostModel(learning, 1).seconds(1) - 30 * CostModel(plain, 1).seconds(1)
     assert slower == pytest.approx(3e-8 * connections * learning.network.steps)
 
@@ -166,3 +166,29 @@ def test_tiles_of_learning_networks_fit_the_memory(monkeypatch):
     dense = {"populations.E.size": 1000, "connectivity.pairs.EE": {"kind": "all_to_all"}}
     assert CostModel(sweep(set=dense), 1).size(1000) == 64
     assert CostModel(sweep(set=dense | LEARNING), 1).size(1000) == 4  # 40 % of it, 80 MB a point
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({}, None),
+        ({"stimuli.0.jitter": {"low": 0.0, "high": 0.01}}, "times of stimuli differ"),
+        ({"feedforward": {"tau": 0.01}}, "dynamics of its own"),
+        ({"connectivity.profile": {"kind": "low_rank", "kappa": 0.5, "rank": 1}}, "of low rank"),
+        ({"hebbian.EE": {"rule": "hebb", "eta": 0.1}}, "learn"),
+    ],
+)
+def test_the_plan_says_why_no_kernel_runs(change, reason):
+    from neuroflame.core.executors import choose
+    from neuroflame.core.recorder import RecordPlan
+    from neuroflame.spec import NetworkSpec
+    from neuroflame.spec.kernels import kernel_refusal
+    from tests.gpu.helpers import points
+    from tests.unit.test_trajectory import RING
+
+    spec = NetworkSpec.parse(RING).with_values(change)
+    found = kernel_refusal(spec, cuda=False)
+    assert (found is None) if reason is None else (reason in found)
+    program, _ = points(spec, {}, [0])
+    executor = choose("auto", program, RecordPlan())
+    assert executor.name == ("trajectory" if reason is None else "reference")

@@ -234,11 +234,11 @@ def test_rhythm_memory_and_plasticity_are_measured_in_both_executors():
 
 
 def test_gpu_kernels_leave_spikes_to_the_reference():
-    from neuroflame.core.trajectory.structure import gpu_refusal
+    from neuroflame.spec.kernels import kernel_refusal
 
-    model = Network(NetworkSpec.parse(BASE), device="cpu")
-    program = model.program({}, 1, torch.zeros(1, dtype=torch.int64))
-    assert gpu_refusal(program) == "the neurons of E spike"
+    spec = NetworkSpec.parse(BASE)
+    assert kernel_refusal(spec, cuda=True) == "the neurons of E spike"
+    assert kernel_refusal(spec, cuda=False) is None
 
 
 def rate_and_gradient(value, path="J0.E", *, steepness=100.0, spec=ALONE, **changes):

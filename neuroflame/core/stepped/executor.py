@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from typing import TYPE_CHECKING
 
-from neuroflame.core.trajectory.structure import gpu_refusal
+from neuroflame.core.trajectory.structure import refusal
 
 if TYPE_CHECKING:
     from neuroflame.core.program import Program
@@ -37,7 +37,7 @@ class SteppedExecutor:
             return "triton is not installed"
         if plan.evidence and any(pair.stp is not None for pair in program.pairs):
             return "means of plastic pairs are asked for, which it does not sample"
-        return gpu_refusal(program)
+        return refusal(program)
 
     def run(self, program: Program, state: State, steps: int, plan: RecordPlan) -> Recording:
         """Advance the state by a number of steps and return what the plan asks for."""

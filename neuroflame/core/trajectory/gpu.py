@@ -18,7 +18,7 @@ from neuroflame.core.trajectory.arguments import Arguments, Stretch
 from neuroflame.core.trajectory.cpu import CpuTrajectoryExecutor, Job, Results
 from neuroflame.core.trajectory.gpu_kernels import GpuKernel, gpu_kernel_for
 from neuroflame.core.trajectory.gpu_source import FIRST, QUIET, SQUARES, SUMS, WARPS, GpuSource, warps_for
-from neuroflame.core.trajectory.structure import MODES_LIMIT, SQUARED, gpu_refusal, is_modal, shape_of
+from neuroflame.core.trajectory.structure import MODES_LIMIT, SQUARED, is_modal, refusal, shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,7 +50,7 @@ class GpuTrajectoryExecutor:
         """Return why this executor cannot run the program, None if it can."""
         if program.device.type != "cuda":
             return f"it is for CUDA devices, and the network is on {program.device.type}"
-        reason = gpu_refusal(program) or _too_large(program, plan)
+        reason = refusal(program) or _too_large(program, plan)
         if reason is None and importlib.util.find_spec("triton") is None:
             return "triton is not installed"
         return reason

@@ -16,6 +16,7 @@ from neuroflame.core.connectivity import (
     WeightedOperator,
 )
 from neuroflame.core.spike_record import bin_steps
+from neuroflame.spec.kernels import kernel_refusal
 from neuroflame.spec.parts import NormalStart
 
 if TYPE_CHECKING:
@@ -212,13 +213,12 @@ def refusal(program: Program) -> str | None:
     """Return why no trajectory kernel can run a program, None if one can."""
     if not program.shared_times:
         return "the times of stimuli differ between points"
-    if any(stimulus.hold for stimulus in program.stimuli) or program.inputs is not None:
+    reason = kernel_refusal(program.spec, cuda=program.device.type == "cuda")
+    if reason is not None:
+        return reason
+    if program.inputs is not None:
         return "the external input has a time course"
-    if program.feedforward:
-        return "the external input has dynamics of its own (feedforward)"
     for pair in program.pairs:
-        if pair.hebbian is not None:
-            return f"the weights of {pair.name} learn (hebbian)"
         if isinstance(pair.operator, RingOperator) and pair.operator.series.modes > MODES_LIMIT:
             return f"the profile of {pair.name} has more than {MODES_LIMIT} Fourier modes"
         if not isinstance(pair.operator, RingOperator | SparseOperator):
@@ -227,11 +227,3 @@ def refusal(program: Program) -> str | None:
     if tracks_gradients(program):
         return "gradients are asked for"
     return None
-
-
-def gpu_refusal(program: Program) -> str | None:
-    """Return why no kernel for GPUs can run a program, None if one can."""
-    for name, population in program.populations.items():
-        if population.spiking is not None:
-            return f"the neurons of {name} spike"
-    return refusal(program)

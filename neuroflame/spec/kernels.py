@@ -1,0 +1,42 @@
+"""Which networks compiled kernels run, as far as the specification tells: the reference executor runs the others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from neuroflame.spec.stimuli import ArrayStimulus, is_time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from neuroflame.spec.network import NetworkSpec
+
+_CONNECTIVITY = {"low_rank": "of low rank", "gaussian": "a dense matrix"}
+
+
+def kernel_refusal(network: NetworkSpec, varied: Iterable[str] = (), *, cuda: bool) -> str | None:
+    """Return why no compiled kernel can run a network, None if nothing in the specification is against it.
+
+    Parameters
+    ----------
+    network : NetworkSpec
+    varied : iterable of str
+        Dotted paths whose values differ between points.
+    cuda : bool
+        Whether it runs on a GPU.
+    """
+    spikes = next((name for name, population in network.populations.items() if population.spiking), None)
+    if cuda and spikes is not None:
+        return f"the neurons of {spikes} spike"
+    if any(stimulus.jitter is not None for stimulus in network.stimuli) or any(map(is_time, varied)):
+        return "the times of stimuli differ between points"
+    if any(isinstance(stimulus, ArrayStimulus) and stimulus.lasting for stimulus in network.stimuli):
+        return "the external input has a time course"
+    if network.feedforward is not None:
+        return "the external input has dynamics of its own (feedforward)"
+    for pair in network.pairs:
+        if pair.name in network.hebbian:
+            return f"the weights of {pair.name} learn (hebbian)"
+        if pair.kind == "all_to_all" and pair.profile.kind in _CONNECTIVITY:
+            return f"the connectivity of {pair.name} is {_CONNECTIVITY[pair.profile.kind]}"
+    return None
