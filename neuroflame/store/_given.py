@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from neuroflame.errors import StoreError
 
 
@@ -18,6 +15,9 @@ def read_parquet(path: str) -> dict[str, list[Any]]:
     StoreError
         If it is no Parquet file.
     """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     try:
         file = pq.ParquetFile(path)
         names = [field.name for field in file.schema_arrow if not pa.types.is_nested(field.type)]

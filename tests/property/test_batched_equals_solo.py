@@ -51,9 +51,10 @@ def networks(draw):
     }
     if pairs and draw(st.booleans()):
         data["stp"] = {pairs[0]: {"U": 0.2, "tau_fac": 0.1, "tau_rec": 0.05}}
-    if pairs and draw(st.booleans()):
+    spikes = draw(st.booleans())
+    if pairs and not spikes and draw(st.booleans()):
         data["hebbian"] = {pairs[-1]: draw(st.sampled_from(RULES))}
-    if draw(st.booleans()):
+    if spikes:
         data["populations"][names[0]] |= {"tau": 0.01, "spiking": {"V_threshold": 0.5}}
         if len(names) == 1:
             del data["transfer"]
