@@ -52,7 +52,8 @@ def networks(draw):
     if pairs and draw(st.booleans()):
         data["stp"] = {pairs[0]: {"U": 0.2, "tau_fac": 0.1, "tau_rec": 0.05}}
     spikes = draw(st.booleans())
-    if pairs and not spikes and draw(st.booleans()):
+    one_sign = profile["kind"] not in {"low_rank", "gaussian"}  # as learning wants them
+    if pairs and one_sign and not spikes and draw(st.booleans()):
         data["hebbian"] = {pairs[-1]: draw(st.sampled_from(RULES))}
     if spikes:
         data["populations"][names[0]] |= {"tau": 0.01, "spiking": {"V_threshold": 0.5}}
