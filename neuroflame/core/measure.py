@@ -251,8 +251,8 @@ def measure_points(
         evidence=needs_evidence(wanted),
         intervals=FINAL if "spikes" in wanted else "",
     )
-    chosen = choose(executor, program, plan)
     with torch.no_grad():
+        chosen = choose(executor, program, plan)
         recording = chosen.run(program, start_states(program, initial), spec.steps, plan)
         found: Sequence[Statistic] = ()
         if any(name in DYNAMIC for name in wanted):

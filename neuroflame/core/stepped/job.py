@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from neuroflame.core.connectivity import SparseOperator
+from neuroflame.core.stepped.arguments import SteppedArguments
 from neuroflame.core.stepped.kernels import programs_at_once, stepped_kernel_for
 from neuroflame.core.stepped.tiled import Layout
 from neuroflame.core.stepped.tiling import Crew, crew_for, steps_at_once, tiling_of
 from neuroflame.core.stepped.topology import matrix, reads_one_by_one
-from neuroflame.core.trajectory.arguments import Arguments
 from neuroflame.core.trajectory.cpu import Job, Results
 from neuroflame.core.trajectory.gpu import current, intervals, lasting_shape, means_of_sums, on_host
 
@@ -63,7 +63,7 @@ class SteppedJob(Job):
         self.blocks = -(-program.points // layout.tiling.points)
         self.width = self.blocks * layout.tiling.points
         super().__init__(program, state, plan, shape, kernel, steps)
-        self.arguments = Arguments(host, shape, kernel.parameters, kernel.modes, self.inputs)
+        self.arguments = SteppedArguments(host, shape, kernel.parameters, kernel.modes, self.inputs)
         self._crew = crew
         self._pool = self._arrays(state)
 

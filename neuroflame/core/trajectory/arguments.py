@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from neuroflame.core.trajectory.structure import Shape
 
 Array = np.ndarray
-HALF_RANGE = 2.0**14
-"""What a rate at its limit is scaled to, at most, where it is sent in float16, whose range ends at 65,504."""
 
 
 class Stretch(NamedTuple):
@@ -195,7 +193,7 @@ class Arguments:
         )
 
     def _parameters(self) -> dict[str, Tensor]:
-        found = self._half_scales()
+        found: dict[str, Tensor] = {}
         for a, p in enumerate(self.program.populations.values()):
             found |= {
                 f"decay{a}": p.decay,
@@ -235,23 +233,6 @@ class Arguments:
             for a, name in enumerate(self.program.populations):
                 found[f"ratio{a}"] = self.program.nmda.ratio[name]
                 found[f"decay_slow{a}"] = self.program.nmda.decay[name]
-        return found
-
-    def _half_scales(self) -> dict[str, Tensor]:
-        """Return what sources are multiplied by before they are sent in float16, and what undoes it.
-
-        Each pair's weight times a power of two that its postsynaptic population's pairs share.
-        """
-        names, limit = list(self.program.populations), self.program.number("rate_limit")
-        found: dict[str, Tensor] = {}
-        for a, name in enumerate(names):
-            weights = {i: p.weight.double()[:, 0] for i, p in enumerate(self.program.pairs) if p.post == name}
-            if weights:
-                largest = torch.stack(torch.broadcast_tensors(*(w.abs() for w in weights.values()))).amax(0)
-                largest = torch.where(largest > 0, largest, torch.ones_like(largest))
-                scale = torch.exp2(torch.floor(torch.log2(HALF_RANGE / (limit * largest))))
-                found[f"unscale{a}"] = 1.0 / scale
-                found |= {f"push{i}": weight * scale for i, weight in weights.items()}
         return found
 
     def _active(self, step: int, name: str) -> list[StimulusProgram]:

@@ -10,7 +10,6 @@ import torch
 from neuroflame.core.checkpointing import tracks_gradients
 from neuroflame.core.connectivity import (
     DenseOperator,
-    LowRankOperator,
     RingOperator,
     SparseOperator,
     WeightedOperator,
@@ -29,7 +28,6 @@ SQUARED, INTERVALS = 1, 2
 """Bits of what is kept in an interval: squares, interspike intervals."""
 _OTHERS = {
     DenseOperator: "a dense matrix",
-    LowRankOperator: "of low rank",
     WeightedOperator: "sparse with a weight for each connection",
 }
 SUM_CHUNK = 64
