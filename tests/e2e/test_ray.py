@@ -3,6 +3,7 @@
 import random
 import signal
 
+import numpy as np
 import pytest
 
 from neuroflame.errors import BackendError
@@ -81,3 +82,17 @@ def test_more_than_there_is(compute, cluster, tmp_path):
         pytest.skip("there is a GPU here")
     with pytest.raises(BackendError, match="an actor needs"):
         start(sweep(compute=compute), str(tmp_path / "out"), address=cluster, measure=CHEAP)
+
+
+def test_actors_of_unequal_speed_end_together(tmp_path, monkeypatch):
+    """One takes four times as long as the other: neither waits for longer than a tile of its own."""
+    (tmp_path / "times").mkdir()
+    monkeypatch.setenv("UNEQUAL", str(tmp_path / "times"))
+    axis = {"J.EE": {"from": 0.0, "to": 9.0, "num": 16_000}}
+    spec = sweep(space=axis, compute={"actors": 2})
+    assert start(spec, str(tmp_path / "out"), measure="tests.e2e.simulators:unequal").status.done == 16_000
+    times = [np.loadtxt(file, ndmin=2) for file in (tmp_path / "times").glob("*.times")]
+    assert len(times) == 2
+    end = max(tiles[-1, 1] for tiles in times)
+    for tiles in times:
+        assert end - tiles[-1, 1] < np.diff(tiles).max()

@@ -458,7 +458,7 @@ class Hanging(Losing):
         worker = Worker(job)
         while not feed.done:
             ref = feed.next()
-            feed.began(ref)
+            feed.began(ref, "")
             points = worker._points(parse_ref(ref), *worker._prepare())
             if set(points.values["J.EE"].tolist()) & self.kills:
                 while ref not in feed.overdue():
