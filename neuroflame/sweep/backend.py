@@ -85,6 +85,10 @@ class Feed(ABC):
         """Take note that another number of tiles can run at once: machines came or went."""
 
     @abstractmethod
+    def note(self, text: str) -> None:
+        """Tell the user something in passing."""
+
+    @abstractmethod
     def tick(self) -> None:
         """Do what is due from time to time: the backend calls it a few times a second where it can."""
 

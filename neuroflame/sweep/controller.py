@@ -183,6 +183,10 @@ class Controller(Feed):
             self._resources = replace(self._resources, actors=actors)
             self._cost.actors = max(1, actors)
 
+    def note(self, text: str) -> None:
+        """Tell the user something in passing."""
+        self.progress.note(text)
+
     def tick(self) -> None:
         """Tell how far the sweep is, and stop if another process has taken it over."""
         try:

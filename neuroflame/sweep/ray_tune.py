@@ -122,6 +122,7 @@ def make_trainable(job: Job) -> type[tune.Trainable]:
             return True
 
         def step(self) -> dict[str, Any]:
+            self._worker.prepare()  # where this fails, another machine may do
             try:
                 return {"done": True, "tile": asdict(self._worker.run(self._ref))}
             except (StoreError, BackendError, SimulationError) as error:  # another try would not help

@@ -11,6 +11,7 @@ from neuroflame.store import open_table
 from neuroflame.sweep.progress import Progress
 from neuroflame.sweep.running import run_sweep, start
 from tests.e2e.processes import actors
+from tests.unit.test_boundary_sweep import BOUNDARY
 from tests.unit.test_sweep_controller import GRID, TPE, rows
 from tests.unit.test_sweep_spec import sweep
 
@@ -42,8 +43,19 @@ def test_a_search_that_learns(cluster, tmp_path):
     assert rows(tmp_path / "ray") == rows(tmp_path / "inline")
 
 
+def test_a_search_for_a_border(cluster, tmp_path):
+    """Labels of several initial conditions travel from the actors; whole pieces of a batch run at once."""
+    spec = sweep(**BOUNDARY, compute={"tile": 3})
+    run_sweep(spec, tmp_path / "inline", backend="inline", measure=CHEAP)
+    run_sweep(spec, tmp_path / "ray", address=cluster, measure=CHEAP)
+    assert rows(tmp_path / "ray") == rows(tmp_path / "inline")
+    borders = [open_table(str(tmp_path / name)).border() for name in ("ray", "inline")]
+    assert set(borders[0]["between"]) == {"no / no | yes / yes"}
+    assert borders[0].equals(borders[1])
+
+
 @pytest.mark.parametrize("seed", range(2))
-@pytest.mark.parametrize("changes", [GRID, TPE], ids=["grid", "tpe"])
+@pytest.mark.parametrize("changes", [GRID, TPE, BOUNDARY], ids=["grid", "tpe", "boundary"])
 def test_killed_actors_lose_nothing(seed, changes, cluster, tmp_path):
     run_sweep(sweep(**changes), tmp_path / "whole", backend="inline", measure=CHEAP)
     killer = Killer(seed, times=3)

@@ -133,7 +133,7 @@ def test_one_that_would_be_the_last_gets_nothing():
     slow = Actor(1.0)
     assert last_size(20, slow, [Actor(0.1, free_in=0.5)], unit=16) == 0
     assert last_size(20, slow, [Actor(0.1)], unit=16) == 16
-    assert last_size(20, slow, [Actor(0.1, free_in=30.0)], unit=16) == 20
+    assert last_size(20, slow, [Actor(0.1, free_in=30.0)], unit=16) == 16
 
 
 def test_what_is_late_is_not_waited_for_without_end():
