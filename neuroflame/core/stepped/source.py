@@ -81,6 +81,7 @@ class SteppedSource(TiledSource):
         return [
             *("par", "ext", "iv", "failed", "means", "traces", "keys", "limit"),
             *(f"tab{a}" for a in count),
+            *(f"{kind}{i}" for i in self._ranked() for kind in ("nv", "mv")),
             *(f"at_{name}" for name in self.state),
             *(f"at_{kind}{a}" for kind in kept for a in count),
             *(f"at_{name}" for name in self.patterns),
@@ -182,14 +183,6 @@ class SteppedSource(TiledSource):
     def _plastic_state(self, a: int) -> list[str]:
         return [f"{name}{i}" for i in self._plastic(a) for name in ("u", "x")]
 
-    def _loaded_parameters(self) -> list[str]:
-        place = {name: i for i, name in enumerate(self.parameters)}
-        return [f"{name} = tl.load(par + {place[name]} * width + point)[None, :]" for name in self._used]
-
-    def _load_state(self, names: list[str]) -> None:
-        for name in names:
-            self._put(f"{name} = tl.load(at_{name} + at, mask=inside, other=0.0)")
-
     def _store_state(self, names: list[str]) -> None:
         for name in names:
             self._put(f"tl.store(at_{name} + at, {name}, mask=inside)")
@@ -229,11 +222,13 @@ class SteppedSource(TiledSource):
                 self._multiply(name, self.deep(pairs))
         for kind, sender, m in self._moments_of(a):
             self._put(f"{kind.upper()}{sender}_{m} = {self._summed(kind, sender, m, 'old')}")
+        for i in self._ranked(post=a):
+            self._put(*(f"{v} = {self._summed('v', i, v, 'old')}" for v in self._projections(i)))
 
     def _moments_of(self, a: int) -> list[tuple[str, int, str]]:
         found: dict[tuple[str, int, str], None] = {}
         for i, pair in enumerate(self.shape.pairs):
-            if pair.post == a and pair.ring:
+            if pair.post == a and not pair.sparse:
                 found |= {(*self._sender(i), m): None for m in self._modes(pair.modes)}
         return list(found)
 
@@ -275,7 +270,9 @@ class SteppedSource(TiledSource):
             terms += [
                 f"p{name}" for name, pairs in self.products.items() if pairs[0] in [i for i, _ in chosen]
             ]
-            if any(pair.ring for _, pair in chosen):
+            for i, pair in chosen:
+                terms += self._expanded(i) if pair.rank else []
+            if any(not pair.sparse for _, pair in chosen):
                 waves = [
                     f"({self._incoming(a, m, slow=slow)}) * {e.format(a=a)}" for m, e in self._basis(top)
                 ]
@@ -294,14 +291,8 @@ class SteppedSource(TiledSource):
     def _transmit_tile(self, a: int) -> None:
         """Write plasticity with the new rates, for the next step, and send; the launch's last step leaves both."""
         for i in self._plastic(a):
-            U = self._parameter(f"U{i}")
-            factors = [
-                f"{self._parameter(f'{n}{i}')} * going"
-                for n in ("relax_fac", "gain_fac", "relax_rec", "gain_rec")
-            ]
             u, x = self._array(f"u{i}"), self._array(f"x{i}")
-            advance = self.shape.pairs[i].rule
-            self._put(f"{u}, {x}, sent{i} = {advance}({u}, {x}, r, {U}, {', '.join(factors)})")
+            self._put(f"{u}, {x}, sent{i} = {self._advance_pair(i, u, x, 'going')}")
         for kind, i in self.plain:
             if self._population_of(kind, i) == a:
                 value = "r" if kind == "r" else f"sent{i}"
