@@ -72,9 +72,8 @@ def describe(uri: str) -> str:
         causes.update((text, 1) for text in frame["error"].dropna().tolist())
     done = counts.total()
     last = next(iter(store.read_records("run")[-1:]), {})
-    ended = last.get("event") == "complete" and done == last.get(
-        "done"
-    )  # a search may need less than it may use
+    # A search may need fewer points than it may use.
+    ended = last.get("event") == "complete" and done == last.get("done")
     share = f"of {spec.points:,} done ({100 * done / max(1, spec.points):.0f} %)"
     if ended and done < spec.points:
         share = f"done, of {spec.points:,} at most: the search has what it sought"

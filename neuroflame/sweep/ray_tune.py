@@ -238,9 +238,8 @@ class TileScheduler(FIFOScheduler):
         """Sort the actors that Tune keeps, of which it takes the first."""
         slowness = Run.known[self._key].feed.slowness
         handles = inner._actor_manager._live_actors_to_ray_actors_resources
-        inner._actor_cache._cached_objects[trial.placement_group_factory].sort(
-            key=lambda kept: slowness(_name(handles[kept][0]))
-        )
+        kept = inner._actor_cache._cached_objects[trial.placement_group_factory]
+        kept.sort(key=lambda actor: slowness(_name(handles[actor][0])))
 
 
 def _inner(tune_controller: Any) -> Any:
