@@ -38,6 +38,7 @@ def machine(device: str) -> dict[str, Any]:
         "torch": torch.__version__,
         **{name: _version(name) for name in ("numba", "triton")},
         "commit": commit or None,
+        "load": round(os.getloadavg()[0], 2),
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
@@ -64,6 +65,13 @@ def synchronize(device: str) -> None:
         torch.cuda.synchronize()
 
 
+def forget_peak(device: str) -> None:
+    """Let a CUDA device's peak of memory begin anew, with nothing kept that is not in use."""
+    if device == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+
+
 def median_seconds(run: Callable[[], object], device: str, repetitions: int) -> tuple[float, list[float]]:
     """Return the median wall time of some repetitions, after one that warms up, and all of them."""
     run()
@@ -77,13 +85,14 @@ def median_seconds(run: Callable[[], object], device: str, repetitions: int) -> 
     return statistics.median(taken), taken
 
 
-def write(name: str, device: str, rows: list[dict[str, Any]]) -> Path:
+def write(name: str, device: str, rows: list[dict[str, Any]], details: dict[str, Any] | None = None) -> Path:
     """Write a benchmark's record and return its path."""
     RESULTS.mkdir(parents=True, exist_ok=True)
     path = RESULTS / f"{name}-{device}.json"
-    path.write_text(
-        json.dumps({"benchmark": name, "machine": machine(device), "rows": rows}, indent=1) + "\n"
-    )
+    record = {"benchmark": name, "machine": machine(device), "rows": rows}
+    if details:
+        record["details"] = details
+    path.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return path
 
 
