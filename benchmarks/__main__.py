@@ -8,7 +8,7 @@ import time
 import traceback
 from typing import TYPE_CHECKING
 
-from benchmarks.record import RESULTS, machine, table, write
+from benchmarks.record import RESULTS, load_per_core, machine, table, write
 from benchmarks.row import Options, Row
 from benchmarks.rows import BENCHMARKS
 
@@ -58,13 +58,15 @@ def measured(name: str, options: Options) -> tuple[list[Row], bool]:
     reason = benchmark.cannot(options.device)
     if reason is not None:
         return [Row(benchmark.about, None, "", reason=f"not run: {reason}")], False
+    load = load_per_core()
     try:
         outcome = benchmark.measure(options)
     except Exception as error:  # the rows that follow are worth their time all the same
         traceback.print_exc()
         return [Row(benchmark.about, None, "", reason=f"broke: {type(error).__name__}: {error}")], True
     if not options.smoke:
-        write(name, options.device, [row.as_data() for row in outcome.rows], outcome.details)
+        rows = [row.as_data() for row in outcome.rows]
+        write(name, options.device, rows, load_per_core_before=load, details=outcome.details)
     return outcome.rows, False
 
 

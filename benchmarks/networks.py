@@ -40,7 +40,7 @@ class Sweep:
         paths = {path.replace("__", "."): value for path, value in values.items()}
         return replace(self, spec=self.spec.with_values(paths))
 
-    def first(self, count: int) -> Sweep:
+    def some(self, count: int) -> Sweep:
         """Return it with so many points, evenly taken."""
         index = np.linspace(0, self.count - 1, count).astype(int)
         return replace(self, values={path: value[index] for path, value in self.values.items()})
@@ -49,7 +49,7 @@ class Sweep:
         """Return a few points of a small network for a few steps."""
         degree = {} if self.spec.connectivity.K is None else {"connectivity__K": 5}
         small = self.changed(populations__E__size=40, populations__I__size=20, **degree)
-        return small.first(min(self.count, 4)).cut(40)
+        return small.some(min(self.count, 4)).cut(40)
 
 
 def ring(side: int = 20) -> Sweep:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from benchmarks.record import RESULTS
 from benchmarks.row import Row
@@ -12,6 +13,8 @@ from benchmarks.rows import BENCHMARKS
 
 README = Path(__file__).parents[1] / "README.md"
 BEGIN, END = "<!-- speed: python -m benchmarks.readme -->\n", "<!-- end -->\n"
+BUSY = 1.25
+"""Load per core beyond which it is told; what a benchmark leaves to the next one is at most 1."""
 
 
 def lines() -> str:
@@ -26,9 +29,7 @@ def _device(device: str) -> list[str]:
         if path.exists():
             record = json.loads(path.read_text(encoding="utf-8"))
             rows = [Row.of(row) for row in record["rows"]]
-            found.append(
-                (_where(record["machine"]), benchmark, [row for row in rows if row.measured is not None])
-            )
+            found.append((_where(record), benchmark, [row for row in rows if row.measured is not None]))
     text = []
     for where, group in groupby(sorted(found, key=lambda one: one[0]), key=lambda one: one[0]):
         text += [
@@ -48,8 +49,10 @@ def _device(device: str) -> list[str]:
     return text
 
 
-def _where(machine: dict[str, str]) -> str:
-    return f"{machine['device']}, torch {machine['torch']}, commit {machine['commit']}"
+def _where(record: dict[str, Any]) -> str:
+    machine, load = record["machine"], record.get("load_per_core_before", 0.0)
+    busy = f", {load:.1f} processes a core before" if load > BUSY else ""
+    return f"{machine['device']}, torch {machine['torch']}, commit {machine['commit']}{busy}"
 
 
 def updated(readme: str) -> str:

@@ -38,9 +38,13 @@ def machine(device: str) -> dict[str, Any]:
         "torch": torch.__version__,
         **{name: _version(name) for name in ("numba", "triton")},
         "commit": commit or None,
-        "load": round(os.getloadavg()[0], 2),
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def load_per_core() -> float:
+    """Return how many processes wanted each core in the last minute; well above 1 means a busy machine."""
+    return round(os.getloadavg()[0] / (os.cpu_count() or 1), 2)
 
 
 def _version(name: str) -> str | None:
@@ -85,13 +89,11 @@ def median_seconds(run: Callable[[], object], device: str, repetitions: int) -> 
     return statistics.median(taken), taken
 
 
-def write(name: str, device: str, rows: list[dict[str, Any]], details: dict[str, Any] | None = None) -> Path:
-    """Write a benchmark's record and return its path."""
+def write(name: str, device: str, rows: list[dict[str, Any]], **others: Any) -> Path:
+    """Write a benchmark's record, with what else was seen, and return its path."""
     RESULTS.mkdir(parents=True, exist_ok=True)
     path = RESULTS / f"{name}-{device}.json"
-    record = {"benchmark": name, "machine": machine(device), "rows": rows}
-    if details:
-        record["details"] = details
+    record = {"benchmark": name, "machine": machine(device), "rows": rows} | others
     path.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return path
 

@@ -19,7 +19,7 @@ def measure(options: Options) -> Outcome:
         sweep = sweep.cut(STEPS[options.device])
     if options.smoke:
         sweep = sweep.toy()
-    apart = difference(build(sweep.cut(CHECKED).first(4), options.device), CHECKED)
+    apart = difference(build(sweep.cut(CHECKED).some(4), options.device), CHECKED)
     taken = whole(sweep, options.device, options.repetitions)
     ceiling, source = CEILING.get(options.device, (None, ""))
     beside, original = peer.beside(

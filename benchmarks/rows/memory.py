@@ -26,7 +26,7 @@ def measure(options: Options) -> Outcome:
 
 def peak(name: str, steps: int, device: str, smoke: bool) -> float:
     """Return the peak memory of a sweep, GiB, in a process of its own."""
-    sweep = SWEEPS[name]().first(POINTS[name])
+    sweep = SWEEPS[name]().some(POINTS[name])
     if smoke:
         sweep = sweep.toy()
     run_all(sweep.cut(steps), device)

@@ -18,7 +18,7 @@ def measure(options: Options) -> Outcome:
     sweep = networks.ring()
     if options.smoke:
         sweep = sweep.toy()
-    apart = difference(build(sweep.cut(CHECKED).first(4), options.device), CHECKED)
+    apart = difference(build(sweep.cut(CHECKED).some(4), options.device), CHECKED)
     taken = whole(sweep, options.device, options.repetitions)
     ceiling, source = CEILING[options.device]
     beside, original = peer.beside(
