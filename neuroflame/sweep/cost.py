@@ -194,7 +194,7 @@ class CostModel:
 
     def slowness(self, worker: str | None = None) -> float:
         """Return the seconds of a point of the sweep's own network on a worker, of a usual one if it is not known."""
-        return self._pace.slowness(worker) if self._pace.tiles else self._guess
+        return self._pace.slowness(worker) if self._pace.knows else self._guess
 
     def size(
         self,
@@ -240,7 +240,7 @@ class CostModel:
         self, pending: float, own: str | None, ready: Sequence[str | None], busy: Sequence[Busy], unit: float
     ) -> float:
         """Return what is right at the end, in points of the sweep's own network."""
-        if not self._pace.tiles:  # as if all were as fast, and free
+        if not self._pace.knows:  # as if all were as fast, and free
             return pending / self.actors
         overhead = self._pace.overhead or 0.0
         others = [Actor(self.slowness(other)) for other in ready]
@@ -263,7 +263,7 @@ class CostModel:
         if self._deadline is not None:
             return self._deadline
         count = points * (group or self._own).weight
-        if not self._pace.tiles:
+        if not self._pace.knows:
             return _START_S + _BLIND_PATIENCE * count * self._guess
         return _START_S + _PATIENCE * count * max(time / seen for seen, time in self._pace.tiles)
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _KEPT = 8  # tiles of a worker
+_TOLD_BY = 16  # workers, those heard of last, whose tiles tell the overhead
 _TELLING = 1.5  # ratio of a worker's largest to its smallest tile from which they tell the overhead
 _NEARLY = 1.5  # times the least variance that a smaller overhead may leave
 _EXACT = 1e-6  # variance of the logarithm of a time that is none
@@ -38,6 +39,11 @@ class Pace:
         return [tile for seen in self._seen.values() for tile in seen] or list(self._first.values())
 
     @property
+    def knows(self) -> bool:
+        """Whether any tile was seen."""
+        return bool(self._seen or self._first)
+
+    @property
     def overhead(self) -> float | None:
         """What a tile costs beside its points, as a number of points; None while nothing tells."""
         return self._overhead
@@ -47,7 +53,9 @@ class Pace:
         if first:
             self._first[worker] = (count, seconds)
             return
-        self._seen.setdefault(worker, deque(maxlen=_KEPT)).append((count, seconds))
+        seen = self._seen.pop(worker, deque(maxlen=_KEPT))
+        self._seen[worker] = seen  # the last to be heard of stands last
+        seen.append((count, seconds))
         self._tell_overhead()
 
     def forget(self, worker: str) -> None:
@@ -64,7 +72,7 @@ class Pace:
         if worker in self._seen:
             return self._slowness(self._seen[worker])
         known = self._seen.values() or [[tile] for tile in self._first.values()]
-        if not known:
+        if not self.knows:
             raise ValueError("no tile was seen")
         usual = float(np.mean([self._slowness(seen) for seen in known]))
         return max(usual, self._slowness([self._first[worker]])) if worker in self._first else usual
@@ -75,7 +83,7 @@ class Pace:
 
     def _tell_overhead(self) -> None:
         """Find the overhead anew if some worker had tiles of sizes that differ enough to tell."""
-        varied = [seen for seen in self._seen.values() if _ratio(seen) >= _TELLING]
+        varied = [seen for seen in list(self._seen.values())[-_TOLD_BY:] if _ratio(seen) >= _TELLING]
         if not varied:
             return
         tried = _OVERHEADS * max(count for seen in varied for count, _ in seen)
