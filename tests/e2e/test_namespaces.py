@@ -94,11 +94,13 @@ def test_a_cable_that_is_pulled(away, moment, whole, net, tmp_path):
     driver = drive(net, tmp_path / "out")
     read_until(driver, random.Random(moment).randint(12, 100))
     net.cut(2)
-    mend = threading.Timer(away or 0, net.mend if away is not None else list, [2] if away is not None else [])
-    mend.start()
+    mend = threading.Timer(away, net.mend, [2]) if away is not None else None
+    if mend is not None:
+        mend.start()
     lines = read_until(driver, 10**9)
     _, stderr = driver.communicate()
-    mend.join()
+    if mend is not None:
+        mend.join()
     net.renew(2)
     assert driver.returncode == 0, stderr
     assert lines[-1] == "failed 0"
