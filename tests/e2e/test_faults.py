@@ -221,7 +221,9 @@ def test_a_directory_that_becomes_read_only(backend, moment, file, tmp_path):
     words = ["run", file, "--out", out, "--backend", backend, "--quiet"]
     with ThreadPoolExecutor() as pool:
         finished = pool.submit(command, *words, before=before)
-        while not finished.done() and not (locked.exists() and len(list((out / "parts").iterdir())) >= after):
+        while not finished.done():
+            if (out / "manifest.json").exists() and len(list((out / "parts").iterdir())) >= after:
+                break
             time.sleep(0.01)
         locked.chmod(0o555)
         done = finished.result()
