@@ -26,15 +26,16 @@ MeasureName = Literal[
     "lyapunov",
     "spectrum",
     "fixed_points",
+    "diffusion",
     "regime",
 ]
 MEASURE_NAMES: tuple[str, ...] = get_args(MeasureName)
 """What ``measure:`` may name; ``regime`` stands for all that is recorded, and the label that follows from the row."""
-DYNAMIC = ("lyapunov", "spectrum", "fixed_points")
-"""Those that need the network's equations, not what was recorded."""
+DYNAMIC = ("lyapunov", "spectrum", "fixed_points", "diffusion")
+"""Those that go on from the end of the run, not from what was recorded of it."""
 _SUMMED = ("rates", "bump", "spikes", "weights")
 """Those that need no more of a recording than its sums over windows, or the weights at its end."""
-_OF_RATE_UNITS = (*DYNAMIC, "convergence", "regime")
+_OF_RATE_UNITS = ("lyapunov", "spectrum", "fixed_points", "convergence", "regime")
 """Those that ask whether the state comes to rest: spiking neurons do not."""
 
 DEFAULTS = DynamicsOptions()
@@ -62,6 +63,7 @@ _OF_THE_RUN: dict[str, tuple[str, ...]] = {
         "noisy",
         "growth",
         "elapsed",
+        "apart",
     ),
     "memory": ("memory.error", "memory.lifetime", "memory.censored"),
 }
@@ -78,11 +80,23 @@ _OF_DYNAMICS: dict[str, tuple[str, ...]] = {
     ),
     "fixed_points": ("fixed_points.count", "fixed_points.stable"),
 }
+_OF_DIFFUSION = ("bump.{}.diffusion", "bump.{}.diffusion.se", "bump.{}.drift", "bump.{}.drift.se")
 
 
 def spiking(network: NetworkSpec) -> list[str]:
     """Return the names of the populations that spike."""
     return [name for name, population in network.populations.items() if population.spiking]
+
+
+def symmetric(network: NetworkSpec) -> bool:
+    """Whether all neurons of a population are alike at the end: no disorder, no noise, no stimulus."""
+    return not (
+        network.noise
+        or network.hebbian
+        or spiking(network)
+        or any(pair.kind != "all_to_all" or pair.random for pair in network.pairs)
+        or any(span(stimulus, network.dt).end >= network.duration for stimulus in network.stimuli)
+    )
 
 
 def expanded(measure: Iterable[str]) -> tuple[str, ...]:
@@ -132,6 +146,9 @@ def statistics(
     """
     names = ["t_fail"]
     for kind in expanded(measure):
+        if kind == "diffusion":
+            names.extend(pattern.format(name) for name in network.populations for pattern in _OF_DIFFUSION)
+            continue
         if kind in DYNAMIC:
             names.extend(dynamic_statistics(kind, dynamics))
             continue
@@ -145,6 +162,8 @@ def statistics(
                     names.extend(f"{name}.{epoch}" for epoch in _IN_EPOCHS)
         if kind != "memory" or cue_of(network) is not None:
             names.extend(_OF_THE_RUN.get(kind, ()))
+        if kind == "convergence" and symmetric(network):
+            names.append("alpha.symmetric")
         if kind == "stp":
             names.extend(f"stp.{pair}.{what}" for pair in network.stp for what in ("u", "x", "ux"))
         if kind == "regime":
@@ -154,7 +173,7 @@ def statistics(
 
 
 def dynamic_statistics(kind: str, dynamics: DynamicsOptions) -> tuple[str, ...]:
-    """Return the columns of a measure among `DYNAMIC`."""
+    """Return the columns of a measure among `DYNAMIC` that are not of a population."""
     if kind == "lyapunov":
         exponents = (f"lyapunov.{i + 1}" for i in range(dynamics.lyapunov.k))
         return tuple(name for exponent in exponents for name in (exponent, f"{exponent}.se"))
@@ -171,6 +190,10 @@ def check_applicable(network: NetworkSpec, measure: Iterable[str]) -> None:
             )
         if kind in _OF_RATE_UNITS and names:
             raise SpecError(f"is for rate units, and {names[0]} spikes", got=kind, path="measure")
+        if kind == "diffusion" and not network.noise:
+            raise SpecError(
+                "needs noise: without it trials do not differ", got=kind, path="measure", remedy="give noise"
+            )
         if kind == "weights" and not network.hebbian:
             raise SpecError(
                 "weights has no effect: no weights learn",

@@ -278,6 +278,46 @@ def test_independent_noise_is_asynchronous():
     assert found["regime"].tolist() == ["homogeneous"]
 
 
+def test_the_floor_of_the_ratio_is_that_of_disorder_and_not_of_a_bump():
+    """Of N independent rates 2|⟨r e^{iθ}⟩| has the mean σ √(π/N); a cosine adds nothing to what neighbours differ by."""
+    frozen = {
+        "populations": {"E": {"size": 60, "tau": 0.005}},
+        "J0": {"E": 20.0},
+        "duration": 0.1,
+        "stimuli": [{"shape": "pattern", "number": 0, "onset": 0.0, "offset": 0.1, "strength": 2.0}],
+    }
+    ratios, floors = [], []
+    for number in range(60):
+        spec = NetworkSpec.parse(frozen).with_values({"stimuli.0.number": number})
+        found = measured(spec, window=0.05)
+        ratios.append(found["bump.E.ratio"][0])
+        floors.append(found["bump.E.floor"][0])
+    assert np.mean(floors) == pytest.approx(0.1 * np.sqrt(np.pi / 60), rel=0.05)
+    assert np.mean(ratios) == pytest.approx(np.mean(floors), rel=0.2)
+    smooth = {"shape": "cosine", "onset": 0.0, "offset": 0.1, "strength": 10.0, "width": 1.0}
+    found = measured(NetworkSpec.parse(frozen | {"stimuli": [smooth]}), window=0.05)
+    assert found["bump.E.ratio"][0] > 10 * found["bump.E.floor"][0]
+
+
+def test_rates_of_both_signs_are_relative_to_their_root_mean_square():
+    spec = NetworkSpec.parse(
+        {
+            "populations": {"E": {"size": 40, "tau": 0.02}},
+            "transfer": "tanh",
+            "duration": 1.0,
+            "stimuli": [{"shape": "pattern", "number": 0, "onset": 0.0, "offset": 1.0, "strength": 1.0}],
+        }
+    )
+    found = measured(spec, window=0.1)
+    rates = Network(spec, device="cpu", precision="double")(steps=1000)[0, -1].numpy()
+    assert found["rate.E.cv"][0] == pytest.approx(rates.std() / np.sqrt((rates**2).mean()), rel=1e-6)
+    angle = np.exp(2j * np.pi * np.arange(40) / 40)
+    expected = 2 * abs((rates * angle).mean()) / np.sqrt((rates**2).mean())
+    assert found["bump.E.ratio"][0] == pytest.approx(expected, rel=1e-6)
+    assert found["rate.E.active"].tolist() == [1.0]
+    assert measured(spec.with_values({"stimuli": []}), window=0.1)["rate.E.active"].tolist() == [0.0]
+
+
 def test_silence():
     spec = NetworkSpec.parse(
         {"populations": {"E": {"size": 8, "threshold": 1.0}}, "J0": {"E": 0.5}, "duration": 3.0}

@@ -101,17 +101,18 @@ def test_the_order_decides_where_several_apply():
     ("threshold", "row", "column", "below", "above"),
     [
         ("growth", {}, "growth", "homogeneous", "runaway"),
-        ("residual", BUMP, "residual.window", "bump", "slow"),
-        ("residual", BUMP, "residual", "bump", "slow"),
+        ("residual", {}, "residual.window", "homogeneous", "slow"),
+        ("residual", {}, "residual", "homogeneous", "slow"),
+        ("residual", BUMP | {"residual.window": 0.1}, "residual.rotating", "bump", "slow"),
         ("rate", SILENT, "rate.E.mean", "quiescent", "homogeneous"),
-        ("velocity", TRAVELS, "bump.E.velocity", "slow", "travelling"),
+        ("velocity", TRAVELS, "bump.E.velocity", "bump", "travelling"),
         ("ratio", BUMP | {"bump.E.floor": 0.0, "rate.E.cv": 0.0}, "bump.E.ratio", "homogeneous", "bump"),
         ("cv", {}, "rate.E.cv", "homogeneous", "heterogeneous"),
         ("sd_t", WAVES | {"rate.E.crossings": 1.0}, "rate.E.sd_t", "slow", "oscillating"),
         ("q", WAVES, "osc.E.q", "fluctuating", "oscillating"),
         ("sync", WAVES, "sync.E", "fluctuating", "oscillating"),
         ("crossings", ERRATIC, "rate.E.crossings", "slow", "fluctuating"),
-        ("trend", WAVES | {"osc.E.growth.se": 0.0}, "osc.E.growth", "oscillating", "fluctuating"),
+        ("trend", WAVES | {"osc.E.growth.se": 0.0}, "osc.E.growth", "oscillating", "slow"),
         ("lyapunov", RINGS["chaotic"], "lyapunov.1", "slow", "chaotic"),
     ],
 )
@@ -131,9 +132,9 @@ def test_labels_change_at_their_threshold_and_confidence_vanishes_there(threshol
 
 
 def test_thresholds_without_a_number_are_the_rows_own():
-    assert label(BUMP, {"residual": 5e-4})[0] == "bump"
-    assert label(BUMP, {"residual": 5e-4, "residual.tolerance": 1e-4})[0] == "slow"
-    assert label(BUMP, {"residual": 5e-4}, thresholds=Thresholds(residual=1e-4))[0] == "slow"
+    assert label({"residual": 5e-4})[0] == "homogeneous"
+    assert label({"residual": 5e-4, "residual.tolerance": 1e-4})[0] == "slow"
+    assert label({"residual": 5e-4}, thresholds=Thresholds(residual=1e-4))[0] == "slow"
     chaos = RINGS["chaotic"] | {"lyapunov.1": 0.05, "lyapunov.1.se": 0.001}
     assert label(chaos, {"elapsed": 10.0})[0] == "slow"
     assert label(chaos, {"elapsed": 100.0})[0] == "chaotic"
@@ -149,7 +150,8 @@ def test_errors_count_for_velocity_exponents_and_growth():
     unsure = TRAVELS | {"bump.E.velocity.se": 0.4}
     assert label(unsure)[0] == "slow"
     assert label(unsure, thresholds=Thresholds(errors=1.0))[0] == "travelling"
-    assert label(RINGS["chaotic"], {"lyapunov.1.se": 1.0})[0] == "slow"
+    assert label(RINGS["chaotic"], {"lyapunov.1.se": 1.0})[0] == "fluctuating"
+    assert label(RINGS["chaotic"], {"lyapunov.1": -2.0})[0] == "slow"
     assert label(WAVES, {"osc.E.growth": 0.2, "osc.E.growth.se": 0.1})[0] == "oscillating"
 
 
@@ -157,6 +159,23 @@ def test_an_unstable_bump_is_no_bump():
     assert label(BUMP, {"alpha": -1.0})[0] == "bump"
     found, confidence = label(BUMP, {"alpha": 1.0})
     assert (found, confidence) == ("slow", 0.0)
+    assert label({"alpha.symmetric": -1.0})[0] == "homogeneous"
+    assert label({"alpha.symmetric": 1.0})[0] == "slow"
+
+
+def test_a_bump_that_creeps_to_where_it_is_pinned_is_at_rest_and_one_that_dissolves_is_not():
+    creeps = BUMP | {"residual": 0.01, "residual.window": 0.01, "bump.E.velocity": 0.01}
+    assert label(creeps)[0] == "bump"
+    assert label(creeps, {"residual.rotating": 0.01})[0] == "slow"
+    assert label(creeps, {"bump.E.velocity": 0.1, "bump.E.velocity.se": 0.1})[0] == "slow"
+    assert label(creeps, {"bump.E.ratio": 0.01})[0] == "slow"
+
+
+def test_what_still_decays_by_much_of_what_is_left_of_it_has_not_settled():
+    """A residual is small where rates are: what is left of them tells."""
+    assert label({"rate.E.mean": 2e-3, "rate.E.sd_i": 0.2})[0] == "slow"
+    assert label({"rate.E.mean": 2e-3, "rate.E.sd_t": 0.2})[0] == "slow"
+    assert label({"rate.E.mean": 2e-3, "rate.E.sd_i": 0.01})[0] == "homogeneous"
 
 
 def test_noise_is_judged_on_average():

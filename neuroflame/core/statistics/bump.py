@@ -9,7 +9,6 @@ import torch
 from neuroflame.core.recorder import bump_amplitude, fourier_mode
 from neuroflame.core.statistics.view import audible, column
 from neuroflame.core.statistics.windows import EPOCHS, FINAL, FIRST_HALF, SECOND_HALF
-from neuroflame.core.torch_physics import mean_neurons
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,11 +24,10 @@ def bump(view: View) -> Iterator[Statistic]:
             bump_amplitude(fourier_mode(view.profile(name, half))) for half in (FIRST_HALF, SECOND_HALF)
         ]
         seconds = 0.5 * view.steps(FINAL) * view.spec.dt
-        mean = mean_neurons(view.profile(name, FINAL))
         doc = "Growth of the bump's amplitude over the final window, over the amplitude; negative: it dissolves."
         yield (
             column(f"bump.{name}.trend", "1/s", doc),
-            audible((halves[1] - halves[0]) / (0.5 * (halves[0] + halves[1]) * seconds), mean),
+            audible((halves[1] - halves[0]) / (0.5 * (halves[0] + halves[1]) * seconds), view.level(name)),
         )
         for epoch, words in EPOCHS.items():
             if view.has(epoch):
@@ -38,15 +36,15 @@ def bump(view: View) -> Iterator[Statistic]:
 
 def _mode(view: View, name: str, window: str, suffix: str, words: str) -> Iterator[Statistic]:
     mode = fourier_mode(view.profile(name, window))
-    m0, m1 = mode[:, 0], bump_amplitude(mode)
+    m0, m1, level = mode[:, 0], bump_amplitude(mode), view.level(name, window)
     phase = torch.remainder(torch.atan2(mode[:, 2], mode[:, 1]), 2.0 * torch.pi)
     yield column(f"bump.{name}.m0{suffix}", "Hz", f"Mean rate {words}."), m0
     yield column(f"bump.{name}.m1{suffix}", "Hz", f"Amplitude 2|⟨r exp(iθ)⟩| of the bump {words}."), m1
     yield (
         column(f"bump.{name}.ratio{suffix}", "", f"Amplitude of the bump over the mean rate {words}."),
-        audible(m1 / m0, m0),
+        audible(m1 / level, level),
     )
     yield (
         column(f"bump.{name}.phase{suffix}", "rad", f"Angle of the bump's centre {words}, in [0, 2π)."),
-        audible(phase, m0),
+        audible(phase, level),
     )

@@ -12,7 +12,7 @@ from neuroflame.core import reference
 from neuroflame.core.external import External
 from neuroflame.core.feedforward import step_feedforward
 from neuroflame.core.statistics.courses import blocks, crossings, drift, slope
-from neuroflame.core.statistics.view import SILENT, column, truth
+from neuroflame.core.statistics.view import SIGNED, SILENT, column, truth
 from neuroflame.core.statistics.windows import FINAL
 from neuroflame.core.timescales import time_constants
 from neuroflame.core.torch_physics import mean_neurons
@@ -68,7 +68,10 @@ def convergence(view: View) -> Iterator[Statistic]:
     yield column("elapsed", "s", "Simulated time."), np.full(points, view.spec.steps * view.spec.dt)
     for name in view.spec.populations:
         share = np.where(view.lost, np.nan, active(program, final, name).cpu().numpy())
-        doc = "Share of neurons whose input without noise exceeds their threshold at the end."
+        doc = (
+            "Share of neurons whose input without noise exceeds their threshold at the end, by what makes a "
+            "neuron fire at 0.001 Hz."
+        )
         yield column(f"rate.{name}.active", "", doc), share
         yield from _drift(view, name, courses[name])
 
@@ -76,9 +79,10 @@ def convergence(view: View) -> Iterator[Statistic]:
 def _drift(view: View, name: str, series: Series) -> Iterator[Statistic]:
     """Yield how a population's mean and its bump move over the final window."""
     mean = series.mean.mean(axis=-1) if series.samples else np.full(len(view.lost), np.nan)
-    heard = np.abs(mean) >= SILENT
+    level = view.level(name).cpu().numpy() if view.signed(name) else mean
+    heard = np.abs(level) >= SILENT
     with np.errstate(invalid="ignore", divide="ignore"):
-        tilt = slope(series.mean, series.every)[0] / mean if series.samples > 2 else mean * np.nan
+        tilt = slope(series.mean, series.every)[0] / level if series.samples > 2 else mean * np.nan
         phase = np.unwrap(np.arctan2(series.sine, series.cosine), axis=-1)
     doc = "Slope of the population's mean over the final window, over the mean."
     yield column(f"rate.{name}.trend", "1/s", doc), np.where(heard, tilt, np.nan)
@@ -87,11 +91,13 @@ def _drift(view: View, name: str, series: Series) -> Iterator[Statistic]:
     yield column(f"rate.{name}.crossings", "", doc), np.where(np.isnan(mean), np.nan, count)
 
     profile = view.profile(name, FINAL)
-    average = mean_neurons(profile)
-    deviation = profile - average[:, None]
-    spread = torch.sqrt(mean_neurons(deviation * deviation)) / average
-    lowest = spread * (np.pi / profile.shape[1]) ** 0.5
-    doc = "Ratio that unstructured variation over neurons alone would give: rate.cv times √(π/N)."
+    between = profile - profile.roll(1, dims=1)
+    unstructured = torch.sqrt(0.5 * mean_neurons(between * between)) / view.level(name)
+    lowest = unstructured * (np.pi / profile.shape[1]) ** 0.5
+    doc = (
+        "Ratio that unstructured variation over neurons alone would give: √(π/N) times its coefficient of variation, "
+        "which differences of neighbours on the ring tell, √(½⟨(r_i − r_j)²⟩) over the mean."
+    )
     floor = np.where(heard, lowest.cpu().numpy(), np.nan)
     yield column(f"bump.{name}.floor", "", doc), floor
 
@@ -125,13 +131,26 @@ def residual(program: Program, state: State) -> Tensor:
 
 
 def active(program: Program, state: State, name: str) -> Tensor:
-    """Return the share of a population's neurons whose input without noise exceeds threshold, (P,)."""
+    """Return the share of a population's neurons whose input without noise exceeds threshold, (P,).
+
+    It exceeds it where it would make the neuron fire at `SILENT` or more above its rate at threshold: inputs that
+    decay to a threshold without reaching it are not above it. Where rates take both signs, in magnitude; where the
+    population spikes, if a constant input like it would bring the voltage to threshold.
+    """
     received, _ = step_feedforward(program, state.feedforward, External(program).at(state.step - 1))
     total = received[name] + state.currents[name]
     if name in state.slow:
         total = total + state.slow[name]
-    threshold = state.thresholds.get(name, program.populations[name].threshold)
-    return mean_neurons((total > threshold).double())
+    population = program.populations[name]
+    if population.spiking is not None:
+        threshold = state.thresholds.get(name, population.threshold)
+        return mean_neurons((population.spiking.rest + total > threshold).double())
+    aims, rests = (
+        population.rate_max_start * reference.transferred(program, state, name, value)
+        for value in (total, state.thresholds.get(name, population.threshold))
+    )
+    rise = (aims - rests).abs() if population.transfer in SIGNED else aims - rests
+    return mean_neurons((rise >= SILENT).double())
 
 
 def noisy(program: Program) -> Array:

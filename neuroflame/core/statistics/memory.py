@@ -38,7 +38,8 @@ def memory(view: View) -> Iterator[Statistic]:
     target = view.program.number(f"{path}.phase").cpu().numpy() + turned
     mode = fourier_mode(view.profile(name, FINAL)).cpu().numpy()
     error = _away(np.arctan2(mode[:, 2], mode[:, 1]), target)
-    error = np.where(mode[:, 0] >= SILENT, error, np.nan)
+    signed = view.signed(name)
+    error = np.where(view.level(name).cpu().numpy() >= SILENT, error, np.nan)
     doc = f"Angle from the last cue to the bump of {name} in the final window, in (−180, 180]."
     yield column("memory.error", "degrees", doc), error
 
@@ -47,14 +48,15 @@ def memory(view: View) -> Iterator[Statistic]:
     rows = [i for i, n in enumerate(steps) if any(n in sampling for sampling in wanted)]
     mean, cosine, sine = view.samples(name, rows)
     with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = np.where(mean >= SILENT, 2.0 * np.hypot(cosine, sine) / mean, 0.0)
+        amplitude = 2.0 * np.hypot(cosine, sine)
+        ratio = amplitude if signed else np.where(mean >= SILENT, amplitude / mean, 0.0)
         held = (ratio > 0.5 * ratio[:, :1]) & (np.abs(_away(np.arctan2(sine, cosine), target[:, None])) < FAR)
     times = np.array([(steps[i] - offset) * view.spec.dt for i in rows])
     undefined = np.isnan(turned) | view.lost
     lasted = np.where(held, times, 0.0).max(axis=-1, initial=0.0)
     doc = (
         f"Time from the cue's offset to the last moment at which the bump of {name} is within {FAR:g} degrees of it "
-        "and its ratio above half of that at the offset."
+        f"and its {'amplitude' if signed else 'ratio'} above half of that at the offset."
     )
     yield column("memory.lifetime", "s", doc), np.where(undefined, np.nan, lasted)
     doc = "Whether that moment is the end of the run: the bump lives longer than was looked at."

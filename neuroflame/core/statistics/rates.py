@@ -22,13 +22,14 @@ def rates(view: View) -> Iterator[Statistic]:
         profile = view.profile(name, FINAL)
         mean = mean_neurons(profile)
         deviation = profile - mean[:, None]
+        level = view.level(name)
         of_mean, of_neurons = view.temporal_sd(name, FINAL)
         yield column(f"rate.{name}.mean", "Hz", "Mean rate over neurons and the final window."), mean
         yield (
             column(
                 f"rate.{name}.cv", "", "Standard deviation over neurons of the time-mean rate, over the mean."
             ),
-            audible(torch.sqrt(mean_neurons(deviation * deviation)) / mean, mean),
+            audible(torch.sqrt(mean_neurons(deviation * deviation)) / level, level),
         )
         yield (
             column(
@@ -36,7 +37,7 @@ def rates(view: View) -> Iterator[Statistic]:
                 "",
                 "Temporal standard deviation of the population's mean, over the mean.",
             ),
-            audible(of_mean / mean, mean),
+            audible(of_mean / level, level),
         )
         yield (
             column(
@@ -44,6 +45,6 @@ def rates(view: View) -> Iterator[Statistic]:
                 "",
                 "Mean of the neurons' own temporal standard deviations, over the mean.",
             ),
-            audible(mean_neurons(of_neurons) / mean, mean),
+            audible(mean_neurons(of_neurons) / level, level),
         )
         yield column(f"rate.{name}.max", "Hz", "Highest time-mean rate of a neuron."), profile.amax(dim=1)

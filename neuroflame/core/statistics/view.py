@@ -14,6 +14,7 @@ from neuroflame.columns import Column
 from neuroflame.core.spike_record import Intervals
 from neuroflame.core.statistics.windows import FINAL
 from neuroflame.core.timescales import slowest
+from neuroflame.core.torch_physics import mean_neurons
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 SILENT = 1e-3
 """Hz. What is relative to the mean rate is undefined below it: rates decay towards 0 without reaching it."""
+SIGNED = frozenset({"tanh", "erf_odd"})
+"""Transfer functions of both signs: means of such rates cancel, and say nothing of how large they are."""
 
 Array = np.ndarray
 Statistic = tuple[Column, Tensor | Array]
@@ -99,6 +102,25 @@ class View:
         found, parts = self._window(window), self._parts(population, window, _samples)
         means = self._parts(population, window, _mean_samples)
         return self._masked(_pooled_sd(means), found), self._masked(_pooled_sd(parts), found)
+
+    def level(self, population: str, window: str = FINAL) -> Tensor:
+        """Return what relative statistics of a population are relative to in a window, (P,), Hz.
+
+        The mean rate; where the transfer function takes both signs, the root mean square of the rates over neurons,
+        and over time where the window keeps temporal variation.
+        """
+        profile = self.profile(population, window)
+        if not self.signed(population):
+            return mean_neurons(profile)
+        square = profile * profile
+        if window in self.recording.plan.temporal:
+            square = square + self.temporal_sd(population, window)[1] ** 2
+        return torch.sqrt(mean_neurons(square))
+
+    def signed(self, population: str) -> bool:
+        """Whether a population's rates take both signs."""
+        spiking = self.spec.populations[population].spiking is not None
+        return not spiking and self.spec.transfer_of(population) in SIGNED
 
     def intervals(self, population: str) -> tuple[Tensor, Tensor, Tensor]:
         """Return what `Intervals.cv` does for a population; where a point is lost, no neuron has enough."""
@@ -221,9 +243,9 @@ def _pooled_sd(parts: Sequence[Part]) -> Tensor:
     return torch.sqrt(torch.clamp(spread / steps, min=0.0))
 
 
-def audible(value: Tensor, mean: Tensor) -> Tensor:
-    """Return a value, undefined where the mean rate that it is relative to is that of silence."""
-    return torch.where(mean < SILENT, torch.full_like(value, torch.nan), value)
+def audible(value: Tensor, level: Tensor) -> Tensor:
+    """Return a value, undefined where the level of rates that it is relative to is that of silence."""
+    return torch.where(level < SILENT, torch.full_like(value, torch.nan), value)
 
 
 def truth(value: Array, undefined: Array) -> Array:
