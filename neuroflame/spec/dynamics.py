@@ -89,7 +89,8 @@ class DynamicsOptions(Spec):
     def extra_steps(self, network: NetworkSpec, measure: Iterable[str]) -> dict[str, float]:
         """Return what each measure costs a point, in steps of the reference executor, as a rough estimate.
 
-        Those of `diffusion` are of the executor that runs the network. A direction carried through a step costs as much as the step; orthonormalisation is not counted.
+        Those of `diffusion` are of the executor that runs the network. A direction carried through a step costs as
+        much as the step; orthonormalisation is not counted.
         """
         eigenvalues = 2.0 * self.spectrum.basis * (1 + _AGAIN)
         root = float(_NEWTON * _LINEAR)

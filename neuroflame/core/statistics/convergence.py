@@ -79,7 +79,8 @@ def convergence(view: View) -> Iterator[Statistic]:
 def _drift(view: View, name: str, series: Series) -> Iterator[Statistic]:
     """Yield how a population's mean and its bump move over the final window."""
     mean = series.mean.mean(axis=-1) if series.samples else np.full(len(view.lost), np.nan)
-    level = view.level(name).cpu().numpy() if view.signed(name) else mean
+    found = view.reduced(name)
+    level = found.level[FINAL].numpy() if view.signed(name) else mean
     heard = np.abs(level) >= SILENT
     with np.errstate(invalid="ignore", divide="ignore"):
         tilt = slope(series.mean, series.every)[0] / level if series.samples > 2 else mean * np.nan
@@ -90,15 +91,13 @@ def _drift(view: View, name: str, series: Series) -> Iterator[Statistic]:
     count = crossings(series.mean) if series.samples > 2 else mean * np.nan
     yield column(f"rate.{name}.crossings", "", doc), np.where(np.isnan(mean), np.nan, count)
 
-    profile = view.profile(name, FINAL)
-    between = profile - profile.roll(1, dims=1)
-    unstructured = torch.sqrt(0.5 * mean_neurons(between * between)) / view.level(name)
-    lowest = unstructured * (np.pi / profile.shape[1]) ** 0.5
+    unstructured = torch.sqrt(found.unstructured) / found.level[FINAL]
+    lowest = unstructured * (np.pi / view.spec.populations[name].size) ** 0.5
     doc = (
         "Ratio that unstructured variation over neurons alone would give: √(π/N) times its coefficient of variation, "
         "which differences of neighbours on the ring tell, √(½⟨(r_i − r_j)²⟩) over the mean."
     )
-    floor = np.where(heard, lowest.cpu().numpy(), np.nan)
+    floor = np.where(heard, lowest.numpy(), np.nan)
     yield column(f"bump.{name}.floor", "", doc), floor
 
     velocity, error = drift(np.ascontiguousarray(phase), series.every, EIGHTHS)

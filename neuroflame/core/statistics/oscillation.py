@@ -10,7 +10,6 @@ import torch
 from neuroflame.core.statistics.courses import block_sds, detrended, slope
 from neuroflame.core.statistics.view import SILENT, column
 from neuroflame.core.statistics.windows import FINAL
-from neuroflame.core.torch_physics import mean_neurons
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,9 +30,8 @@ BLOCKS = 8
 def oscillation(view: View) -> Iterator[Statistic]:
     """Yield synchrony, frequency, its share of the power and the growth of the oscillation, by population."""
     for name in view.spec.populations:
-        of_mean, of_neurons = view.temporal_sd(name, FINAL)
-        level = view.level(name).abs()
-        own = mean_neurons(of_neurons * of_neurons)
+        found = view.reduced(name)
+        level, own = found.level[FINAL].abs(), found.own_variance
         moves = torch.sqrt(own) > STILL * torch.clamp(level, min=SILENT)
         doc = (
             "Variance over time of the population's mean over the neurons' mean variance over time (χ²); "
@@ -41,10 +39,10 @@ def oscillation(view: View) -> Iterator[Statistic]:
         )
         yield (
             column(f"sync.{name}", "", doc),
-            torch.where(moves, of_mean * of_mean / own, torch.full_like(own, torch.nan)),
+            torch.where(moves, found.mean_sd**2 / own, torch.nan),
         )
         series = view.series(name)
-        frequency, share = rhythm(series, level.cpu().numpy() if view.signed(name) else None)
+        frequency, share = rhythm(series, level.numpy() if view.signed(name) else None)
         doc = (
             "Peak of the spectrum of the population's mean; undefined below eight cycles in the final window."
         )
