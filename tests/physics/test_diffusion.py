@@ -1,9 +1,9 @@
 """Diffusion of a bump against the projection of its noise on the mode by which it turns.
 
-Of a threshold-linear ring with weights (A + 2 B cos Δ)/N a bump g [cos θ − cos θ_c]₊ turns, to first order, by the part
-of a perturbation of the rates along v = sin(θ − φ), the left eigenvector that belongs to its rotation: v · δr/(v · ∂r/∂φ).
-White noise of σ√dt a step on every neuron's rate then makes it diffuse with D = σ² Σ v²/(g Σ_active v²)²: with sums as
-integrals 2 B² σ²/(N g²) (as in Burak & Fiete 2012, PNAS 109:17645).
+Of a threshold-linear ring with weights (A + 2 B cos Δ)/N a bump g [cos θ − cos θ_c]₊ turns, to first order, by the
+part of a perturbation of the rates along v = sin(θ − φ), the left eigenvector that belongs to its rotation:
+v · δr/(v · ∂r/∂φ). White noise of σ√dt a step on every neuron's rate then makes it diffuse with
+D = σ² Σ v²/(g Σ_active v²)²: with sums as integrals 2 B² σ²/(N g²) (as in Burak & Fiete 2012, PNAS 109:17645).
 """
 
 import numpy as np

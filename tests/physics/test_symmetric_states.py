@@ -22,12 +22,18 @@ NETWORK = {
     "J": {"EE": 3.0, "EI": -2.0, "IE": 1.5, "II": -1.0},
     "J0": {"E": 2.0, "I": 0.5},
     "stp": {"EE": {"U": 0.2, "tau_fac": 0.3, "tau_rec": 0.1}},
-    "connectivity": {"profile": {"kind": "cosine", "kappa": {"EE": 6.0, "EI": 0.4, "IE": 0.8, "II": 0.0}, "phase": 20.0}},
+    "connectivity": {
+        "profile": {"kind": "cosine", "kappa": {"EE": 6.0, "EI": 0.4, "IE": 0.8, "II": 0.0}, "phase": 20.0}
+    },
     "nmda": {"ratio": 0.3, "tau": 0.08, "sources": ["E"]},
 }
 CASES = {
     "cosine": {},
-    "von Mises": {"connectivity": {"profile": {"kind": "von_mises", "kappa": {"EE": 6.0, "EI": 0.5, "IE": 1.0, "II": 1.0}}}},
+    "von Mises": {
+        "connectivity": {
+            "profile": {"kind": "von_mises", "kappa": {"EE": 6.0, "EI": 0.5, "IE": 1.0, "II": 1.0}}
+        }
+    },
     "uniform": {"connectivity": {"profile": {"kind": "uniform"}}},
 }
 

@@ -279,7 +279,7 @@ def test_independent_noise_is_asynchronous():
 
 
 def test_the_floor_of_the_ratio_is_that_of_disorder_and_not_of_a_bump():
-    """Of N independent rates 2|⟨r e^{iθ}⟩| has the mean σ √(π/N); a cosine adds nothing to what neighbours differ by."""
+    """Of N independent rates 2|⟨r e^{iθ}⟩| has the mean σ √(π/N); of a cosine neighbours hardly differ."""
     frozen = {
         "populations": {"E": {"size": 60, "tau": 0.005}},
         "J0": {"E": 20.0},
