@@ -61,7 +61,7 @@ def over_repeats(
     data : dict of ndarray, (rows,)
         ``point.*`` and the other repeats; ``repeats``, the number of rows. Of numbers and truth values under their own
         name the mean of those that are defined, with ``.se`` (NaN of fewer than two) and ``.n``; of names the most
-        frequent, with ``.share``.
+        frequent, with ``.share``. A row's own standard errors (``lyapunov.1.se``) are left out: these are of its run.
     columns : dict of Column
 
     Raises
@@ -75,6 +75,7 @@ def over_repeats(
     keys = [n for n in data if str(n).startswith("point.") or (n in REPEATS and n not in over)]
     statistics = [n for n in columns if n in data and n not in keys and n not in _NOT_STATISTICS]
     statistics = [n for n in statistics if columns[n].kind != "series" and not n.startswith("provenance.")]
+    statistics = [n for n in statistics if n.removesuffix(".se") == n or n.removesuffix(".se") not in columns]
     cells = {name: np.asarray(data[name], dtype=object).tolist() for name in (*keys, *statistics)}
     count = len(next(iter(cells.values()), ()))
     groups: dict[tuple[str, ...], list[int]] = {}

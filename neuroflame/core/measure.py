@@ -34,7 +34,7 @@ from neuroflame.errors import SimulationError, SpecError
 from neuroflame.regimes import LABEL_COLUMNS, Thresholds, label_end_states
 from neuroflame.spec import NetworkSpec, find_path
 from neuroflame.spec.base import suggestion
-from neuroflame.spec.measures import DEFAULTS, DYNAMIC, expanded, samples_course, symmetric
+from neuroflame.spec.measures import DEFAULTS, DYNAMIC, expanded, samples_course, spiking, symmetric
 from neuroflame.spec.starts import turn_of
 
 if TYPE_CHECKING:
@@ -352,7 +352,7 @@ def _measured(
         samplings=samplings(spec, window, wanted),
         final_state="weights" in wanted or any(name in DYNAMIC for name in wanted),
         evidence=needs_evidence(wanted),
-        intervals=FINAL if "spikes" in wanted else "",
+        intervals=FINAL if "spikes" in wanted and spiking(spec) else "",
     )
     with torch.no_grad():
         chosen = choose(executor, program, plan)

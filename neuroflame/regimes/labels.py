@@ -22,6 +22,10 @@ LABELS = {
     "bump": "at rest with a bump in some population",
     "homogeneous": "at rest without a bump",
     "heterogeneous": "at rest without a bump, rates differing between neurons",
+    "asynchronous irregular": "steady spiking without a bump: neurons fire independently, at irregular intervals",
+    "asynchronous regular": "steady spiking without a bump: neurons fire independently, each like a clock",
+    "synchronous irregular": "steady spiking without a bump: the population fires together, each neuron now and then",
+    "synchronous regular": "steady spiking without a bump: neurons fire together and each like a clock",
     "oscillating": "a collective rhythm of steady amplitude",
     "chaotic": "the largest Lyapunov exponent is positive",
     "fluctuating": "it moves about its average without a rhythm, and no Lyapunov exponent tells that it is chaos",
@@ -122,6 +126,9 @@ def _margins(found: Evidence, limits: Thresholds) -> dict[str, Array]:
     undecided = either(told(np.isnan(exponent)), -above(np.abs(exponent), error))
     fluctuating = both(_fluctuates(found, limits), -noisy, undecided, -chaotic, -swelling)
     varied = either(never, *(above(found.number(f"rate.{a}.cv"), limits.cv) for a in names))
+    trains = told(np.full(found.rows, bool(found.spiking)))
+    together = either(never, *(above(found.number(f"spikes.{a}.sync"), limits.sync) for a in found.spiking))
+    irregular, regular = _irregular(found, limits)
     runaway = either(told(found.text("status") == "diverged"), above(found.number("growth"), limits.growth))
     return {
         "runaway": runaway,
@@ -129,8 +136,12 @@ def _margins(found: Evidence, limits: Thresholds) -> dict[str, Array]:
         "quiescent": both(always, *(_silent(found, limits, a) for a in names)),
         "travelling": travelling,
         "bump": both(settled, bump, -told(alpha >= 0)),
-        "homogeneous": both(settled, -bump, -varied),
-        "heterogeneous": both(settled, -bump, varied),
+        "homogeneous": both(settled, -bump, -varied, -trains),
+        "heterogeneous": both(settled, -bump, varied, -trains),
+        "asynchronous irregular": both(settled, -bump, trains, -together, irregular),
+        "asynchronous regular": both(settled, -bump, trains, -together, regular),
+        "synchronous irregular": both(settled, -bump, trains, together, irregular),
+        "synchronous regular": both(settled, -bump, trains, together, regular),
         "oscillating": rhythm,
         "chaotic": chaotic,
         "fluctuating": fluctuating,
@@ -168,13 +179,33 @@ def _steady(found: Evidence, limits: Thresholds, a: str) -> Array:
     return either(-above(growth, limits.trend), -above(growth, error, undefined=1.0))
 
 
+def _irregular(found: Evidence, limits: Thresholds) -> tuple[Array, Array]:
+    """Return by how much intervals are irregular, mean over populations that fire, and by how much regular.
+
+    Neither where no neuron fires often enough to tell.
+    """
+    cells = [np.full(found.rows, np.nan), *(found.number(f"spikes.{a}.cv") for a in found.spiking)]
+    known = np.isfinite(cells)
+    mean = np.where(known, cells, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    margin = above(mean, limits.irregular)
+    told_at_all = known.any(axis=0)
+    return np.where(told_at_all, margin, -1.0), np.where(told_at_all, -margin, -1.0)
+
+
 def _stationary(found: Evidence, limits: Thresholds, shaped: dict[str, Array]) -> Array:
-    """Return by how much means, and amplitudes of bumps, do not drift; silence does not."""
+    """Return by how much means, and amplitudes of bumps, do not drift, or not by more than chance; silence does not."""
     margin = np.ones(found.rows)
     for a, bump in shaped.items():
-        rate, amplitude = (np.abs(found.number(f"{kind}.{a}.trend")) for kind in ("rate", "bump"))
-        margin = both(margin, -above(rate, limits.trend), either(-bump, -above(amplitude, limits.trend)))
+        rate, amplitude = (_drifts(found, limits, f"{kind}.{a}.trend") for kind in ("rate", "bump"))
+        margin = both(margin, -rate, either(-bump, -amplitude))
     return margin
+
+
+def _drifts(found: Evidence, limits: Thresholds, name: str) -> Array:
+    trend = np.abs(found.number(name))
+    return both(
+        above(trend, limits.trend), above(trend, limits.errors * found.number(f"{name}.se"), undefined=1.0)
+    )
 
 
 def _fluctuates(found: Evidence, limits: Thresholds) -> Array:

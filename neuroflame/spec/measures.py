@@ -35,8 +35,8 @@ DYNAMIC = ("lyapunov", "spectrum", "fixed_points", "diffusion")
 """Those that go on from the end of the run, not from what was recorded of it."""
 _SUMMED = ("rates", "bump", "spikes", "weights")
 """Those that need no more of a recording than its sums over windows, or the weights at its end."""
-_OF_RATE_UNITS = ("lyapunov", "spectrum", "fixed_points", "convergence", "regime")
-"""Those that ask whether the state comes to rest: spiking neurons do not."""
+_OF_RATE_UNITS = ("lyapunov", "spectrum", "fixed_points")
+"""Those that need the step's derivative, which spikes have not."""
 
 DEFAULTS = DynamicsOptions()
 _BY_POPULATION: dict[str, tuple[str, ...]] = {
@@ -46,9 +46,13 @@ _BY_POPULATION: dict[str, tuple[str, ...]] = {
     "oscillation": ("sync.{}", "osc.{}.frequency", "osc.{}.q", "osc.{}.growth", "osc.{}.growth.se"),
     "convergence": (
         "rate.{}.active",
+        "rate.{}.error",
         "rate.{}.trend",
+        "rate.{}.trend.se",
         "rate.{}.crossings",
         "bump.{}.floor",
+        "bump.{}.error",
+        "bump.{}.trend.se",
         "bump.{}.velocity",
         "bump.{}.velocity.se",
     ),
@@ -107,9 +111,7 @@ def expanded(measure: Iterable[str]) -> tuple[str, ...]:
     names = tuple(measure)
     if "regime" not in names:
         return names
-    return tuple(
-        name for name in MEASURE_NAMES if name not in {*DYNAMIC, "spikes", "weights"} or name in names
-    )
+    return tuple(name for name in MEASURE_NAMES if name not in {*DYNAMIC, "weights"} or name in names)
 
 
 def samples_course(measure: Iterable[str]) -> bool:

@@ -59,6 +59,21 @@ TRAVELS = BUMP | {
     "bump.E.velocity": 0.5,
     "bump.E.velocity.se": 0.001,
 }
+TRAINS = {
+    "residual": np.nan,
+    "residual.window": np.nan,
+    "residual.rotating": np.nan,
+    "noisy": True,
+    "rate.E.sd_t": 0.2,
+    "rate.E.sd_i": 2.0,
+    "rate.E.cv": 0.4,
+    "rate.E.crossings": 200.0,
+    "bump.E.floor": 0.02,
+    "sync.E": 0.001,
+    "spikes.E.sync": 0.001,
+    "spikes.E.cv": 0.9,
+}
+TOGETHER = {"sync.E": 0.6, "spikes.E.sync": 0.6, "osc.E.q": 0.2}
 RINGS = {
     "runaway": {"status": "diverged"},
     "slow": MOVES | BUMP,
@@ -67,6 +82,10 @@ RINGS = {
     "bump": BUMP,
     "homogeneous": {},
     "heterogeneous": {"rate.E.cv": 0.2, "bump.E.floor": 0.01},
+    "asynchronous irregular": TRAINS,
+    "asynchronous regular": TRAINS | {"spikes.E.cv": 0.1},
+    "synchronous irregular": TRAINS | TOGETHER,
+    "synchronous regular": TRAINS | TOGETHER | {"spikes.E.cv": 0.1},
     "oscillating": WAVES,
     "chaotic": ERRATIC | {"lyapunov.1": 2.0, "lyapunov.1.se": 0.1},
     "fluctuating": ERRATIC,
@@ -111,6 +130,8 @@ def test_the_order_decides_where_several_apply():
         ("sd_t", WAVES | {"rate.E.crossings": 1.0}, "rate.E.sd_t", "slow", "oscillating"),
         ("q", WAVES, "osc.E.q", "fluctuating", "oscillating"),
         ("sync", WAVES, "sync.E", "fluctuating", "oscillating"),
+        ("irregular", TRAINS, "spikes.E.cv", "asynchronous regular", "asynchronous irregular"),
+        ("sync", TRAINS, "spikes.E.sync", "asynchronous irregular", "synchronous irregular"),
         ("crossings", ERRATIC, "rate.E.crossings", "slow", "fluctuating"),
         ("trend", WAVES | {"osc.E.growth.se": 0.0}, "osc.E.growth", "oscillating", "slow"),
         ("lyapunov", RINGS["chaotic"], "lyapunov.1", "slow", "chaotic"),
@@ -153,6 +174,26 @@ def test_errors_count_for_velocity_exponents_and_growth():
     assert label(RINGS["chaotic"], {"lyapunov.1.se": 1.0})[0] == "fluctuating"
     assert label(RINGS["chaotic"], {"lyapunov.1": -2.0})[0] == "slow"
     assert label(WAVES, {"osc.E.growth": 0.2, "osc.E.growth.se": 0.1})[0] == "oscillating"
+
+
+def test_spikes_may_drift_by_chance_and_bumps_of_spikes_are_bumps():
+    drifting = TRAINS | {"rate.E.trend": 0.2, "rate.E.trend.se": 0.1}
+    assert label(drifting)[0] == "asynchronous irregular"
+    assert label(drifting, {"rate.E.trend.se": 0.01})[0] == "slow"
+    assert label(TRAINS, {"bump.E.ratio": 0.8, "bump.E.trend": 0.0, "bump.E.velocity": 0.0})[0] == "bump"
+    assert label(TRAINS, {"spikes.E.cv": np.nan}) == ("slow", 0.0)
+    assert label(TRAINS, WAVES, {"noisy": True, "spikes.E.sync": 0.9})[0] == "oscillating"
+    assert label(SILENT, TRAINS | SILENT, {"spikes.E.cv": np.nan, "spikes.E.sync": np.nan})[0] == "quiescent"
+
+
+def test_states_of_noisy_runs_are_the_same_if_chance_explains_their_difference():
+    names = np.array(["homogeneous", "homogeneous"], dtype=object)
+    states, slack = np.array([[10.0, 0.0], [11.0, 0.5]]), np.array([[0.8, np.inf], [0.8, np.inf]])
+    assert len(set(same_states(states, names, 0.02))) == 2
+    assert len(set(same_states(states, names, 0.02, slack))) == 1
+    assert len(set(same_states(states * [2, 1], names, 0.02, slack))) == 2
+    names[1] = "oscillating"
+    assert len(set(same_states(states, names, 0.02, slack))) == 2
 
 
 def test_an_unstable_bump_is_no_bump():
