@@ -34,8 +34,16 @@ from neuroflame.errors import SimulationError, SpecError
 from neuroflame.regimes import LABEL_COLUMNS, Thresholds, label_end_states
 from neuroflame.spec import NetworkSpec, find_path
 from neuroflame.spec.base import suggestion
-from neuroflame.spec.measures import DEFAULTS, DYNAMIC, expanded, samples_course, spiking, symmetric
+from neuroflame.spec.measures import (
+    DEFAULTS,
+    DYNAMIC,
+    check_window,
+    expanded,
+    spiking,
+    symmetric,
+)
 from neuroflame.spec.starts import turn_of
+from neuroflame.spec.stimuli import is_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -247,7 +255,7 @@ def measure_points(
         Keeps connectivity between calls.
     longest : float, optional
         Points whose ``regime`` is ``slow`` are run again, twice as long each time, up to this time, seconds; see
-        `neuroflame.core.going_on`.
+        `neuroflame.core.going_on`. Not where points have times of stimuli of their own.
 
     Raises
     ------
@@ -282,7 +290,8 @@ def measure_points(
 
     count = len(seeds)
     found = run(spec, window, 1, np.arange(count), np.zeros(count, dtype=bool))
-    if longest is None or "regime" not in measure:
+    own = any(is_time(path) for path in values) or any(s.jitter is not None for s in spec.stimuli)
+    if longest is None or "regime" not in measure or own:
         return found
     return go_on(found, run, spec, window=window, longest=longest)
 
@@ -338,18 +347,13 @@ def _measured(
     if few:
         program = replace(moved(program, place), host=program)
     wanted = expanded(measure)
-    if not program.shared_times and samples_course(wanted):
-        raise SpecError(
-            "cannot be measured where points have times of stimuli of their own",
-            got=list(measure),
-            path="measure",
-            remedy="measure rates, bump and dynamics alone, or do not sweep or jitter times",
-        )
+    if not program.shared_times and window is None:
+        check_window(measure)
     plan = RecordPlan(
         windows=program_windows(program, window),
         temporal=frozenset({FINAL}),
         trace_every=traces * max(1, -(-spec.steps // (traces * TRACE_SAMPLES))) if traces else 0,
-        samplings=samplings(spec, window, wanted),
+        samplings=samplings(spec, window, wanted, own=not program.shared_times),
         final_state="weights" in wanted or any(name in DYNAMIC for name in wanted),
         evidence=needs_evidence(wanted),
         intervals=FINAL if "spikes" in wanted and spiking(spec) else "",
@@ -367,7 +371,7 @@ def _measured(
             turned=turned.to(place),
         )
         found: list[Statistic] = []
-        if "convergence" in wanted and symmetric(spec):
+        if "convergence" in wanted and symmetric(spec) and program.shared_times:
             assert recording.final is not None
             found.append((SYMMETRIC, symmetric_growth(ensemble, recording.final)))
         if any(name in DYNAMIC for name in wanted):

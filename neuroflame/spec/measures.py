@@ -206,6 +206,22 @@ def check_applicable(network: NetworkSpec, measure: Iterable[str]) -> None:
             check_constant_weights(network, kind, path="measure")
 
 
+def check_window(measure: Iterable[str]) -> None:
+    """Raise `SpecError` if measures look at the course of a final window whose length would depend on a point's times.
+
+    By default it reaches back to the middle between a point's last stimulus and the end: points of one tile, which are
+    sampled alike, would have windows of their own.
+    """
+    courses = [name for name in measure if samples_course([name])]
+    if courses:
+        raise SpecError(
+            "must be given where the times of stimuli are swept or jittered, for what looks at a window's course",
+            got=courses,
+            path="window",
+            remedy="window: 2.0, or do not measure it",
+        )
+
+
 def check_constant_weights(network: NetworkSpec, tool: str, *, path: str | None = None) -> None:
     """Raise `SpecError` if weights learn, for a tool of dynamics by its name."""
     if network.hebbian:

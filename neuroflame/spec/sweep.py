@@ -20,7 +20,7 @@ from neuroflame.spec.boundary import check_boundary
 from neuroflame.spec.compute import Answer, Compute, Repeat
 from neuroflame.spec.conditional import check_conditions, count_assignments
 from neuroflame.spec.dynamics import DynamicsOptions
-from neuroflame.spec.measures import DYNAMIC, MeasureName, check_applicable, statistics
+from neuroflame.spec.measures import DYNAMIC, MeasureName, check_applicable, check_window, statistics
 from neuroflame.spec.network import NetworkSpec, load_network
 from neuroflame.spec.paths import find_path
 from neuroflame.spec.resolved import ResolvedAxis, resolve_axis
@@ -140,6 +140,9 @@ class SweepSpec(Spec):
                 )
             self._check_ends(axis)
         check_applicable(self.network, self.measure)
+        own = any(is_time(path) for path in self.space)
+        if self.window is None and (own or any(s.jitter is not None for s in self.network.stimuli)):
+            check_window(self.measure)
         if self.longest != "auto" and "regime" not in self.measure:
             raise SpecError(
                 "has no effect: regimes are not measured", remedy="add regime to measure", path="longest"

@@ -18,6 +18,7 @@ from neuroflame.core.statistics.windows import samplings
 from neuroflame.errors import SpecError
 from neuroflame.spec import NetworkSpec
 from neuroflame.spec.measures import statistics
+from neuroflame.spec.sweep import SweepSpec
 from tests.unit.test_trajectory import CASES, RING
 
 EVERY = 0.004
@@ -414,8 +415,43 @@ def test_evidence_is_that_of_the_reference(case):
 
 def test_what_cannot_be_measured_is_refused():
     spec = NetworkSpec.parse(RING)
-    with pytest.raises(SpecError, match="cannot be measured where points have times"):
-        measured(spec, {"stimuli.cue.onset": np.array([0.04, 0.05])})
+    with pytest.raises(SpecError, match="window: must be given where the times of stimuli are swept or jittered"):
+        measured(spec, {"stimuli.cue.onset": np.array([0.04, 0.05])}, window=None)
+    sweep = {"network": RING, "space": {"stimuli.cue.onset": [0.04, 0.05]}, "measure": ["rates", "regime"]}
+    with pytest.raises(SpecError, match="window: must be given where the times of stimuli are swept or jittered"):
+        SweepSpec.parse(sweep)
+    assert SweepSpec.parse(sweep | {"window": 0.05}).window == 0.05
     burst = {"shape": "pattern", "number": 1, "onset": 0.05, "offset": 0.1, "strength": 1.0}
     with pytest.raises(SpecError, match=r"stimuli.0: has no phase that a cue could be turned by"):
         measured(spec.with_values({"stimuli": [burst]}), initial=["cued@90"])
+
+
+def test_points_with_times_of_their_own_have_the_statistics_of_runs_alone():
+    """Where the window is given: by default it depends on a point's times, and samples on the tile."""
+    spec = NetworkSpec.parse(RING).with_values({"duration": 0.6, "J.EE": 1.0, "J.EI": 0.0, "J.II": 0.0})
+    onsets = np.array([0.02, 0.07, 0.12])
+    keys = {"initial": ["cued", "cued@90", "cued"], "executor": "reference"}
+    found = measured(spec, {"stimuli.cue.onset": onsets}, measure=("regime",), **keys)
+    for row, onset in enumerate(onsets):
+        alone = measured(
+            spec,
+            {"stimuli.cue.onset": onsets[[row]]},
+            seeds=np.array([row + 3]),
+            initial=[keys["initial"][row]],
+            executor="reference",
+        )
+        fixed = measured(
+            spec.with_values({"stimuli.cue.onset": onset}),
+            {"J0.E": np.array([spec.get("J0.E")])},
+            seeds=np.array([row + 3]),
+            initial=[keys["initial"][row]],
+            executor="reference",
+        )
+        for name, values in alone.items():
+            assert values[0] == found[name][row] or values[0] != values[0], name
+            if name == "memory.lifetime":  # moments of the run in place of moments from the offset
+                assert values[0] == pytest.approx(fixed[name][0], abs=0.021)
+            elif not name.startswith(("alpha.", "bump.I.phase", "bump.I.velocity")):
+                same = values[0] == fixed[name][0] or values[0] != values[0]
+                assert same, name
+    np.testing.assert_allclose(found["memory.error"], 0.0, atol=1e-3)

@@ -205,7 +205,7 @@ class View:
     @cached_property
     def sampling(self) -> Sampling:
         """When the final window was sampled."""
-        ends = (self.final.start, self.final.stop)
+        ends = tuple(int(torch.as_tensor(end).reshape(-1)[0]) for end in (self.final.start, self.final.stop))
         return next(s for s in self.recording.plan.samplings if (s.start, s.stop) == ends)
 
     @cached_property
