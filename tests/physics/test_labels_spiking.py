@@ -94,7 +94,10 @@ def test_one_state_from_several_starts_is_one_though_chance_moves_its_rates():
     _, cold = labelled(BALANCED, seeds=(0, 1), window=0.6)
     _, hot = labelled(BALANCED, seeds=(0, 1), initial="hot", window=0.6)
     rows = {name: np.concatenate([cold[name], hot[name]]) for name in cold}
-    rows |= {"seed": np.array([0, 1, 0, 1]), "initial_condition": np.array(["cold"] * 2 + ["hot"] * 2, object)}
+    rows |= {
+        "seed": np.array([0, 1, 0, 1]),
+        "initial_condition": np.array(["cold"] * 2 + ["hot"] * 2, object),
+    }
     found = label_points(rows | {"point.J0.E": np.full(4, 0.5)})
     assert found["regime"].tolist() == ["asynchronous irregular"] * 2
     assert found["states"].tolist() == [1, 1]

@@ -415,10 +415,14 @@ def test_evidence_is_that_of_the_reference(case):
 
 def test_what_cannot_be_measured_is_refused():
     spec = NetworkSpec.parse(RING)
-    with pytest.raises(SpecError, match="window: must be given where the times of stimuli are swept or jittered"):
+    with pytest.raises(
+        SpecError, match="window: must be given where the times of stimuli are swept or jittered"
+    ):
         measured(spec, {"stimuli.cue.onset": np.array([0.04, 0.05])}, window=None)
     sweep = {"network": RING, "space": {"stimuli.cue.onset": [0.04, 0.05]}, "measure": ["rates", "regime"]}
-    with pytest.raises(SpecError, match="window: must be given where the times of stimuli are swept or jittered"):
+    with pytest.raises(
+        SpecError, match="window: must be given where the times of stimuli are swept or jittered"
+    ):
         SweepSpec.parse(sweep)
     assert SweepSpec.parse(sweep | {"window": 0.05}).window == 0.05
     burst = {"shape": "pattern", "number": 1, "onset": 0.05, "offset": 0.1, "strength": 1.0}

@@ -52,7 +52,13 @@ CASES = {
     "low rank": (
         RING,
         {
-            "connectivity.profile": {"kind": "low_rank", "kappa": 0.6, "rank": 2, "overlap": 1.5, "variance": 2.0},
+            "connectivity.profile": {
+                "kind": "low_rank",
+                "kappa": 0.6,
+                "rank": 2,
+                "overlap": 1.5,
+                "variance": 2.0,
+            },
             "connectivity.pairs": {"II": {"kind": "all_to_all", "profile": {"kind": "cosine", "kappa": 0.4}}},
             "nmda": {"ratio": 0.4, "tau": 0.05},
         },
