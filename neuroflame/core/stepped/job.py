@@ -15,7 +15,7 @@ from neuroflame.core.stepped.tiled import Layout
 from neuroflame.core.stepped.tiling import Crew, crew_for, steps_at_once, tiling_of
 from neuroflame.core.stepped.topology import matrix, reads_one_by_one
 from neuroflame.core.trajectory.cpu import Job, Results
-from neuroflame.core.trajectory.gpu import current, intervals, lasting_shape, means_of_sums, on_host
+from neuroflame.core.trajectory.gpu import current, host_of, intervals, lasting_shape, means_of_sums
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +46,7 @@ class SteppedJob(Job):
     def __init__(
         self, program: Program, state: State, plan: RecordPlan, steps: int, crew: Crew | None = None
     ) -> None:
-        host = on_host(program)
+        host = host_of(program)
         sizes = tuple(population.size for population in host.populations.values())
         operators = [pair.operator for pair in program.pairs]
         layout = Layout(
@@ -81,7 +81,7 @@ class SteppedJob(Job):
             total=[zeros(count, n, self.width) for n in sizes],
             squares=[zeros(squares, n, self.width) for n in sizes],
             means=zeros(squares, len(sizes), 3, self.width),
-            traces=zeros(len(self.samples), len(sizes), 3, self.width),
+            traces=zeros(len(self.samples), self.rows, 3, self.width),
             variables={
                 name: zeros(points, len(self.variable_steps), state.named()[name].shape[1])
                 for name in self.plan.variables
@@ -197,7 +197,8 @@ class SteppedJob(Job):
         for parts in (out.first, out.total, out.squares):
             parts[:] = [part[..., :points].transpose(1, 2) for part in parts]
         out.means, out.traces = out.means[..., :points], out.traces[..., :points]
-        means_of_sums(out, self.layout.sizes)
+        sent = [self.layout.sizes[self.shape.pairs[i].pre] for i in self.shape.traced_pairs]
+        means_of_sums(out, self.layout.sizes, sent)
         for name in out.final:
             out.final[name] = self._rows(name)
         return super().recording(stop)
