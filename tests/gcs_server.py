@@ -1,8 +1,8 @@
 """A Google Cloud Storage on this machine: python -m tests.gcs_server BUCKET prints its port, and serves until killed.
 
-It is gcp-storage-emulator, which takes no notice of preconditions, with the one that the store relies on put before it:
-``ifGenerationMatch=0`` is refused with 412 where the object exists, decided under a lock. It runs as a process of its own,
-since pyarrow holds the interpreter's lock while it waits for an answer.
+It is gcp-storage-emulator, which takes no notice of preconditions, with the one that the store relies on before it:
+``ifGenerationMatch=0`` is refused with 412 where the object exists, decided under a lock. It runs as a process of its
+own, since pyarrow holds the interpreter's lock while it waits for an answer.
 """
 
 import io

@@ -4,6 +4,7 @@ Depends on `neuroflame.conditions`, `neuroflame.errors`, numpy and scipy alone.
 """
 
 from neuroflame.border.find import Border, border_of_rows, find_border
+from neuroflame.border.flat import separable
 from neuroflame.border.labels import LABELLED, Labelling
 from neuroflame.border.mesh import Edges, Mesh, longest_edge
 from neuroflame.border.scales import Scale, scale_of, scales_of
@@ -26,4 +27,5 @@ __all__ = [
     "longest_edge",
     "scale_of",
     "scales_of",
+    "separable",
 ]
