@@ -124,13 +124,17 @@ def find_border(sites: Sites, tolerance: float, *, draws: int = 1) -> Border:
     long = edges.length > longest_edge(tolerance)
     error = np.where(long, edges.length, edges.across) / 2
     at, foretold = _crossings(kept, edges)
-    open_ = np.flatnonzero(~long & (error > tolerance))
+    open_ = np.flatnonzero(error > tolerance)
     low, high = crossings(kept.units, kept.code, edges.ends[open_])
     flat = open_[np.isfinite(low)]
     low, high = low[np.isfinite(low)], high[np.isfinite(low)]
-    error[flat] *= high - low
-    at[flat] = np.where(foretold[flat], np.clip(at[flat], low, high), (low + high) / 2)
-    return Border(kept, mesh, edges, at, error, foretold)
+    bracketed = at.copy()
+    at = np.clip(at, GUARD, 1 - GUARD)
+    at[flat] = np.where(foretold[flat], np.clip(bracketed[flat], low, high), (low + high) / 2)
+    border = Border(kept, mesh, edges, at, error, foretold)
+    seen = ~long[flat] | _seen(border, flat, longest_edge(tolerance) / 2)
+    error[flat[seen]] = (edges.across[flat] * (high - low) / 2)[seen]
+    return border
 
 
 def border_of_rows(
@@ -165,6 +169,19 @@ def border_of_rows(
     return find_border(per_site, tolerance, draws=int(per_site.spent.max(initial=1)))
 
 
+def _seen(border: Border, which: Array, radius: float) -> Array:
+    """Return which edges cross the border where places of both labels are within a radius."""
+    from scipy.spatial import cKDTree
+
+    places, code = border.units[which], border.sites.code
+    found = np.ones(len(which), dtype=bool)
+    for one in np.unique(code):
+        here = (code[border.edges.ends[which]] == one).any(axis=1)
+        gap, _ = cKDTree(border.sites.units[code == one]).query(places[here])
+        found[here] &= gap <= radius
+    return found
+
+
 def _crossings(sites: Sites, edges: Edges) -> tuple[Array, Array]:
     """Return where along each edge the margin is zero by linear interpolation, and whether it tells; else ½.
 
@@ -183,4 +200,4 @@ def _crossings(sites: Sites, edges: Edges) -> tuple[Array, Array]:
     if known.any():
         long = known & (edges.length >= np.median(edges.length[known]))
         known &= slope <= _JUMP * np.median(slope[long])
-    return np.clip(np.where(known, at, 0.5), GUARD, 1 - GUARD), known
+    return np.where(known, at, 0.5), known

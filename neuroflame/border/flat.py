@@ -8,13 +8,15 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 
-_NEAR = 3
-"""Places of each label that are asked, for each unknown of a plane."""
+_NEAR = 2
+"""Places of each label near each end that are asked, for each unknown of a plane."""
 _BLOCK = 256
 """Edges whose linear programmes are solved as one."""
 _PENALTY = 1e3  # of a place on the wrong side, in lengths of the edge
-_WRONG = 1e-7  # of the edge's length, that a place may lie on the wrong side by rounding
-_STEEPEST = 1e3  # largest component of a plane's normal, whose product with the edge is 1, times the edge's length
+_WRONG = 1e-6  # of the edge's length, that a place may lie on the wrong side: HiGHS is exact to 1e-7
+_STEEPEST = (
+    1e3  # largest component of a plane's normal, whose product with the edge is 1, times the edge's length
+)
 
 
 def crossings(units: Array, code: Array, ends: Array) -> tuple[Array, Array]:
@@ -82,11 +84,11 @@ def _nearby(units: Array, code: Array, ends: Array) -> tuple[Array, Array]:
 
     And the side of each column: 1 for the first, −1 for the second.
     """
-    count = _NEAR * (units.shape[1] + 1)
-    middle = units[ends].mean(axis=1)
+    count = 2 * _NEAR * (units.shape[1] + 1)
     found = np.full((len(ends), 2 * count), -1)
     for one in np.unique(code[ends]):
-        near = _nearest(units, np.flatnonzero(code == one), middle, count)
+        near = _nearest(units, np.flatnonzero(code == one), units[ends], count // 2)
+        near = near.reshape(len(ends), -1)
         for k in (0, 1):
             here = code[ends[:, k]] == one
             found[here, k * count : k * count + near.shape[1]] = near[here]
@@ -98,7 +100,7 @@ def _nearest(units: Array, among: Array, places: Array, count: int) -> Array:
 
     some = min(count, len(among))
     _, near = cKDTree(units[among]).query(places, k=some)
-    return np.asarray(among[np.reshape(near, (len(places), some))])
+    return np.asarray(among[np.reshape(near, (*places.shape[:-1], some))])
 
 
 def _extreme(units: Array, ends: Array, near: Array, side: Array, sense: float) -> Array:
@@ -121,7 +123,9 @@ def _gap(units: Array, mine: Array, ends: Array) -> Array:
     d, count = units.shape[1], _NEAR * (units.shape[1] + 1)
     middle = units[ends].mean(axis=1)
     length = np.linalg.norm(units[ends[:, 1]] - units[ends[:, 0]], axis=1)
-    near = [_nearest(units, np.flatnonzero(mine == k), middle, count) for k in (1, 0)]
+    near = [
+        _nearest(units, np.flatnonzero(mine == k), units[ends], count).reshape(len(ends), -1) for k in (1, 0)
+    ]
     side = np.repeat([1.0, -1.0], [part.shape[1] for part in near])
     places = np.concatenate(near, axis=1)
     offset = (units[places] - middle[:, None]) / length[:, None, None]
@@ -132,8 +136,10 @@ def _gap(units: Array, mine: Array, ends: Array) -> Array:
     return _solved([0.0] * d + [0.0, -1.0], upper, edge, bounds)[:, -1]
 
 
-def _solved(cost: list[float], upper: Array, edge: Array, bounds: list[Any], along: Array | None = None) -> Array:
-    """Return what minimises the cost for each edge such that upper · x ≤ 0, and along · x = 1 if given; (E, unknowns)."""
+def _solved(
+    cost: list[float], upper: Array, edge: Array, bounds: list[Any], along: Array | None = None
+) -> Array:
+    """Return what minimises the cost of each edge with upper · x ≤ 0, and along · x = 1 if given; (E, unknowns)."""
     from scipy.optimize import linprog
     from scipy.sparse import coo_array
 
@@ -149,7 +155,11 @@ def _solved(cost: list[float], upper: Array, edge: Array, bounds: list[Any], alo
         kept = {"A_eq": diagonal(along, np.arange(count)), "b_eq": np.ones(count)}
     limits = np.array([(-np.inf if a is None else a, np.inf if b is None else b) for a, b in bounds])
     solved = linprog(
-        np.tile(cost, count), diagonal(upper, edge), np.zeros(len(upper)), bounds=np.tile(limits, (count, 1)), **kept
+        np.tile(cost, count),
+        diagonal(upper, edge),
+        np.zeros(len(upper)),
+        bounds=np.tile(limits, (count, 1)),
+        **kept,
     )
     if solved.x is None:
         raise RuntimeError(f"a linear programme of the border has no solution: {solved.message}")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from neuroflame.conditions import front, parse_condition, violation
+from neuroflame.errors import SpecError
 from neuroflame.sweep.search.archive import Archive, loneliness
 from neuroflame.sweep.told import by_trial, told
 from tests.searches import PLANE
@@ -37,6 +38,52 @@ def test_targets_and_statuses_are_told():
             [nan, nan, 0.0, nan, 0.5],
         ],
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "tolerance"),
+    [
+        ("rate.E.mean = 5 ± 1", 5, 1),
+        ("rate.E.mean == 5.5 +- 0.5", 5.5, 0.5),
+        ("rate.E.mean=-1e1+/-.5", -10, 0.5),
+        ("  rate.E.mean = 5 ", 5, 0),
+    ],
+)
+def test_a_target_as_a_text(text, value, tolerance):
+    (goal,) = learning(target=text).goals
+    assert (goal.column, goal.value, goal.tolerance) == ("rate.E.mean", value, tolerance)
+    (one, other) = learning(objective=[{"target": text}, {"maximise": "bump.E.m1"}]).goals
+    assert one == goal
+    assert other.large
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"target": "rate.E.mean = "}, "search.target: must be a column and its value"),
+        ({"target": "rate.E.mean = 5 ± -1"}, "search.target: must be a column and its value"),
+        ({"target": "regime == bump"}, "search.target: must be a column and its value"),
+        ({"target": "rate.E.maen = 5"}, "(did you mean 'rate.E.mean'?)"),
+        ({"target": {"rate.E.mean": 5, "tolerence": 1}}, "did you mean tolerance for tolerence?"),
+        ({"maximise": "bump.E.m1 after cue"}, "(did you mean 'bump.E.m1.after'?)"),
+        ({"maximize": "bump.E.m1"}, "search.maximize: is not a known key (did you mean 'maximise'?)"),
+        (
+            {"maximise": "bump.E.m1", "constraints": ["status == okay"]},
+            "is no status, got 'okay' (did you mean 'ok'?)",
+        ),
+        ({"maximise": "bump.E.m1", "constraints": ["status in [ok, faild]"]}, "(did you mean 'failed'?)"),
+        ({"maximise": "bump.E.m1", "constraints": ["statsu == ok"]}, "did you mean status?"),
+        (
+            {"objective": [{"maximise": "bump.E.m1"}, {"minimse": "rate.E.mean"}]},
+            "search.objective.1.minimse",
+        ),
+    ],
+)
+def test_what_is_written_wrongly_is_told_in_a_line(given, message):
+    with pytest.raises(SpecError) as caught:
+        learning(**given)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_column_that_a_tile_lacks_is_missing():

@@ -197,14 +197,18 @@ class Boundary(Search):
 
         Edges between equal labels count too, where they are long or the border turns: it may bulge through them.
         """
+        from scipy.spatial import cKDTree
+
         if room <= 0 or not len(border.edges):
             return []
         chords = border.mesh.chords()
         long = chords.length > longest_edge(self.tolerance)
         unseen = np.where(long, chords.length, chords.across)
-        doubtful = np.flatnonzero(~long & (unseen > self.tolerance))
+        doubtful = np.flatnonzero(unseen > self.tolerance)
         smooth = separable(border.sites.units, border.sites.code, chords.ends[doubtful])
-        unseen[doubtful[smooth]] = 0.0
+
+        gap, _ = cKDTree(border.sites.units).query(border.sites.units[chords.ends[doubtful]].mean(axis=1))
+        unseen[doubtful[smooth & (gap <= longest_edge(self.tolerance) / 2)]] = 0.0
         error = np.concatenate([border.error, unseen])
         pairs = np.concatenate([border.edges.ends, chords.ends])
         clear = border.sites.confidence[pairs].min(axis=1) >= self.confidence
