@@ -12,10 +12,12 @@ from torch import Tensor
 
 from neuroflame.columns import Column
 from neuroflame.core.connectivity import Operator, RingOperator, make_operator
-from neuroflame.core.dynamics import Ensemble, measure_dynamics
+from neuroflame.core.dynamics import Ensemble, measure_dynamics, symmetric_growth
 from neuroflame.core.executors import choose
+from neuroflame.core.going_on import go_on
 from neuroflame.core.placing import moved
 from neuroflame.core.program import Program, build_program
+from neuroflame.core.random import START, uniforms
 from neuroflame.core.recorder import Recording, RecordPlan, bump_amplitude
 from neuroflame.core.reference import initial_state
 from neuroflame.core.statistics import (
@@ -32,8 +34,16 @@ from neuroflame.errors import SimulationError, SpecError
 from neuroflame.regimes import LABEL_COLUMNS, Thresholds, label_end_states
 from neuroflame.spec import NetworkSpec, find_path
 from neuroflame.spec.base import suggestion
-from neuroflame.spec.measures import DEFAULTS, DYNAMIC, expanded, samples_course
+from neuroflame.spec.measures import (
+    DEFAULTS,
+    DYNAMIC,
+    check_window,
+    expanded,
+    spiking,
+    symmetric,
+)
 from neuroflame.spec.starts import turn_of
+from neuroflame.spec.stimuli import is_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,9 +55,23 @@ if TYPE_CHECKING:
 PRECISIONS = {"exact": torch.float32, "fast": torch.float32, "double": torch.float64}
 COLD_RATE, HOT_RATE = 1e-3, 50.0
 """Rates at which ``cold``, ``cued`` and ``hot`` points start, Hz."""
+APART = 0.01
+"""Hz, and share of the rates, by which neurons start apart, at most, where a run is made again for it."""
 UNCUED = ("cold", "hot")
 """The initial conditions without stimuli."""
 TRACE_SAMPLES = 200
+SYMMETRIC = Column(
+    "alpha.symmetric",
+    "float",
+    "1/s",
+    "Largest growth of a perturbation of a state in which neurons are alike; undefined where they differ.",
+)
+STARTED_APART = Column(
+    "apart",
+    "bool",
+    "",
+    "Whether the run was made again with neurons that start apart: alike, they rested where they would not stay.",
+)
 
 
 @dataclass(frozen=True)
@@ -139,8 +163,31 @@ def check_batchable(spec: NetworkSpec, names: Sequence[str]) -> None:
             )
 
 
-def start_states(program: Program, names: Sequence[str]) -> State:
-    """Return the state at step 0 of points with the given initial conditions."""
+def start_states(program: Program, names: Sequence[str], apart: np.ndarray | None = None) -> State:
+    """Return the state at step 0 of points with the given initial conditions.
+
+    Parameters
+    ----------
+    program : Program
+    names : sequence of str, P
+    apart : ndarray of bool, (P,), optional
+        Points whose neurons start a little apart from each other: by up to `APART`, drawn from the point's seed.
+    """
+    start = _start_states(program, names)
+    if apart is None or not apart.any():
+        return start
+    mask = torch.as_tensor(apart, device=program.device)[:, None]
+    rates = {
+        name: value
+        + torch.where(mask, APART, 0.0)
+        * (1.0 + value)
+        * uniforms(program.seeds, f"apart.{name}", START, value.shape[1], program.dtype)
+        for name, value in start.rates.items()
+    }
+    return replace(start, rates=rates)
+
+
+def _start_states(program: Program, names: Sequence[str]) -> State:
     chosen = np.asarray(names)
     if (chosen == "network").all():
         return initial_state(program)
@@ -171,6 +218,7 @@ def measure_points(
     precision: str = "exact",
     executor: str = "auto",
     engines: EngineCache | None = None,
+    longest: float | None = None,
 ) -> Measured:
     """Simulate points that share a structure, and reduce each to its statistics.
 
@@ -205,6 +253,9 @@ def measure_points(
         ``auto`` or a name among `neuroflame.core.executors.EXECUTORS`.
     engines : EngineCache, optional
         Keeps connectivity between calls.
+    longest : float, optional
+        Points whose ``regime`` is ``slow`` are run again, twice as long each time, up to this time, seconds; see
+        `neuroflame.core.going_on`. Not where points have times of stimuli of their own.
 
     Raises
     ------
@@ -215,9 +266,64 @@ def measure_points(
     check_batchable(spec, list(values))
     if precision not in PRECISIONS:
         raise SimulationError("is not a precision", got=precision, remedy=suggestion(precision, PRECISIONS))
-    place = resolve_device(device)
+    place, kept = resolve_device(device), engines or EngineCache()
+
+    def run(
+        spec: NetworkSpec, window: float | None, factor: int, rows: np.ndarray, apart: np.ndarray
+    ) -> Measured:
+        return _measured(
+            spec,
+            {path: np.asarray(column)[rows] for path, column in values.items()},
+            graph=graph,
+            seeds=np.asarray(seeds)[rows],
+            initial=[initial[row] for row in rows.tolist()],
+            apart=apart,
+            measure=measure,
+            dynamics=dynamics,
+            window=window,
+            traces=factor if traces else 0,
+            place=place,
+            precision=precision,
+            executor=executor,
+            engines=kept,
+        )
+
+    count = len(seeds)
+    found = run(spec, window, 1, np.arange(count), np.zeros(count, dtype=bool))
+    own = any(is_time(path) for path in values) or any(s.jitter is not None for s in spec.stimuli)
+    if longest is None or "regime" not in measure or own:
+        return found
+    return go_on(found, run, spec, window=window, longest=longest)
+
+
+def _measured(
+    spec: NetworkSpec,
+    values: Mapping[str, np.ndarray],
+    *,
+    graph: int,
+    seeds: np.ndarray,
+    initial: Sequence[str],
+    apart: np.ndarray,
+    measure: Sequence[str],
+    dynamics: DynamicsOptions,
+    window: float | None,
+    traces: int,
+    place: torch.device,
+    precision: str,
+    executor: str,
+    engines: EngineCache,
+) -> Measured:
+    """Return the statistics of one run of points; see `measure_points`.
+
+    Parameters
+    ----------
+    apart : ndarray of bool, (P,)
+        As of `start_states`.
+    traces : int
+        0 for none, else the factor on their spacing.
+    """
     points = len(seeds)
-    operators = (engines or EngineCache()).operators(spec, graph, place, PRECISIONS[precision])
+    operators = engines.operators(spec, graph, place, PRECISIONS[precision])
     # A program of rings alone holds few numbers: it is made where small arithmetic is cheap.
     few = place.type == "cuda" and all(isinstance(o, RingOperator) for o in operators.values())
     at = torch.device("cpu") if few else place
@@ -241,38 +347,38 @@ def measure_points(
     if few:
         program = replace(moved(program, place), host=program)
     wanted = expanded(measure)
-    if not program.shared_times and samples_course(wanted):
-        raise SpecError(
-            "cannot be measured where points have times of stimuli of their own",
-            got=list(measure),
-            path="measure",
-            remedy="measure rates, bump and dynamics alone, or do not sweep or jitter times",
-        )
+    if not program.shared_times and window is None:
+        check_window(measure)
     plan = RecordPlan(
         windows=program_windows(program, window),
         temporal=frozenset({FINAL}),
-        trace_every=max(1, -(-spec.steps // TRACE_SAMPLES)) if traces else 0,
-        samplings=samplings(spec, window, wanted),
+        trace_every=traces * max(1, -(-spec.steps // (traces * TRACE_SAMPLES))) if traces else 0,
+        samplings=samplings(spec, window, wanted, own=not program.shared_times),
         final_state="weights" in wanted or any(name in DYNAMIC for name in wanted),
         evidence=needs_evidence(wanted),
-        intervals=FINAL if "spikes" in wanted else "",
+        intervals=FINAL if "spikes" in wanted and spiking(spec) else "",
     )
     with torch.no_grad():
         chosen = choose(executor, program, plan)
-        recording = chosen.run(program, start_states(program, initial), spec.steps, plan)
-        found: Sequence[Statistic] = ()
-        if any(name in DYNAMIC for name in wanted):
-            ensemble = Ensemble(
-                spec,
-                operators,
-                {path: value.to(place) for path, value in numbers.items()},
-                seeds=keys.to(place),
-                stimulated=stimulated.to(place),
-                device=place,
-                turned=turned.to(place),
-            )
+        recording = chosen.run(program, start_states(program, initial, apart), spec.steps, plan)
+        ensemble = Ensemble(
+            spec,
+            operators,
+            {path: value.to(place) for path, value in numbers.items()},
+            seeds=keys.to(place),
+            stimulated=stimulated.to(place),
+            device=place,
+            turned=turned.to(place),
+        )
+        found: list[Statistic] = []
+        if "convergence" in wanted and symmetric(spec) and program.shared_times:
             assert recording.final is not None
-            found = measure_dynamics(ensemble, recording.final, wanted, dynamics)
+            found.append((SYMMETRIC, symmetric_growth(ensemble, recording.final)))
+        if any(name in DYNAMIC for name in wanted):
+            assert recording.final is not None
+            found += measure_dynamics(ensemble, recording.final, wanted, dynamics)
+        if "convergence" in wanted:
+            found.append((STARTED_APART, apart))
         cue = torch.where(stimulated, turned, torch.nan).cpu().numpy()
         columns, data = summarise(View(spec, recording, program, cue), measure, found)
     for name, onset in drawn_onsets(spec, program.stimuli, points).items():

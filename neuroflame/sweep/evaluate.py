@@ -182,6 +182,7 @@ def _measured(
     device: str,
     engines: Any,
 ) -> MeasuredLike:
+    longest = spec.longest_run(network)
     found = measure(
         network,
         {
@@ -200,6 +201,7 @@ def _measured(
         precision=spec.compute.precision,
         executor=spec.compute.executor,
         engines=engines,
+        **({} if longest is None else {"longest": longest}),
     )
     for column in found.columns:
         if len(found.data[column.name]) != len(points):

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from neuroflame.core.connectivity import RingOperator, SparseOperator
+from neuroflame.core.connectivity import LowRankOperator, RingOperator, SparseOperator
 from neuroflame.core.connectivity.base import angles
 from neuroflame.core.trajectory.structure import INTERVALS, SQUARED
 
@@ -217,6 +217,9 @@ class Arguments:
                 found[f"w{i}_m"] = weight * mean[:, 0]
                 for k in range(along.shape[0]):
                     found[f"w{i}_a{k}"], found[f"w{i}_b{k}"] = weight * along[k], weight * across[k]
+            elif isinstance(pair.operator, LowRankOperator):
+                found[f"w{i}_m"] = weight * pair.operator.background
+                found[f"w{i}_v"] = weight * pair.operator.kappa
             else:
                 found[f"w{i}"] = weight
             if pair.stp is not None:
@@ -262,6 +265,16 @@ class Arguments:
         return total.detach()
 
     @cached_property
+    def vectors(self) -> dict[str, Array]:
+        """Vectors of the pairs of low rank, flat [neuron][rank]: those of who speaks and of who listens."""
+        found = {}
+        for i, pair in enumerate(self.program.pairs):
+            if isinstance(pair.operator, LowRankOperator):
+                for name, vectors in (("nv", pair.operator.n), ("mv", pair.operator.m)):
+                    found[f"{name}{i}"] = vectors.detach().numpy().astype(self.dtype).reshape(-1)
+        return found
+
+    @cached_property
     def topology(self) -> dict[str, Array]:
         """Connectivity of the sparse pairs: offsets and indices."""
         found = {}
@@ -276,8 +289,5 @@ class Arguments:
 
 def _targets(operator: SparseOperator, i: int) -> dict[str, Array]:
     """Return whom each presynaptic neuron of a pair reaches, in rising order, for kernels that follow spikes."""
-    indices = operator.indices.long()
-    order = torch.argsort(indices, stable=True)
-    offsets = np.zeros(operator.pre + 1, dtype=np.int64)
-    offsets[1:] = torch.bincount(indices, minlength=operator.pre).cumsum(0).numpy()
-    return {f"toff{i}": offsets, f"tidx{i}": operator.rows()[order].numpy().astype(np.int32)}
+    offsets, indices = operator.turned()
+    return {f"toff{i}": offsets.numpy().astype(np.int64), f"tidx{i}": indices.numpy().astype(np.int32)}
