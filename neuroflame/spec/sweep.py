@@ -11,7 +11,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from pydantic import field_validator, model_validator
 
-from neuroflame.conditions import parse_condition
+from neuroflame.conditions import Condition, parse_condition
 from neuroflame.errors import SpecError
 from neuroflame.spec.arrays import locate_files, without_files
 from neuroflame.spec.axes import Axis
@@ -29,6 +29,7 @@ from neuroflame.spec.stimuli import is_time
 from neuroflame.spec.stop import Stop
 from neuroflame.spec.theory import THEORY_TEXTS, TheoryName, theory_columns
 
+_STATUSES = ("ok", "diverged", "failed")
 _MOST_POINTS = 10**8
 _TRACED_POINTS = 2000
 _MOST_CORNERS = 64
@@ -204,7 +205,7 @@ class SweepSpec(Spec):
         for i, text in enumerate(search.constraints):
             try:
                 condition = parse_condition(text)
-                self.check_columns(condition.names)
+                self.check_condition(condition)
                 condition.truth(self._one_row())
             except SpecError as error:
                 error.path = f"search.constraints.{i}"
@@ -273,6 +274,13 @@ class SweepSpec(Spec):
         for name in names:
             if "." in name and name not in known:
                 raise SpecError("is not a column of this sweep", got=name, remedy=suggestion(name, known))
+
+    def check_condition(self, condition: Condition) -> None:
+        """Raise SpecError if a condition names no column of this sweep's table, or a status that there is not."""
+        self.check_columns(condition.names)
+        for text in condition.texts_of("status"):
+            if text not in _STATUSES:
+                raise SpecError("is no status", got=text, remedy=suggestion(text, _STATUSES))
 
     @property
     def number_columns(self) -> list[str]:
