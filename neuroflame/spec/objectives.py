@@ -17,13 +17,17 @@ _REMEDY = "name a column of the table, such as maximise: bump.E.m1"
 _TARGETS = "for example target: {rate.E.mean: 5, tolerance: 1}, or target: rate.E.mean = 5 ± 1"
 _NUMBER = r"\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?"
 _EQUATION = re.compile(rf"([A-Za-z_][\w.]*)\s*==?\s*([+-]?(?:{_NUMBER}))(?:\s*(?:±|\+-|\+/-)\s*({_NUMBER}))?")
+_EPOCH = re.compile(r"(\S+)\s+(before|during|after)\s+(?:the\s+)?cue\b")
+"""What is said of a column's epoch: ``bump.E.m1 after cue`` is the column ``bump.E.m1.after``."""
 SHORT = ("maximise", "minimise", "target")
 
 
 class Sought(Spec):
     """One thing that is sought."""
 
-    maximise: str | None = quantity("The column to make large.", default=None)
+    maximise: str | None = quantity(
+        "The column to make large; `bump.E.m1 after cue` is the column bump.E.m1.after.", default=None
+    )
     minimise: str | None = quantity("The column to make small.", default=None)
     target: dict[str, Real] | None = quantity(
         "A column and the value that it should have, and optionally a `tolerance`, as a mapping or as the text "
@@ -41,6 +45,13 @@ class Sought(Spec):
             raise SpecError("must be a column and its value", got=value, remedy=_TARGETS)
         column, number, tolerance = found.groups()
         return {column: float(number), **({"tolerance": float(tolerance)} if tolerance else {})}
+
+    @field_validator("maximise", "minimise", "target", mode="before")
+    @classmethod
+    def _in_epoch(cls, value: object) -> object:  # the one that is declared last comes first
+        if isinstance(value, Mapping):
+            return {_EPOCH.sub(r"\1.\2", str(name)): number for name, number in value.items()}
+        return _EPOCH.sub(r"\1.\2", value.strip()) if isinstance(value, str) else value
 
     @field_validator("target")
     @classmethod

@@ -58,6 +58,20 @@ def test_a_target_as_a_text(text, value, tolerance):
 
 
 @pytest.mark.parametrize(
+    "given",
+    [
+        {"maximise": "bump.E.m1 after cue"},
+        {"minimise": "bump.E.m1  after the cue"},
+        {"target": "bump.E.m1 after cue = 5 ± 1"},
+        {"target": {"bump.E.m1 after cue": 5}},
+        {"objective": [{"maximise": "bump.E.m1 after cue"}]},
+    ],
+)
+def test_what_is_sought_around_the_cue(given):
+    assert learning(**given).goals[0].column == "bump.E.m1.after"
+
+
+@pytest.mark.parametrize(
     ("given", "message"),
     [
         ({"target": "rate.E.mean = "}, "search.target: must be a column and its value"),
@@ -65,7 +79,7 @@ def test_a_target_as_a_text(text, value, tolerance):
         ({"target": "regime == bump"}, "search.target: must be a column and its value"),
         ({"target": "rate.E.maen = 5"}, "(did you mean 'rate.E.mean'?)"),
         ({"target": {"rate.E.mean": 5, "tolerence": 1}}, "did you mean tolerance for tolerence?"),
-        ({"maximise": "bump.E.m1 after cue"}, "(did you mean 'bump.E.m1.after'?)"),
+        ({"maximise": "bump.E.m1 after lunch"}, "(did you mean 'bump.E.m1.after'?)"),
         ({"maximize": "bump.E.m1"}, "search.maximize: is not a known key (did you mean 'maximise'?)"),
         (
             {"maximise": "bump.E.m1", "constraints": ["status == okay"]},
