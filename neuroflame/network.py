@@ -22,19 +22,18 @@ from neuroflame.core.measure import (
     PRECISIONS,
     EngineCache,
     check_batchable,
-    cues_of,
     measure_points,
     resolve_device,
-    start_states,
 )
 from neuroflame.core.program import Program, build_program
 from neuroflame.core.recorder import Recording, RecordPlan
-from neuroflame.core.starts import given_state
+from neuroflame.core.starts import cues_of, given_state, start_states
 from neuroflame.core.state import State
 from neuroflame.core.surrogate import STEEPNESS
 from neuroflame.diagnostics import Diagnostics
 from neuroflame.errors import SimulationError, SpecError
 from neuroflame.network_dynamics import DynamicsTools
+from neuroflame.network_protocols import ProtocolTools
 from neuroflame.spec import NetworkSpec, find_path, load_network
 from neuroflame.spec.base import suggestion
 from neuroflame.spec.dynamics import DynamicsOptions
@@ -55,7 +54,7 @@ Initial = str | Sequence[str] | State | Mapping[str, Any]
 SAMPLES_MAX = 1000
 
 
-class Network(DynamicsTools, Diagnostics, nn.Module):
+class Network(DynamicsTools, ProtocolTools, Diagnostics, nn.Module):
     """A recurrent network, ready to run.
 
     Parameters

@@ -11,7 +11,8 @@ import torch
 
 from neuroflame.core import dynamics
 from neuroflame.core.dynamics.fixed_points import summaries
-from neuroflame.core.measure import check_batchable, cues_of
+from neuroflame.core.measure import check_batchable
+from neuroflame.core.starts import cues_of
 from neuroflame.core.state import State
 from neuroflame.errors import SimulationError
 from neuroflame.spec import find_path

@@ -14,9 +14,9 @@ from neuroflame.columns import Column
 from neuroflame.core.connectivity import Operator, make_operator
 from neuroflame.core.dynamics import Ensemble, measure_dynamics
 from neuroflame.core.executors import choose
-from neuroflame.core.program import Program, build_program
+from neuroflame.core.program import build_program
 from neuroflame.core.recorder import Recording, RecordPlan, bump_amplitude
-from neuroflame.core.reference import initial_state
+from neuroflame.core.starts import NO_STARTS, cues_of, start_states
 from neuroflame.core.statistics import (
     FINAL,
     MEASURES,
@@ -32,20 +32,15 @@ from neuroflame.regimes import LABEL_COLUMNS, Thresholds, label_end_states
 from neuroflame.spec import NetworkSpec, find_path
 from neuroflame.spec.base import suggestion
 from neuroflame.spec.measures import DEFAULTS, DYNAMIC, expanded, samples_course
-from neuroflame.spec.starts import turn_of
+from neuroflame.spec.starts import RandomStart, Supplied
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from neuroflame.core.state import State
     from neuroflame.core.statistics.view import Statistic
     from neuroflame.spec.dynamics import DynamicsOptions
 
 PRECISIONS = {"exact": torch.float32, "fast": torch.float32, "double": torch.float64}
-COLD_RATE, HOT_RATE = 1e-3, 50.0
-"""Rates at which ``cold``, ``cued`` and ``hot`` points start, Hz."""
-UNCUED = ("cold", "hot")
-"""The initial conditions without stimuli."""
 TRACE_SAMPLES = 200
 
 
@@ -138,23 +133,6 @@ def check_batchable(spec: NetworkSpec, names: Sequence[str]) -> None:
             )
 
 
-def start_states(program: Program, names: Sequence[str]) -> State:
-    """Return the state at step 0 of points with the given initial conditions."""
-    chosen = np.asarray(names)
-    own = torch.as_tensor(chosen == "network", device=program.device)
-    if bool(own.all()):
-        return initial_state(program)
-    level = torch.as_tensor(np.where(chosen == "hot", HOT_RATE, COLD_RATE), device=program.device)
-    preset = initial_state(program, dict.fromkeys(program.populations, level))
-    return initial_state(program).where(own, preset)
-
-
-def cues_of(names: Sequence[str], device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return which points receive the stimuli, and by how many degrees these are turned, (P,) each."""
-    turned = torch.tensor([turn_of(name) for name in names], dtype=torch.float64, device=device)
-    return torch.tensor([name not in UNCUED for name in names], device=device), turned
-
-
 def measure_points(
     spec: NetworkSpec,
     values: Mapping[str, np.ndarray],
@@ -162,6 +140,7 @@ def measure_points(
     graph: int = 0,
     seeds: np.ndarray,
     initial: Sequence[str],
+    starts: Mapping[str, RandomStart | Supplied] = NO_STARTS,
     measure: Sequence[str],
     dynamics: DynamicsOptions = DEFAULTS,
     window: float | None = None,
@@ -186,7 +165,10 @@ def measure_points(
     seeds : ndarray, (P,), int64
         Seeds of noise and of random starts.
     initial : sequence of str, P
-        Names among `neuroflame.spec.starts.STARTS`, or ``cued@45``: cued, the stimuli turned by 45 degrees.
+        Names among `neuroflame.spec.starts.STARTS`, or ``cued@45``: cued, the stimuli turned by 45 degrees; or one of
+        ``starts``, and the number of the draw or of the state after an ``@``.
+    starts : mapping
+        What the names of drawn and supplied starts mean.
     measure : sequence of str
         Names among `neuroflame.spec.measures.MEASURE_NAMES`.
     dynamics : DynamicsOptions
@@ -216,7 +198,7 @@ def measure_points(
         raise SimulationError("is not a precision", got=precision, remedy=suggestion(precision, PRECISIONS))
     place = resolve_device(device)
     points = len(seeds)
-    stimulated, turned = cues_of(initial, place)
+    stimulated, turned = cues_of(initial, place, starts)
     operators = (engines or EngineCache()).operators(spec, graph, place, PRECISIONS[precision])
     numbers = {
         path: torch.as_tensor(np.asarray(v, dtype=np.float64), device=place) for path, v in values.items()
@@ -242,18 +224,19 @@ def measure_points(
             path="measure",
             remedy="measure rates, bump and dynamics alone, or do not sweep or jitter times",
         )
+    supplied = any(isinstance(start, Supplied) for start in starts.values())  # whose currents may not be 0
     plan = RecordPlan(
         windows=program_windows(program, window),
         temporal=frozenset({FINAL}),
         trace_every=max(1, -(-spec.steps // TRACE_SAMPLES)) if traces else 0,
         samplings=samplings(spec, window, wanted),
-        final_state="weights" in wanted or any(name in DYNAMIC for name in wanted),
+        final_state="weights" in wanted or any(name in DYNAMIC for name in wanted) or supplied,
         evidence=needs_evidence(wanted),
         intervals=FINAL if "spikes" in wanted else "",
     )
     with torch.no_grad():
         chosen = choose(executor, program, plan)
-        recording = chosen.run(program, start_states(program, initial), spec.steps, plan)
+        recording = chosen.run(program, start_states(program, initial, starts), spec.steps, plan)
         found: Sequence[Statistic] = ()
         if any(name in DYNAMIC for name in wanted):
             ensemble = Ensemble(spec, operators, numbers, keys, stimulated, place, turned)

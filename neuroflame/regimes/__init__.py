@@ -3,6 +3,7 @@
 Labels follow from columns of the table alone, so that other thresholds can be tried on a finished one.
 """
 
+from neuroflame.regimes.basins import basins
 from neuroflame.regimes.evidence import is_evidence
 from neuroflame.regimes.labels import LABEL_COLUMNS, LABELS, label_end_states
 from neuroflame.regimes.points import label_points, same_states
@@ -12,6 +13,7 @@ __all__ = [
     "LABELS",
     "LABEL_COLUMNS",
     "Thresholds",
+    "basins",
     "is_evidence",
     "label_end_states",
     "label_points",

@@ -25,6 +25,7 @@ from neuroflame.spec.network import NetworkSpec, load_network
 from neuroflame.spec.paths import find_path
 from neuroflame.spec.resolved import ResolvedAxis, resolve_axis
 from neuroflame.spec.search import BoundarySearch, CmaesSearch, GridSearch, Learning, SearchSpec
+from neuroflame.spec.starts import check_supplied, locate_states, starts_identity
 from neuroflame.spec.stimuli import is_time
 from neuroflame.spec.stop import Stop
 from neuroflame.spec.theory import THEORY_TEXTS, TheoryName, theory_columns
@@ -78,6 +79,8 @@ class SweepSpec(Spec):
             data = {k: locate_files(v, folder) if k in {"network", "set"} else v for k, v in data.items()}
             if file:
                 data = _with_warm_start(data, folder)
+            if "repeat" in data:
+                data = {**data, "repeat": locate_states(data["repeat"], folder)}
         return super().parse(data, file=file)
 
     @model_validator(mode="before")
@@ -132,6 +135,7 @@ class SweepSpec(Spec):
                     path=f"space.{axis.path}",
                 )
             self._check_ends(axis)
+        check_supplied(self.repeat.starts, self._structures())
         check_applicable(self.network, self.measure)
         trials = getattr(self.search, "trials", None)
         if trials is not None and not self.space:
@@ -238,6 +242,15 @@ class SweepSpec(Spec):
                 path=f"space.{axis.path}",
             )
 
+    def _structures(self) -> list[NetworkSpec]:
+        """Return the network, and with each end of each structural axis, as far as it is allowed alone."""
+        found = [self.network] if self.repeat.starts else []
+        for axis in self.axes if found else ():
+            if axis.structural:
+                ends = [{axis.path: value} for value in axis.ends]
+                found += [self.network.with_values(end) for end in ends if self._fault(end) is None]
+        return found
+
     def _fault(self, values: Mapping[str, Any]) -> SpecError | None:
         try:
             self.network.with_values(values)
@@ -330,6 +343,7 @@ class SweepSpec(Spec):
             del data["dynamics"]
         if not self.theory:
             del data["theory"]
+        data["repeat"] = starts_identity(data["repeat"])
         data["network"] = without_files(data["network"])
         return {**data, "traces": self.keeps_traces, "precision": self.compute.precision}
 
