@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from neuroflame.columns import Column
-from neuroflame.core.connectivity import Operator, make_operator
+from neuroflame.core.connectivity import Operator, RingOperator, make_operator
 from neuroflame.core.dynamics import Ensemble, measure_dynamics
 from neuroflame.core.executors import choose
+from neuroflame.core.placing import moved
 from neuroflame.core.program import build_program
 from neuroflame.core.recorder import Recording, RecordPlan, bump_amplitude
 from neuroflame.core.starts import NO_STARTS, cues_of, start_states
@@ -198,24 +199,29 @@ def measure_points(
         raise SimulationError("is not a precision", got=precision, remedy=suggestion(precision, PRECISIONS))
     place = resolve_device(device)
     points = len(seeds)
-    stimulated, turned = cues_of(initial, place, starts)
     operators = (engines or EngineCache()).operators(spec, graph, place, PRECISIONS[precision])
+    # A program of rings alone holds few numbers: it is made where small arithmetic is cheap.
+    few = place.type == "cuda" and all(isinstance(o, RingOperator) for o in operators.values())
+    at = torch.device("cpu") if few else place
     numbers = {
-        path: torch.as_tensor(np.asarray(v, dtype=np.float64), device=place) for path, v in values.items()
+        path: torch.as_tensor(np.asarray(v, dtype=np.float64), device=at) for path, v in values.items()
     }
-    keys = torch.as_tensor(np.asarray(seeds, dtype=np.int64), device=place)
+    keys = torch.as_tensor(np.asarray(seeds, dtype=np.int64), device=at)
+    stimulated, turned = cues_of(initial, at, starts)
     program = build_program(
         spec,
-        operators,
+        {name: RingOperator(o.post, o.pre) for name, o in operators.items()} if few else operators,
         numbers,
         points=points,
         seeds=keys,
         dtype=PRECISIONS[precision],
         fast=precision == "fast",
-        device=place,
+        device=at,
         stimulated=stimulated,
         turned=turned,
     )
+    if few:
+        program = replace(moved(program, place), host=program)
     wanted = expanded(measure)
     if not program.shared_times and samples_course(wanted):
         raise SpecError(
@@ -239,7 +245,15 @@ def measure_points(
         recording = chosen.run(program, start_states(program, initial, starts), spec.steps, plan)
         found: Sequence[Statistic] = ()
         if any(name in DYNAMIC for name in wanted):
-            ensemble = Ensemble(spec, operators, numbers, keys, stimulated, place, turned)
+            ensemble = Ensemble(
+                spec,
+                operators,
+                {path: value.to(place) for path, value in numbers.items()},
+                seeds=keys.to(place),
+                stimulated=stimulated.to(place),
+                device=place,
+                turned=turned.to(place),
+            )
             assert recording.final is not None
             found = measure_dynamics(ensemble, recording.final, wanted, dynamics)
         cue = torch.where(stimulated, turned, torch.nan).cpu().numpy()
@@ -257,23 +271,23 @@ def summarise(
 ) -> tuple[tuple[Column, ...], dict[str, np.ndarray]]:
     """Return the columns and the data of a recording; labels come last, from all of the row, dynamics included."""
     spec, recording = view.spec, view.recording
-    failed = recording.fail_step.cpu().numpy()
     columns = [
         Column("status", "str", "", "ok, diverged (see t_fail) or failed (see error)."),
         Column("t_fail", "float", "s", "Time at which the point was seen to have diverged."),
     ]
-    data: dict[str, np.ndarray] = {
-        "status": np.where(failed < 0, "ok", "diverged").astype(object),
-        "t_fail": np.where(failed < 0, np.nan, failed * spec.dt),
-    }
     found = [
         statistic for name in expanded(measure) if name in MEASURES for statistic in MEASURES[name](view)
     ]
     found += dynamics
+    failed = recording.fail_step.cpu().numpy()
+    data: dict[str, np.ndarray] = {
+        "status": np.where(failed < 0, "ok", "diverged").astype(object),
+        "t_fail": np.where(failed < 0, np.nan, failed * spec.dt),
+    }
     columns += [column for column, _ in found]
     there = [(column.name, value) for column, value in found if isinstance(value, Tensor)]
     if there:
-        rows = torch.stack([value for _, value in there]).cpu().numpy()  # one copy from the device
+        rows = torch.stack([value.cpu() for _, value in there]).numpy()
         data |= {name: row for (name, _), row in zip(there, rows, strict=True)}
     data |= {column.name: value for column, value in found if not isinstance(value, Tensor)}
     data = {column.name: data[column.name] for column in columns}

@@ -138,6 +138,8 @@ class Program:
         Whether recurrent input may be rounded to 11 bits where that is faster.
     steepness : float
         Of the surrogate gradient of a spike, see `neuroflame.core.surrogate`.
+    host : Program, optional
+        The same on the CPU, of a program that was built there.
     """
 
     spec: NetworkSpec
@@ -155,6 +157,7 @@ class Program:
     inputs: Inputs | None = None
     fast: bool = False
     steepness: float = STEEPNESS
+    host: Program | None = None
 
     @property
     def edges(self) -> dict[str, Edges]:

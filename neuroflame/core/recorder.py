@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -387,10 +388,14 @@ def _copied(value: Any) -> Any:
 
 
 def fourier_mode(rates: Tensor) -> Tensor:
-    """Return mean rate, and real and imaginary part of ⟨r_i e^{iθ_i}⟩, (P, 3), for rates (P, N)."""
-    theta = angles(rates.shape[1], rates.device)
-    waves = torch.stack([torch.ones_like(theta), torch.cos(theta), torch.sin(theta)]).to(rates.dtype)
-    return mean_neurons(rates[:, None, :] * waves)
+    """Return mean rate, and real and imaginary part of ⟨r_i e^{iθ_i}⟩, (…, 3), for rates (…, N)."""
+    return mean_neurons(rates[..., None, :] * _waves(rates.shape[-1], rates.device, rates.dtype))
+
+
+@lru_cache(maxsize=32)
+def _waves(size: int, device: torch.device, dtype: torch.dtype) -> Tensor:
+    theta = angles(size, device)
+    return torch.stack([torch.ones_like(theta), torch.cos(theta), torch.sin(theta)]).to(dtype)
 
 
 def plastic_means(u: Tensor, x: Tensor) -> Tensor:

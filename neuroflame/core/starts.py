@@ -51,9 +51,9 @@ def start_states(
         If a supplied state does not fit the network.
     """
     chosen = np.asarray(names)
-    own = torch.as_tensor(chosen == "network", device=program.device)
-    if bool(own.all()):
+    if (chosen == "network").all():
         return initial_state(program)
+    own = torch.as_tensor(chosen == "network", device=program.device)
     level = torch.as_tensor(np.where(chosen == "hot", HOT_RATE, COLD_RATE), device=program.device)
     preset = initial_state(program, dict.fromkeys(program.populations, level))
     found = initial_state(program).where(own, preset)

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import Discriminator, Tag, field_validator, model_validator
 
@@ -30,6 +30,9 @@ from neuroflame.spec.parts import (
 )
 from neuroflame.spec.spiking import check_spiking
 from neuroflame.spec.stimuli import Stimulus, check_stimuli
+
+if TYPE_CHECKING:
+    from neuroflame.spec.paths import PathInfo
 
 TransferByName = Annotated[
     Annotated[TransferName, Tag("name")] | Annotated[dict[str, TransferName], Tag("mapping")],
@@ -311,8 +314,20 @@ class NetworkSpec(Spec):
 
     def digest(self) -> str:
         """Return 16 hexadecimal digits that identify the content, that of files included."""
+        return self.identity
+
+    @cached_property
+    def identity(self) -> str:
+        """What `digest` returns."""
         data = without_files(self.to_dict())
         return hashlib.blake2b(canonical_json(data).encode(), digest_size=8).hexdigest()
+
+    @cached_property
+    def known_paths(self) -> Mapping[str, PathInfo]:
+        """Every leaf that a sweep or an override may name, by its path."""
+        from neuroflame.spec.paths import describe
+
+        return describe(self)
 
     @classmethod
     def parse(cls, data: object, *, file: str | None = None) -> Self:

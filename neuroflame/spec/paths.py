@@ -10,7 +10,7 @@ from neuroflame.errors import SpecError
 from neuroflame.spec.base import Spec, suggestion
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from neuroflame.spec.network import NetworkSpec
 
@@ -46,8 +46,13 @@ class PathInfo:
     value: Any
 
 
-def paths(spec: NetworkSpec) -> dict[str, PathInfo]:
+def paths(spec: NetworkSpec) -> Mapping[str, PathInfo]:
     """Return every leaf that a sweep or an override may name, by its path."""
+    return spec.known_paths
+
+
+def describe(spec: NetworkSpec) -> dict[str, PathInfo]:
+    """Return what `paths` does, worked out anew."""
     drawn = _drawn_paths(spec)
     found = {}
     for info in _leaves(spec, "", ("", "", False)):

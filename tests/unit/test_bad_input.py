@@ -252,7 +252,7 @@ CASES = {
     "turn that is none": (plan("repeat.initial_conditions=[cued@north]"), "is not an initial condition"),
     "no phases": (
         plan("repeat.initial_conditions=[{cued: 0}]"),
-        "repeat.initial_conditions: must be a name, or {cued: N} for cues at N phases",
+        "repeat.initial_conditions.0: must be a name, {cued: N} for cues at N phases",
     ),
     "phases of what is not cued": (plan("repeat.initial_conditions=[{hot: 8}]"), "{cued: N} for cues"),
     "a phase twice": (plan("repeat.initial_conditions=[cued, {cued: 2}]"), "must not hold a value twice"),

@@ -73,17 +73,23 @@ class RingOperator(Operator):
     ----------
     post, pre : int
         Sizes.
+    device : torch.device or str
+        Of the uniform series that it begins with.
+    series : FourierSeries, optional
+        Instead of that.
     """
 
-    def __init__(self, post: int, pre: int, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self, post: int, pre: int, device: torch.device | str = "cpu", series: FourierSeries | None = None
+    ) -> None:
         super().__init__(post, pre)
-        self._series = uniform_series(device)
-        self._tables: dict[tuple[int, int, torch.dtype], Tensor] = {}
+        self._series = uniform_series(device) if series is None else series
+        self._tables: dict[tuple[int, int, torch.dtype, torch.device], Tensor] = {}
 
     def bind(self, series: FourierSeries) -> RingOperator:
         """Return an operator with the series of a run's points."""
-        bound = RingOperator(self.post, self.pre)
-        bound._series, bound._tables = series, self._tables
+        bound = RingOperator(self.post, self.pre, series=series)
+        bound._tables = self._tables
         return bound
 
     @property
@@ -93,11 +99,11 @@ class RingOperator(Operator):
 
     def table(self, size: int, dtype: torch.dtype) -> Tensor:
         """Return cos(kθ) and sin(kθ) of a population, (2M, N): all cosines, then all sines."""
-        modes = self._series.modes
-        key = (size, modes, dtype)
+        modes, device = self._series.modes, self._series.phase.device
+        key = (size, modes, dtype, device)
         if key not in self._tables:
-            order = torch.arange(1, modes + 1, dtype=torch.float64, device=self._series.phase.device)
-            arguments = order[:, None] * angles(size, order.device)
+            order = torch.arange(1, modes + 1, dtype=torch.float64, device=device)
+            arguments = order[:, None] * angles(size, device)
             self._tables[key] = torch.cat([torch.cos(arguments), torch.sin(arguments)]).to(dtype)
         return self._tables[key]
 

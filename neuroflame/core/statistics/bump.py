@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
-from neuroflame.core.recorder import bump_amplitude, fourier_mode
+from neuroflame.core.recorder import bump_amplitude
 from neuroflame.core.statistics.view import audible, column
 from neuroflame.core.statistics.windows import EPOCHS, FINAL, FIRST_HALF, SECOND_HALF
-from neuroflame.core.torch_physics import mean_neurons
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from torch import Tensor
 
     from neuroflame.core.statistics.view import Statistic, View
 
@@ -20,26 +22,23 @@ if TYPE_CHECKING:
 def bump(view: View) -> Iterator[Statistic]:
     """Yield the first Fourier mode over preferred angles, by population, at the end and around the stimulus."""
     for name in view.spec.populations:
-        yield from _mode(view, name, FINAL, "", "in the final window")
-        halves = [
-            bump_amplitude(fourier_mode(view.profile(name, half))) for half in (FIRST_HALF, SECOND_HALF)
-        ]
+        found = view.reduced(name)
+        early, late = (bump_amplitude(found.modes[half].mT) for half in (FIRST_HALF, SECOND_HALF))
         seconds = 0.5 * view.steps(FINAL) * view.spec.dt
-        mean = mean_neurons(view.profile(name, FINAL))
+        growth = audible((late - early) / (0.5 * (early + late) * seconds), found.mean)
         doc = "Growth of the bump's amplitude over the final window, over the amplitude; negative: it dissolves."
-        yield (
-            column(f"bump.{name}.trend", "1/s", doc),
-            audible((halves[1] - halves[0]) / (0.5 * (halves[0] + halves[1]) * seconds), mean),
-        )
+        yield from _mode(found.modes[FINAL], name, "", "in the final window")
+        yield column(f"bump.{name}.trend", "1/s", doc), growth
         for epoch, words in EPOCHS.items():
             if view.has(epoch):
-                yield from _mode(view, name, epoch, f".{epoch}", words)
+                yield from _mode(found.modes[epoch], name, f".{epoch}", words)
 
 
-def _mode(view: View, name: str, window: str, suffix: str, words: str) -> Iterator[Statistic]:
-    mode = fourier_mode(view.profile(name, window))
-    m0, m1 = mode[:, 0], bump_amplitude(mode)
-    phase = torch.remainder(torch.atan2(mode[:, 2], mode[:, 1]), 2.0 * torch.pi)
+def _mode(mode: Tensor, name: str, suffix: str, words: str) -> Iterator[Statistic]:
+    m0, cosine, sine = mode
+    m1 = bump_amplitude(mode.mT)
+    # Not torch's arctangent: it rounds the last points of a tile in another way.
+    phase = torch.from_numpy(np.remainder(np.arctan2(sine.numpy(), cosine.numpy()), 2.0 * np.pi))
     yield column(f"bump.{name}.m0{suffix}", "Hz", f"Mean rate {words}."), m0
     yield column(f"bump.{name}.m1{suffix}", "Hz", f"Amplitude 2|⟨r exp(iθ)⟩| of the bump {words}."), m1
     yield (

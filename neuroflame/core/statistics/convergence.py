@@ -13,7 +13,6 @@ from neuroflame.core.external import External
 from neuroflame.core.feedforward import step_feedforward
 from neuroflame.core.statistics.courses import blocks, crossings, drift, slope
 from neuroflame.core.statistics.view import SILENT, column, truth
-from neuroflame.core.statistics.windows import FINAL
 from neuroflame.core.timescales import time_constants
 from neuroflame.core.torch_physics import mean_neurons
 
@@ -86,13 +85,10 @@ def _drift(view: View, name: str, series: Series) -> Iterator[Statistic]:
     count = crossings(series.mean) if series.samples > 2 else mean * np.nan
     yield column(f"rate.{name}.crossings", "", doc), np.where(np.isnan(mean), np.nan, count)
 
-    profile = view.profile(name, FINAL)
-    average = mean_neurons(profile)
-    deviation = profile - average[:, None]
-    spread = torch.sqrt(mean_neurons(deviation * deviation)) / average
-    lowest = spread * (np.pi / profile.shape[1]) ** 0.5
+    found = view.reduced(name)
+    lowest = torch.sqrt(found.variance) / found.mean * (np.pi / view.spec.populations[name].size) ** 0.5
     doc = "Ratio that unstructured variation over neurons alone would give: rate.cv times √(π/N)."
-    floor = np.where(heard, lowest.cpu().numpy(), np.nan)
+    floor = np.where(heard, lowest.numpy(), np.nan)
     yield column(f"bump.{name}.floor", "", doc), floor
 
     velocity, error = drift(np.ascontiguousarray(phase), series.every, EIGHTHS)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from neuroflame.columns import Column
-from neuroflame.core.recorder import fourier_mode
 from neuroflame.core.statistics.view import SILENT, column, truth
 from neuroflame.core.statistics.windows import FINAL, after_cue
 from neuroflame.spec.measures import cue_of
@@ -36,9 +35,9 @@ def memory(view: View) -> Iterator[Statistic]:
     points = len(view.lost)
     turned = np.zeros(points) if view.cue is None else view.cue
     target = view.program.number(f"{path}.phase").cpu().numpy() + turned
-    mode = fourier_mode(view.profile(name, FINAL)).cpu().numpy()
-    error = _away(np.arctan2(mode[:, 2], mode[:, 1]), target)
-    error = np.where(mode[:, 0] >= SILENT, error, np.nan)
+    mode = view.reduced(name).modes[FINAL].numpy()
+    error = _away(np.arctan2(mode[2], mode[1]), target)
+    error = np.where(mode[0] >= SILENT, error, np.nan)
     doc = f"Angle from the last cue to the bump of {name} in the final window, in (−180, 180]."
     yield column("memory.error", "degrees", doc), error
 

@@ -9,8 +9,6 @@ import torch
 
 from neuroflame.core.statistics.courses import block_sds, detrended, slope
 from neuroflame.core.statistics.view import SILENT, column
-from neuroflame.core.statistics.windows import FINAL
-from neuroflame.core.torch_physics import mean_neurons
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,9 +29,8 @@ BLOCKS = 8
 def oscillation(view: View) -> Iterator[Statistic]:
     """Yield synchrony, frequency, its share of the power and the growth of the oscillation, by population."""
     for name in view.spec.populations:
-        of_mean, of_neurons = view.temporal_sd(name, FINAL)
-        mean = mean_neurons(view.profile(name, FINAL)).abs()
-        own = mean_neurons(of_neurons * of_neurons)
+        found = view.reduced(name)
+        mean, own = found.mean.abs(), found.own_variance
         moves = torch.sqrt(own) > STILL * torch.clamp(mean, min=SILENT)
         doc = (
             "Variance over time of the population's mean over the neurons' mean variance over time (χ²); "
@@ -41,7 +38,7 @@ def oscillation(view: View) -> Iterator[Statistic]:
         )
         yield (
             column(f"sync.{name}", "", doc),
-            torch.where(moves, of_mean * of_mean / own, torch.full_like(own, torch.nan)),
+            torch.where(moves, found.mean_sd**2 / own, torch.nan),
         )
         series = view.series(name)
         frequency, share = rhythm(series)

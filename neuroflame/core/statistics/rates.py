@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 import torch
 
 from neuroflame.core.statistics.view import audible, column
-from neuroflame.core.statistics.windows import FINAL
-from neuroflame.core.torch_physics import mean_neurons
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,16 +17,14 @@ if TYPE_CHECKING:
 def rates(view: View) -> Iterator[Statistic]:
     """Yield mean rate and its variation over neurons and time, by population."""
     for name in view.spec.populations:
-        profile = view.profile(name, FINAL)
-        mean = mean_neurons(profile)
-        deviation = profile - mean[:, None]
-        of_mean, of_neurons = view.temporal_sd(name, FINAL)
+        found = view.reduced(name)
+        mean = found.mean
         yield column(f"rate.{name}.mean", "Hz", "Mean rate over neurons and the final window."), mean
         yield (
             column(
                 f"rate.{name}.cv", "", "Standard deviation over neurons of the time-mean rate, over the mean."
             ),
-            audible(torch.sqrt(mean_neurons(deviation * deviation)) / mean, mean),
+            audible(torch.sqrt(found.variance) / mean, mean),
         )
         yield (
             column(
@@ -36,7 +32,7 @@ def rates(view: View) -> Iterator[Statistic]:
                 "",
                 "Temporal standard deviation of the population's mean, over the mean.",
             ),
-            audible(of_mean / mean, mean),
+            audible(found.mean_sd / mean, mean),
         )
         yield (
             column(
@@ -44,6 +40,6 @@ def rates(view: View) -> Iterator[Statistic]:
                 "",
                 "Mean of the neurons' own temporal standard deviations, over the mean.",
             ),
-            audible(mean_neurons(of_neurons) / mean, mean),
+            audible(found.own_sd / mean, mean),
         )
-        yield column(f"rate.{name}.max", "Hz", "Highest time-mean rate of a neuron."), profile.amax(dim=1)
+        yield column(f"rate.{name}.max", "Hz", "Highest time-mean rate of a neuron."), found.highest

@@ -29,11 +29,11 @@ def spikes(view: View) -> Iterator[Statistic]:
         ):
             text = f"{doc}, mean over neurons with at least three spikes."
             yield column(f"spikes.{name}.{suffix}", "", text), _mean_where(enough, value)
-        of_mean, of_neurons = view.temporal_sd(name, FINAL)
+        found = view.reduced(name)
         doc = f"χ²: variance of the population's rate in bins of {1000 * BIN:g} ms over the mean of the neurons' own."
         yield (
             column(f"spikes.{name}.sync", "", doc),
-            of_mean**2 / mean_neurons(of_neurons**2),
+            found.mean_sd**2 / found.own_variance,
         )
         profile = view.profile(name, FINAL)
         fired = torch.where(torch.isnan(profile), profile, (profile > 0).double())

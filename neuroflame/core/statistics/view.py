@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -11,12 +11,14 @@ import torch
 from torch import Tensor
 
 from neuroflame.columns import Column
+from neuroflame.core.recorder import fourier_mode
 from neuroflame.core.spike_record import Intervals
 from neuroflame.core.statistics.windows import FINAL
 from neuroflame.core.timescales import slowest
+from neuroflame.core.torch_physics import mean_neurons
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from neuroflame.core.program import Program
     from neuroflame.core.recorder import Recording, Sampling, Sums, Window
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 
 SILENT = 1e-3
 """Hz. What is relative to the mean rate is undefined below it: rates decay towards 0 without reaching it."""
+
+AT_ONCE = 2**26
+"""Numbers that are held at once while windows are reduced: points are taken in turn."""
 
 Array = np.ndarray
 Statistic = tuple[Column, Tensor | Array]
@@ -58,6 +63,39 @@ class Series:
 
 
 @dataclass(frozen=True)
+class Reduced:
+    """A population's windows without its neurons: float64, on the CPU, undefined where a lane had diverged.
+
+    Temporal variation is over steps; where the population spikes, over bins of `neuroflame.core.spike_record.BIN`.
+
+    Attributes
+    ----------
+    modes : mapping of Tensor, (3, P), Hz
+        By window: mean rate, and real and imaginary part of ⟨r e^{iθ}⟩ of the profile.
+    variance : Tensor, (P,), Hz²
+        Over neurons of the final window's profile.
+    own_sd, own_variance : Tensor, (P,), Hz and Hz²
+        Means over neurons of their temporal standard deviations and variances in the final window.
+    highest : Tensor, (P,), Hz
+        The final window's highest time-mean rate of a neuron.
+    mean_sd : Tensor, (P,), Hz
+        Temporal standard deviation of the population's mean in the final window.
+    """
+
+    modes: Mapping[str, Tensor]
+    variance: Tensor
+    own_sd: Tensor
+    own_variance: Tensor
+    highest: Tensor
+    mean_sd: Tensor
+
+    @property
+    def mean(self) -> Tensor:
+        """Mean rate over neurons and the final window, (P,), Hz."""
+        return self.modes[FINAL][0]
+
+
+@dataclass(frozen=True)
 class View:
     """A recording read by population and window, float64, undefined where a lane had diverged.
 
@@ -75,6 +113,8 @@ class View:
     recording: Recording
     program: Program | None = None
     cue: Array | None = None
+    _reduced: dict[str, Reduced] = field(default_factory=dict, init=False, repr=False)
+    _diverged: dict[str, Tensor] = field(default_factory=dict, init=False, repr=False)
 
     def has(self, window: str) -> bool:
         """Whether the run has this window."""
@@ -85,20 +125,42 @@ class View:
         steps = self._window(window).steps
         return steps.double() if isinstance(steps, Tensor) else steps
 
-    def profile(self, population: str, window: str) -> Tensor:
-        """Return each neuron's mean rate over a window, (P, N), Hz."""
-        found, parts = self._window(window), self._parts(population, window, _steps)
-        total = sum((steps * mean for steps, mean, _ in parts), torch.zeros_like(parts[0][1]))
-        return self._masked(total / _rows(self.steps(window), total), found)
+    def profile(self, population: str, window: str, rows: slice = slice(None)) -> Tensor:
+        """Return each neuron's mean rate over a window, (P, N), Hz; of some points where ``rows`` says so."""
+        parts, steps = self._parts(population, window, _steps, rows), self.steps(window)
+        mean = parts[0][1]
+        if len(parts) > 1 or isinstance(steps, Tensor):
+            of = _rows(steps[rows].to(mean.device) if isinstance(steps, Tensor) else steps, mean)
+            mean = sum((n / of * part for n, part, _ in parts), torch.zeros_like(mean))
+        return self._masked(mean, self._window(window), rows)
 
-    def temporal_sd(self, population: str, window: str) -> tuple[Tensor, Tensor]:
-        """Return temporal standard deviations over a window, Hz: of the mean (P,), of each neuron (P, N).
+    def reduced(self, population: str) -> Reduced:
+        """Return what is left of a population's neurons over the windows."""
+        if population not in self._reduced:
+            size, points = self.spec.populations[population].size, len(self.recording.fail_step)
+            at_once = max(1, AT_ONCE // (3 * size * len(self.recording.plan.windows)))
+            rows = [slice(first, first + at_once) for first in range(0, points, at_once)]
+            kept = torch.cat([self._reduce(population, some) for some in rows], dim=1).cpu()
+            names = [w.name for w in self.recording.plan.windows]
+            modes = kept[: 3 * len(names)].unflatten(0, (-1, 3))
+            of_mean = _pooled_sd(self._parts(population, FINAL, self._mean_samples))
+            self._reduced[population] = Reduced(
+                dict(zip(names, modes, strict=True)),
+                *kept[3 * len(names) :].unbind(),  # type: ignore[misc]
+                mean_sd=self._masked(of_mean, self.final),
+            )
+        return self._reduced[population]
 
-        Over steps; where the population spikes, over bins of `neuroflame.core.spike_record.BIN`.
-        """
-        found, parts = self._window(window), self._parts(population, window, _samples)
-        means = self._parts(population, window, _mean_samples)
-        return self._masked(_pooled_sd(means), found), self._masked(_pooled_sd(parts), found)
+    def _reduce(self, population: str, rows: slice) -> Tensor:
+        """Return the modes of the windows, then the other entries of `Reduced` but the last, (…, P)."""
+        windows = self.recording.plan.windows
+        profiles = torch.stack([self.profile(population, w.name, rows) for w in windows])
+        modes = fourier_mode(profiles)
+        final = [w.name for w in windows].index(FINAL)
+        deviation = profiles[final] - modes[final, :, :1]
+        own = self._masked(_pooled_sd(self._parts(population, FINAL, _samples, rows)), self.final, rows)
+        of_neurons = mean_neurons(torch.stack([deviation * deviation, own, own * own]))
+        return torch.cat([modes.movedim(-1, 1).flatten(0, 1), of_neurons, profiles[final].amax(dim=1)[None]])
 
     def intervals(self, population: str) -> tuple[Tensor, Tensor, Tensor]:
         """Return what `Intervals.cv` does for a population; where a point is lost, no neuron has enough."""
@@ -150,8 +212,14 @@ class View:
     def _window(self, name: str) -> Window:
         return next(w for w in self.recording.plan.windows if w.name == name)
 
-    def _parts(self, population: str, window: str, moments: Callable[[Sums], Moments]) -> list[Part]:
-        """Return samples, mean and squared deviations of the segments that make up a window.
+    def _parts(
+        self,
+        population: str,
+        window: str,
+        moments: Callable[[Sums], Moments],
+        rows: slice = slice(None),
+    ) -> list[Part]:
+        """Return samples, mean and squared deviations of the segments that make up a window, of some points.
 
         Where points have windows of their own, a segment that is not of a point's window has no steps there.
         """
@@ -165,43 +233,64 @@ class View:
             if isinstance(steps, int) and not steps:  # shorter than a bin
                 continue
             assert first is not None and total is not None  # noqa: PT018
-            moved = total.double()
+            moved = total[rows].double()
             if isinstance(steps, Tensor):
-                steps = _rows(torch.where(torch.as_tensor(inside), steps, 0).double(), moved)
+                own = torch.where(torch.as_tensor(inside), steps, 0).double()[rows].to(moved.device)
+                steps = _rows(own, moved)
             there = steps if isinstance(steps, int) else steps.clamp(min=1.0)
-            spread = None if squares is None else squares.double() - moved * moved / there
-            parts.append((steps, first.double() + moved / there, spread))
+            spread = None if squares is None else squares[rows].double() - moved * moved / there
+            parts.append((steps, first[rows].double() + moved / there, spread))
         if not parts:  # all lanes diverged before it began
-            size = () if moments is _mean_samples else (self.spec.populations[population].size,)
-            shape = (self.recording.fail_step.shape[0], *size)
-            nothing = torch.full(shape, torch.nan, dtype=torch.float64)
-            parts = [(_rows(self.steps(window), nothing), nothing, None)]
+            reduced = moments == self._mean_samples
+            size = () if reduced else (self.spec.populations[population].size,)
+            failed = self.recording.fail_step[rows]
+            nothing = torch.full(
+                (len(failed), *size),
+                torch.nan,
+                dtype=torch.float64,
+                device="cpu" if reduced else failed.device,
+            )
+            parts = [(1, nothing, None)]
         return parts
 
-    def _lost(self, window: Window) -> Tensor:
-        failed = self.recording.fail_step
-        return (failed >= 0) & (failed <= window.stop)
+    def _mean_samples(self, sums: Sums) -> Moments:
+        """Return the moments of a population's mean rate, on the CPU."""
+        unknown = torch.full((len(self.recording.fail_step),), torch.nan, dtype=torch.float64)
+        moments = self._means.get(id(sums), (unknown,) * 3)
+        return sums.steps if sums.bins is None else sums.bins.count, *moments
 
-    def _masked(self, value: Tensor, window: Window) -> Tensor:
-        lost = self._lost(window)
-        if value.dim() == 2:
-            lost = lost[:, None]
-        return torch.where(lost.to(value.device), torch.full_like(value, torch.nan), value)
+    @cached_property
+    def _means(self) -> dict[int, tuple[Tensor, Tensor, Tensor]]:
+        """Moments of the populations' mean rates, by their sums' identity: brought to the CPU in one copy."""
+        every = [sums for row in self.recording.sums for sums in row.values()]
+        found = [
+            (sums, torch.stack([sums.mean_first, sums.mean_total, sums.mean_squares]))
+            for sums in every
+            if sums.mean_first is not None and sums.mean_total is not None and sums.mean_squares is not None
+        ]
+        rows = torch.stack([moments for _, moments in found]).cpu() if found else ()
+        return {id(sums): (row[0], row[1], row[2]) for (sums, _), row in zip(found, rows, strict=True)}
+
+    def _lost(self, window: Window) -> Tensor:
+        if window.name not in self._diverged:
+            failed = self.recording.fail_step
+            stop = window.stop.to(failed.device) if isinstance(window.stop, Tensor) else window.stop
+            self._diverged[window.name] = (failed >= 0) & (failed <= stop)
+        return self._diverged[window.name]
+
+    def _masked(self, value: Tensor, window: Window, rows: slice = slice(None)) -> Tensor:
+        lost = self._lost(window)[rows].to(value.device)
+        return torch.where(lost[:, None] if value.dim() == 2 else lost, torch.nan, value)
 
 
 def _steps(sums: Sums) -> Moments:
-    return sums.steps, sums.first, sums.total, sums.squares
+    return sums.steps, sums.first, sums.total, None
 
 
 def _samples(sums: Sums) -> Moments:
     if sums.bins is None:
-        return _steps(sums)
+        return sums.steps, sums.first, sums.total, sums.squares
     return sums.bins.count, sums.first, sums.bins.total / sums.bins.steps, sums.squares
-
-
-def _mean_samples(sums: Sums) -> Moments:
-    count = sums.steps if sums.bins is None else sums.bins.count
-    return count, sums.mean_first, sums.mean_total, sums.mean_squares
 
 
 def _rows(steps: int | Tensor, like: Tensor) -> int | Tensor:

@@ -15,7 +15,7 @@ from neuroflame.core.stepped.tiled import Layout
 from neuroflame.core.stepped.tiling import Crew, crew_for, steps_at_once, tiling_of
 from neuroflame.core.stepped.topology import matrix, reads_one_by_one
 from neuroflame.core.trajectory.cpu import Job, Results
-from neuroflame.core.trajectory.gpu import current, intervals, lasting_shape, means_of_sums, on_host
+from neuroflame.core.trajectory.gpu import current, host_of, intervals, lasting_shape, means_of_sums
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +46,7 @@ class SteppedJob(Job):
     def __init__(
         self, program: Program, state: State, plan: RecordPlan, steps: int, crew: Crew | None = None
     ) -> None:
-        host = on_host(program)
+        host = host_of(program)
         sizes = tuple(population.size for population in host.populations.values())
         operators = [pair.operator for pair in program.pairs]
         layout = Layout(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,8 +13,7 @@ import torch
 from torch import Tensor
 
 from neuroflame.core.connectivity import RingOperator
-from neuroflame.core.connectivity.ring import FourierSeries
-from neuroflame.core.program import Program
+from neuroflame.core.placing import moved
 from neuroflame.core.trajectory.arguments import Arguments, Stretch
 from neuroflame.core.trajectory.cpu import CpuTrajectoryExecutor, Job, Results
 from neuroflame.core.trajectory.gpu_kernels import GpuKernel, gpu_kernel_for
@@ -21,8 +21,9 @@ from neuroflame.core.trajectory.gpu_source import FIRST, QUIET, SQUARES, SUMS, W
 from neuroflame.core.trajectory.structure import MODES_LIMIT, SQUARED, is_modal, refusal, shape_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
+    from neuroflame.core.program import Program
     from neuroflame.core.recorder import Recording, RecordPlan
     from neuroflame.core.state import State
     from neuroflame.core.trajectory.structure import Shape
@@ -63,7 +64,7 @@ class GpuTrajectoryExecutor:
 
     def prepare(self, program: Program, state: State, steps: int, plan: RecordPlan) -> GpuJob:
         """Return the run, with everything on the device and ready to be launched."""
-        return GpuJob(program, on_host(program), state, plan, steps, self.warps)
+        return GpuJob(program, host_of(program), state, plan, steps, self.warps)
 
 
 def lasting_shape(program: Program, plan: RecordPlan, *, modal: bool) -> Shape:
@@ -94,30 +95,19 @@ def _too_large(program: Program, plan: RecordPlan) -> str | None:
     if max(sizes) > SIZE_LIMIT:
         return f"a population has more than {SIZE_LIMIT} neurons"
     modal = not plan.final_state and not plan.variables
-    source = GpuSource(lasting_shape(program, plan, modal=modal), sizes)
-    return "its state does not fit in a program's registers" if warps_for(source) is None else None
+    if _fits(lasting_shape(program.host or program, plan, modal=modal), sizes):
+        return None
+    return "its state does not fit in a program's registers"
 
 
-def on_host(value: Any) -> Any:
-    """Return a program, or a part of one, with its tensors on the CPU, where small arithmetic is cheaper."""
-    if isinstance(value, Tensor):
-        return value.detach().cpu()
-    if isinstance(value, RingOperator):
-        series = FourierSeries(on_host(value.series.amplitude), on_host(value.series.phase))
-        return RingOperator(value.post, value.pre).bind(series)
-    if isinstance(value, dict):
-        return {key: on_host(item) for key, item in value.items()}
-    if isinstance(value, tuple):
-        return tuple(on_host(item) for item in value)
-    if isinstance(value, Program):
-        number: Callable[[str], Tensor] = value.number
-        parts = {f.name: on_host(getattr(value, f.name)) for f in fields(value)}
-        return Program(
-            **(parts | {"device": torch.device("cpu"), "number": lambda path: on_host(number(path))})
-        )
-    if is_dataclass(value) and not isinstance(value, type):
-        return replace(value, **{f.name: on_host(getattr(value, f.name)) for f in fields(value)})
-    return value
+@lru_cache(maxsize=64)
+def _fits(shape: Shape, sizes: tuple[int, ...]) -> bool:
+    return warps_for(GpuSource(shape, sizes)) is not None
+
+
+def host_of(program: Program) -> Program:
+    """Return a program with its tensors on the CPU, where small arithmetic is cheaper."""
+    return program.host or moved(program, torch.device("cpu"))
 
 
 def intervals(stretch: Stretch) -> np.ndarray:
