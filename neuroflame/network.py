@@ -17,7 +17,7 @@ from neuroflame.core.connectivity.edges import edges_of
 from neuroflame.core.connectivity.given import blocks_of, operator_of, with_blocks
 from neuroflame.core.executors import choose
 from neuroflame.core.inputs import points_of, read_inputs
-from neuroflame.core.labels import GROUPS, label, side_by_side
+from neuroflame.core.labels import GROUPS, assignments, label, side_by_side
 from neuroflame.core.measure import (
     PRECISIONS,
     EngineCache,
@@ -428,18 +428,6 @@ class Network(DynamicsTools, ProtocolTools, Diagnostics, nn.Module):
     def extra_repr(self) -> str:
         """Return the sizes of the populations, for ``print``."""
         return ", ".join(f"{name}: {p.size}" for name, p in self.spec.populations.items())
-
-
-def assignments(sweep: Values, *, pairwise: bool) -> dict[str, np.ndarray]:
-    """Return the value of each path at each point: the grid of the vectors, or the vectors side by side."""
-    vectors = {path: np.atleast_1d(np.asarray(v, dtype=np.float64)) for path, v in sweep.items()}
-    for path, vector in vectors.items():
-        if vector.ndim != 1 or not vector.size:
-            raise SpecError("must be a number or a vector of at least one", got=vector.shape, path=path)
-    if pairwise or len(vectors) < 2:
-        return vectors
-    grid = np.meshgrid(*vectors.values(), indexing="ij")
-    return {path: axis.ravel() for path, axis in zip(vectors, grid, strict=True)}
 
 
 def _each(initial: str | Sequence[str], points: int) -> list[str]:

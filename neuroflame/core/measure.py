@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from neuroflame.columns import Column
-from neuroflame.core.connectivity import Operator, RingOperator, make_operator
+from neuroflame.core.batch import Batch, home_of
+from neuroflame.core.connectivity import Operator, make_operator
 from neuroflame.core.dynamics import Ensemble, measure_dynamics
 from neuroflame.core.executors import choose
-from neuroflame.core.placing import moved
-from neuroflame.core.program import build_program
+from neuroflame.core.protocols import measure_protocols
 from neuroflame.core.recorder import Recording, RecordPlan, bump_amplitude
 from neuroflame.core.starts import NO_STARTS, cues_of, start_states
 from neuroflame.core.statistics import (
@@ -33,6 +33,7 @@ from neuroflame.regimes import LABEL_COLUMNS, Thresholds, label_end_states
 from neuroflame.spec import NetworkSpec, find_path
 from neuroflame.spec.base import suggestion
 from neuroflame.spec.measures import DEFAULTS, DYNAMIC, expanded, samples_course
+from neuroflame.spec.protocols import check_protocols
 from neuroflame.spec.starts import RandomStart, Supplied
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
     from neuroflame.core.statistics.view import Statistic
     from neuroflame.spec.dynamics import DynamicsOptions
+    from neuroflame.spec.protocols import Perturbation, Ramp
 
 PRECISIONS = {"exact": torch.float32, "fast": torch.float32, "double": torch.float64}
 TRACE_SAMPLES = 200
@@ -144,6 +146,8 @@ def measure_points(
     starts: Mapping[str, RandomStart | Supplied] = NO_STARTS,
     measure: Sequence[str],
     dynamics: DynamicsOptions = DEFAULTS,
+    ramp: Ramp | None = None,
+    perturb: Sequence[Perturbation] = (),
     window: float | None = None,
     traces: bool = False,
     device: str = "cpu",
@@ -174,6 +178,10 @@ def measure_points(
         Names among `neuroflame.spec.measures.MEASURE_NAMES`.
     dynamics : DynamicsOptions
         Options of those that need the network's equations.
+    ramp : Ramp, optional
+        A value that is moved after the run, which is at the ramp's first value.
+    perturb : sequence of Perturbation
+        Kicks after the run.
     window : float, optional
         Length of the final window, seconds.
     traces : bool
@@ -195,33 +203,32 @@ def measure_points(
     """
     check_measures(spec, measure)
     check_batchable(spec, list(values))
+    check_protocols(spec, ramp, perturb, list(values))
     if precision not in PRECISIONS:
         raise SimulationError("is not a precision", got=precision, remedy=suggestion(precision, PRECISIONS))
     place = resolve_device(device)
     points = len(seeds)
     operators = (engines or EngineCache()).operators(spec, graph, place, PRECISIONS[precision])
-    # A program of rings alone holds few numbers: it is made where small arithmetic is cheap.
-    few = place.type == "cuda" and all(isinstance(o, RingOperator) for o in operators.values())
-    at = torch.device("cpu") if few else place
+    at = home_of(place, operators)
     numbers = {
         path: torch.as_tensor(np.asarray(v, dtype=np.float64), device=at) for path, v in values.items()
     }
+    if ramp is not None:
+        numbers[ramp.path] = torch.full((points,), ramp.from_, dtype=torch.float64, device=at)
     keys = torch.as_tensor(np.asarray(seeds, dtype=np.int64), device=at)
     stimulated, turned = cues_of(initial, at, starts)
-    program = build_program(
+    batch = Batch(
         spec,
-        {name: RingOperator(o.post, o.pre) for name, o in operators.items()} if few else operators,
+        operators,
         numbers,
-        points=points,
-        seeds=keys,
+        keys,
+        stimulated,
+        turned,
         dtype=PRECISIONS[precision],
+        device=place,
         fast=precision == "fast",
-        device=at,
-        stimulated=stimulated,
-        turned=turned,
     )
-    if few:
-        program = replace(moved(program, place), host=program)
+    program = batch.program()
     wanted = expanded(measure)
     if not program.shared_times and samples_course(wanted):
         raise SpecError(
@@ -231,19 +238,20 @@ def measure_points(
             remedy="measure rates, bump and dynamics alone, or do not sweep or jitter times",
         )
     supplied = any(isinstance(start, Supplied) for start in starts.values())  # whose currents may not be 0
+    goes_on = ramp is not None or bool(perturb)
     plan = RecordPlan(
         windows=program_windows(program, window),
         temporal=frozenset({FINAL}),
         trace_every=max(1, -(-spec.steps // TRACE_SAMPLES)) if traces else 0,
         samplings=samplings(spec, window, wanted),
-        final_state="weights" in wanted or any(name in DYNAMIC for name in wanted) or supplied,
+        final_state=supplied or goes_on or bool({"weights", *DYNAMIC} & set(wanted)),
         evidence=needs_evidence(wanted),
         intervals=FINAL if "spikes" in wanted else "",
     )
     with torch.no_grad():
         chosen = choose(executor, program, plan)
         recording = chosen.run(program, start_states(program, initial, starts), spec.steps, plan)
-        found: Sequence[Statistic] = ()
+        found: list[Statistic] = []
         if any(name in DYNAMIC for name in wanted):
             ensemble = Ensemble(
                 spec,
@@ -255,7 +263,10 @@ def measure_points(
                 turned=turned.to(place),
             )
             assert recording.final is not None
-            found = measure_dynamics(ensemble, recording.final, wanted, dynamics)
+            found += measure_dynamics(ensemble, recording.final, wanted, dynamics)
+        if goes_on:
+            assert recording.final is not None
+            found += measure_protocols(batch, recording.final, executor, ramp, perturb)
         cue = torch.where(stimulated, turned, torch.nan).cpu().numpy()
         columns, data = summarise(View(spec, recording, program, cue), measure, found)
     for name, onset in drawn_onsets(spec, program.stimuli, points).items():

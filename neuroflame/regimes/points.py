@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from neuroflame.regimes.evidence import Array, Columns
 
 REPEATS = ("graph", "seed")
-_SMALLEST = {"mean": 0.1, "ratio": 0.5, "sd_t": 1.0}
+SMALLEST = {"mean": 0.1, "ratio": 0.5, "sd_t": 1.0}
 """What differences are relative to at least, Hz or none: rounding does not make two states."""
 _LARGEST = 1e100
 """What is not below it is not a statistic of a state."""
@@ -181,7 +181,7 @@ def _features(found: Evidence) -> Array:
             (f"rate.{a}.sd_t", "sd_t"),
         ):
             values = found.number(name)
-            parts.append(np.where(np.abs(values) < _LARGEST, values, 0.0) / _SMALLEST[kind])
+            parts.append(np.where(np.abs(values) < _LARGEST, values, 0.0) / SMALLEST[kind])
     return np.stack(parts, axis=1)
 
 

@@ -23,6 +23,7 @@ from neuroflame.spec.dynamics import DynamicsOptions
 from neuroflame.spec.measures import DYNAMIC, MeasureName, check_applicable, statistics
 from neuroflame.spec.network import NetworkSpec, load_network
 from neuroflame.spec.paths import find_path
+from neuroflame.spec.protocols import Perturbation, Ramp, check_protocols, protocol_columns
 from neuroflame.spec.resolved import ResolvedAxis, resolve_axis
 from neuroflame.spec.search import BoundarySearch, CmaesSearch, GridSearch, Learning, SearchSpec
 from neuroflame.spec.starts import check_supplied, locate_states, starts_identity
@@ -47,6 +48,10 @@ class SweepSpec(Spec):
         "What is computed for each point.", default=("rates", "bump"), min_length=1
     )
     dynamics: DynamicsOptions = quantity("Options of the measures of dynamics.", default=DynamicsOptions())
+    ramp: Ramp | None = quantity("A value that moves there and back after each point's run.", default=None)
+    perturb: tuple[Perturbation, ...] = quantity(
+        "Kicks after each point's run, one or a list, and how the point recovers.", default=()
+    )
     theory: tuple[TheoryName, ...] = quantity(
         "What theory predicts for each point, in columns beside the simulated ones.", default=()
     )
@@ -106,6 +111,11 @@ class SweepSpec(Spec):
             error.path = f"{'set' if named else 'network'}.{error.path}" if error.path else "set"
             raise
 
+    @field_validator("perturb", mode="before")
+    @classmethod
+    def _one_kick(cls, value: object) -> object:
+        return [value] if isinstance(value, Mapping) else value
+
     @field_validator("measure", "theory")
     @classmethod
     def _measures_differ(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -137,6 +147,7 @@ class SweepSpec(Spec):
             self._check_ends(axis)
         check_supplied(self.repeat.starts, self._structures())
         check_applicable(self.network, self.measure)
+        check_protocols(self.network, self.ramp, self.perturb, [axis.path for axis in self.axes])
         trials = getattr(self.search, "trials", None)
         if trials is not None and not self.space:
             raise SpecError(f"must have at least one axis in a {self.search.kind} search", path="space")
@@ -202,7 +213,7 @@ class SweepSpec(Spec):
 
     def _one_row(self) -> dict[str, Any]:
         """Return columns like those of this sweep's table, with a row to try conditions on."""
-        names = [*statistics(self.network, self.measure, self.dynamics), *self.predicted]
+        names = [*self.measured, *self.predicted]
         found: dict[str, Any] = {name: np.ones(1) for name in ("graph", "seed", *names)}
         found |= {name: np.array(["ok"], object) for name in ("status", "error", "initial_condition")}
         found |= {name: np.array(["ok"], object) for name in THEORY_TEXTS if name in found}
@@ -260,7 +271,7 @@ class SweepSpec(Spec):
 
     def _check_column(self, name: str, path: str) -> None:
         predicted = [column for column in self.predicted if column not in THEORY_TEXTS]
-        known = [*statistics(self.network, self.measure, self.dynamics), *predicted]
+        known = [*self.measured, *predicted]
         if name not in known:
             raise SpecError(
                 "is not a column of this sweep", got=name, remedy=suggestion(name, known), path=path
@@ -278,11 +289,17 @@ class SweepSpec(Spec):
         """The columns of numbers of this sweep's table; swept paths with ``point.`` and without."""
         swept = [axis.path for axis in self.axes]
         return [
-            *statistics(self.network, self.measure, self.dynamics),
+            *self.measured,
             *self.predicted,
             *swept,
             *(f"point.{path}" for path in swept),
         ]
+
+    @property
+    def measured(self) -> list[str]:
+        """The columns of numbers that come from simulations."""
+        found = statistics(self.network, self.measure, self.dynamics)
+        return [*found, *protocol_columns(self.ramp, self.perturb)]
 
     @cached_property
     def axes(self) -> tuple[ResolvedAxis, ...]:
@@ -343,6 +360,8 @@ class SweepSpec(Spec):
             del data["dynamics"]
         if not self.theory:
             del data["theory"]
+        if not self.perturb:
+            del data["perturb"]
         data["repeat"] = starts_identity(data["repeat"])
         data["network"] = without_files(data["network"])
         return {**data, "traces": self.keeps_traces, "precision": self.compute.precision}

@@ -14,6 +14,7 @@ from neuroflame.errors import SpecError
 from neuroflame.spec.hebbian import learning_bytes, learning_connections
 from neuroflame.spec.kernels import kernel_refusal
 from neuroflame.spec.measures import samples_course
+from neuroflame.spec.protocols import protocol_steps
 from neuroflame.sweep.tiles import GRAIN, whole_grains
 
 if TYPE_CHECKING:
@@ -76,7 +77,8 @@ def guessed_seconds_of(spec: SweepSpec, network: NetworkSpec, *, cuda: bool) -> 
     slower = _REFERENCE if alone else 1.0
     steps = sum(spec.dynamics.extra_steps(network, spec.measure).values())
     dynamics = _REFERENCE * steps * step_seconds(network, cuda=cuda)
-    return slower * guessed_seconds(network, cuda=cuda) + dynamics
+    after = sum(protocol_steps(network, spec.ramp, spec.perturb).values()) * step_seconds(network, cuda=cuda)
+    return slower * (guessed_seconds(network, cuda=cuda) + after) + dynamics
 
 
 def point_bytes(spec: SweepSpec, network: NetworkSpec) -> int:
@@ -86,7 +88,9 @@ def point_bytes(spec: SweepSpec, network: NetworkSpec) -> int:
         window = min(network.duration, spec.window or max(10.0 * network.slowest(), 2.0))
         series += int(window / _SAMPLED_S) * (len(network.populations) + len(network.stp)) * _SAMPLE_BYTES
     learning = learning_bytes(network, 8 if spec.compute.precision == "double" else 4)
-    return network.size * (_CELL_BYTES + 8 * spec.dynamics.vectors(spec.measure)) + series + learning
+    states = 2 if spec.perturb else 1  # a point that is kicked runs beside itself
+    cells = network.size * (states * _CELL_BYTES + 8 * spec.dynamics.vectors(spec.measure))
+    return cells + series + states * learning
 
 
 @dataclass(frozen=True)

@@ -219,7 +219,8 @@ def _measured(
 
 def _options(spec: SweepSpec, kept: Kept) -> dict[str, Any]:
     """Return what a measure function is told of a sweep that not every sweep has."""
-    return {"starts": read_starts(spec.repeat.starts, kept)} if spec.repeat.starts else {}
+    found = {"starts": read_starts(spec.repeat.starts, kept), "ramp": spec.ramp, "perturb": spec.perturb}
+    return {name: value for name, value in found.items() if value}
 
 
 def _whole(column: Array, network: NetworkSpec, path: str) -> Array:
