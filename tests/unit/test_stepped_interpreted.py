@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from neuroflame.core.executors import REFERENCE
-from neuroflame.core.recorder import RecordPlan
+from neuroflame.core.recorder import RecordPlan, Sampling
 from neuroflame.core.stepped import SteppedExecutor
 from neuroflame.core.stepped.tiling import LARGE, SMALL, Crew, crew_for, padded, steps_at_once, tiling_of
 from neuroflame.spec import NetworkSpec
@@ -69,6 +69,20 @@ def test_variables_windows_and_final_state_together():
     program, state = points(small("mixed", steps=13), VALUES, [0, 1])
     plan = plan_of(13, variables=tuple(state.named()), variables_every=4, final_state=True)
     difference, where = worst(run(OURS, program, state, plan), run(REFERENCE, program, state, plan))
+    assert difference < 1e-12, where
+
+
+@interpreted
+@pytest.mark.parametrize("case", ["sparse", "mixed"])
+@pytest.mark.parametrize("longest", [1000, 4])
+def test_evidence_of_regimes(monkeypatch, case, longest):
+    """Plastic pairs are sampled as the next step finds them, where a launch ends too."""
+    monkeypatch.setattr("neuroflame.core.stepped.job.steps_at_once", lambda sizes: longest)
+    program, state = points(small(case, steps=13), VALUES, [0, 1])
+    plan = plan_of(13, evidence=True, samplings=(Sampling(2, 13, 2), Sampling(3, 12, 1)))
+    ours = run(OURS, program, state, plan)
+    assert ours.plastic
+    difference, where = worst(ours, run(REFERENCE, program, state, plan))
     assert difference < 1e-12, where
 
 

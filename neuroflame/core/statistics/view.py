@@ -114,7 +114,6 @@ class View:
     program: Program | None = None
     cue: Array | None = None
     _reduced: dict[str, Reduced] = field(default_factory=dict, init=False, repr=False)
-    _diverged: dict[str, Tensor] = field(default_factory=dict, init=False, repr=False)
 
     def has(self, window: str) -> bool:
         """Whether the run has this window."""
@@ -125,42 +124,43 @@ class View:
         steps = self._window(window).steps
         return steps.double() if isinstance(steps, Tensor) else steps
 
-    def profile(self, population: str, window: str, rows: slice = slice(None)) -> Tensor:
-        """Return each neuron's mean rate over a window, (P, N), Hz; of some points where ``rows`` says so."""
+    def profile(self, population: str, window: str) -> Tensor:
+        """Return each neuron's mean rate over a window, (P, N), Hz."""
+        return self._masked(self._profile(population, window, slice(None)).mT, self._window(window)).mT
+
+    def reduced(self, population: str) -> Reduced:
+        """Return what is left of a population's neurons over the windows."""
+        if population not in self._reduced:
+            windows = self.recording.plan.windows
+            size, points = self.spec.populations[population].size, len(self.recording.fail_step)
+            at_once = max(1, AT_ONCE // (3 * size * len(windows)))
+            rows = [slice(first, first + at_once) for first in range(0, points, at_once)]
+            kept = torch.cat([self._reduce(population, some) for some in rows], dim=1).cpu()
+            modes = kept[: 3 * len(windows)].unflatten(0, (-1, 3))
+            of_mean = _pooled_sd(self._parts(population, FINAL, self._mean_samples))
+            of_neurons = self._masked(torch.cat([kept[3 * len(windows) :], of_mean[None]]), self.final)
+            masked = {w.name: self._masked(mode, w) for w, mode in zip(windows, modes, strict=True)}
+            self._reduced[population] = Reduced(masked, *of_neurons.unbind())
+        return self._reduced[population]
+
+    def _reduce(self, population: str, rows: slice) -> Tensor:
+        """Return the modes of the windows, then the other entries of `Reduced` but the last, (…, P)."""
+        names = [w.name for w in self.recording.plan.windows]
+        profiles = torch.stack([self._profile(population, name, rows) for name in names])
+        modes, final = fourier_mode(profiles), names.index(FINAL)
+        deviation = profiles[final] - modes[final, :, :1]
+        own = _pooled_sd(self._parts(population, FINAL, _samples, rows))
+        of_neurons = mean_neurons(torch.stack([deviation * deviation, own, own * own]))
+        return torch.cat([modes.movedim(-1, 1).flatten(0, 1), of_neurons, profiles[final].amax(dim=1)[None]])
+
+    def _profile(self, population: str, window: str, rows: slice) -> Tensor:
+        """Return `profile` of some points, whatever it is where a lane had diverged."""
         parts, steps = self._parts(population, window, _steps, rows), self.steps(window)
         mean = parts[0][1]
         if len(parts) > 1 or isinstance(steps, Tensor):
             of = _rows(steps[rows].to(mean.device) if isinstance(steps, Tensor) else steps, mean)
             mean = sum((n / of * part for n, part, _ in parts), torch.zeros_like(mean))
-        return self._masked(mean, self._window(window), rows)
-
-    def reduced(self, population: str) -> Reduced:
-        """Return what is left of a population's neurons over the windows."""
-        if population not in self._reduced:
-            size, points = self.spec.populations[population].size, len(self.recording.fail_step)
-            at_once = max(1, AT_ONCE // (3 * size * len(self.recording.plan.windows)))
-            rows = [slice(first, first + at_once) for first in range(0, points, at_once)]
-            kept = torch.cat([self._reduce(population, some) for some in rows], dim=1).cpu()
-            names = [w.name for w in self.recording.plan.windows]
-            modes = kept[: 3 * len(names)].unflatten(0, (-1, 3))
-            of_mean = _pooled_sd(self._parts(population, FINAL, self._mean_samples))
-            self._reduced[population] = Reduced(
-                dict(zip(names, modes, strict=True)),
-                *kept[3 * len(names) :].unbind(),  # type: ignore[misc]
-                mean_sd=self._masked(of_mean, self.final),
-            )
-        return self._reduced[population]
-
-    def _reduce(self, population: str, rows: slice) -> Tensor:
-        """Return the modes of the windows, then the other entries of `Reduced` but the last, (…, P)."""
-        windows = self.recording.plan.windows
-        profiles = torch.stack([self.profile(population, w.name, rows) for w in windows])
-        modes = fourier_mode(profiles)
-        final = [w.name for w in windows].index(FINAL)
-        deviation = profiles[final] - modes[final, :, :1]
-        own = self._masked(_pooled_sd(self._parts(population, FINAL, _samples, rows)), self.final, rows)
-        of_neurons = mean_neurons(torch.stack([deviation * deviation, own, own * own]))
-        return torch.cat([modes.movedim(-1, 1).flatten(0, 1), of_neurons, profiles[final].amax(dim=1)[None]])
+        return mean
 
     def intervals(self, population: str) -> tuple[Tensor, Tensor, Tensor]:
         """Return what `Intervals.cv` does for a population; where a point is lost, no neuron has enough."""
@@ -168,7 +168,7 @@ class View:
         if kept is None:
             kept = Intervals.none(torch.zeros(len(self.recording.fail_step), 1))
         enough, cv, cv2 = kept.cv()
-        return enough & ~self._lost(self._window(plan.intervals))[:, None].to(enough.device), cv, cv2
+        return enough & ~self._lost(self._window(plan.intervals), enough.device)[:, None], cv, cv2
 
     @cached_property
     def final(self) -> Window:
@@ -271,16 +271,18 @@ class View:
         rows = torch.stack([moments for _, moments in found]).cpu() if found else ()
         return {id(sums): (row[0], row[1], row[2]) for (sums, _), row in zip(found, rows, strict=True)}
 
-    def _lost(self, window: Window) -> Tensor:
-        if window.name not in self._diverged:
-            failed = self.recording.fail_step
-            stop = window.stop.to(failed.device) if isinstance(window.stop, Tensor) else window.stop
-            self._diverged[window.name] = (failed >= 0) & (failed <= stop)
-        return self._diverged[window.name]
+    def _lost(self, window: Window, device: torch.device) -> Tensor:
+        failed = self._failed if device.type == "cpu" else self.recording.fail_step
+        stop = window.stop.to(device) if isinstance(window.stop, Tensor) else window.stop
+        return (failed >= 0) & (failed <= stop)
 
-    def _masked(self, value: Tensor, window: Window, rows: slice = slice(None)) -> Tensor:
-        lost = self._lost(window)[rows].to(value.device)
-        return torch.where(lost[:, None] if value.dim() == 2 else lost, torch.nan, value)
+    @cached_property
+    def _failed(self) -> Tensor:
+        return self.recording.fail_step.cpu()
+
+    def _masked(self, value: Tensor, window: Window) -> Tensor:
+        """Return values, (…, P), undefined where a lane had diverged."""
+        return torch.where(self._lost(window, value.device), torch.nan, value)
 
 
 def _steps(sums: Sums) -> Moments:

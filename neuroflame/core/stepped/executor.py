@@ -35,8 +35,6 @@ class SteppedExecutor:
             return f"it is for CUDA devices, and the network is on {program.device.type}"
         if importlib.util.find_spec("triton") is None:
             return "triton is not installed"
-        if plan.evidence and any(pair.stp is not None for pair in program.pairs):
-            return "means of plastic pairs are asked for, which it does not sample"
         return refusal(program)
 
     def run(self, program: Program, state: State, steps: int, plan: RecordPlan) -> Recording:

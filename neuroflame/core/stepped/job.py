@@ -81,7 +81,7 @@ class SteppedJob(Job):
             total=[zeros(count, n, self.width) for n in sizes],
             squares=[zeros(squares, n, self.width) for n in sizes],
             means=zeros(squares, len(sizes), 3, self.width),
-            traces=zeros(len(self.samples), len(sizes), 3, self.width),
+            traces=zeros(len(self.samples), self.rows, 3, self.width),
             variables={
                 name: zeros(points, len(self.variable_steps), state.named()[name].shape[1])
                 for name in self.plan.variables
@@ -197,7 +197,8 @@ class SteppedJob(Job):
         for parts in (out.first, out.total, out.squares):
             parts[:] = [part[..., :points].transpose(1, 2) for part in parts]
         out.means, out.traces = out.means[..., :points], out.traces[..., :points]
-        means_of_sums(out, self.layout.sizes)
+        sent = [self.layout.sizes[self.shape.pairs[i].pre] for i in self.shape.traced_pairs]
+        means_of_sums(out, self.layout.sizes, sent)
         for name in out.final:
             out.final[name] = self._rows(name)
         return super().recording(stop)

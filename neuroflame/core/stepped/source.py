@@ -182,14 +182,6 @@ class SteppedSource(TiledSource):
     def _plastic_state(self, a: int) -> list[str]:
         return [f"{name}{i}" for i in self._plastic(a) for name in ("u", "x")]
 
-    def _loaded_parameters(self) -> list[str]:
-        place = {name: i for i, name in enumerate(self.parameters)}
-        return [f"{name} = tl.load(par + {place[name]} * width + point)[None, :]" for name in self._used]
-
-    def _load_state(self, names: list[str]) -> None:
-        for name in names:
-            self._put(f"{name} = tl.load(at_{name} + at, mask=inside, other=0.0)")
-
     def _store_state(self, names: list[str]) -> None:
         for name in names:
             self._put(f"tl.store(at_{name} + at, {name}, mask=inside)")
@@ -294,14 +286,8 @@ class SteppedSource(TiledSource):
     def _transmit_tile(self, a: int) -> None:
         """Write plasticity with the new rates, for the next step, and send; the launch's last step leaves both."""
         for i in self._plastic(a):
-            U = self._parameter(f"U{i}")
-            factors = [
-                f"{self._parameter(f'{n}{i}')} * going"
-                for n in ("relax_fac", "gain_fac", "relax_rec", "gain_rec")
-            ]
             u, x = self._array(f"u{i}"), self._array(f"x{i}")
-            advance = self.shape.pairs[i].rule
-            self._put(f"{u}, {x}, sent{i} = {advance}({u}, {x}, r, {U}, {', '.join(factors)})")
+            self._put(f"{u}, {x}, sent{i} = {self._advance_pair(i, u, x, 'going')}")
         for kind, i in self.plain:
             if self._population_of(kind, i) == a:
                 value = "r" if kind == "r" else f"sent{i}"

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 SUMMED_AT_ONCE = 64
 WATCHED = ("m", "c0", "s0")
 """Sums of rates that recording needs: of the mean, and of the first Fourier mode."""
+PLASTIC = ("u", "x", "ux")
+"""Sums over a plastic pair's source that samples need."""
 
 
 @dataclass(frozen=True)
@@ -64,13 +66,22 @@ class TiledSource(GpuSource):
             self._used.append(name)
         return super()._parameter(name)
 
+    def _loaded_parameters(self) -> list[str]:
+        place = {name: i for i, name in enumerate(self.parameters)}
+        return [f"{name} = tl.load(par + {place[name]} * width + point)[None, :]" for name in self._used]
+
+    def _load_state(self, names: list[str]) -> None:
+        for name in names:
+            self._put(f"{name} = tl.load(at_{name} + at, mask=inside, other=0.0)")
+
     def _slots(self) -> list[tuple[str, int, str]]:
-        """Return the sums over a tile's neurons: those of ring pairs, then mean and first mode of each population."""
+        """Return the sums over a tile's neurons: those of ring pairs, then those that recording needs."""
         found = [
             (kind, i, m) for (kind, i), modes in self.shape.sources().items() for m in self._modes(modes)
         ]
         watched = [("r", a, m) for a in range(len(self.sizes)) for m in WATCHED]
-        return [*found, *(slot for slot in watched if slot not in found)]
+        plastic = [(kind, i, "m") for i in self.shape.traced_pairs for kind in PLASTIC]
+        return [*found, *(slot for slot in watched if slot not in found), *plastic]
 
     def tiles(self, a: int) -> int:
         """Return the tiles of a population."""
@@ -158,7 +169,14 @@ class TiledSource(GpuSource):
         """Return the lines that look at a tile's new rates."""
         lines = self._written(lambda: self._record_tile(a))
         load = f"r = tl.load(at_r{a} + at, mask=inside, other=0.0)"
-        return ["tl.debug_barrier()", *self._place(a), load, *self._bases(a, lines), *lines]
+        return [
+            "tl.debug_barrier()",
+            *self._place(a),
+            load,
+            *self._bases(a, lines),
+            *lines,
+            *self._sample_plastic(a),
+        ]
 
     def _record_tile(self, a: int) -> None:
         own = self.shape.sources().get(("r", a))
@@ -189,6 +207,31 @@ class TiledSource(GpuSource):
             "    tl.atomic_min(failed + point, step + tl.zeros_like(bad), mask=bad > 0)",
         )
 
+    def _sample_plastic(self, a: int) -> list[str]:
+        """Return the lines that sum u, x and u x of a population's sampled pairs, as the next step finds them.
+
+        The launch's last step has left them as they were.
+        """
+        pairs = [i for i in self.shape.traced_pairs if self.shape.pairs[i].pre == a]
+        if not pairs:
+            return []
+        self._used = []
+        sums = self._written(lambda: self._sum_plastic(a, pairs))
+        loads = self._written(lambda: self._load_state([f"{name}{i}" for i in pairs for name in ("u", "x")]))
+        return ["if sampled:", *(f"    {line}" for line in [*self._loaded_parameters(), *loads, *sums])]
+
+    def _sum_plastic(self, a: int, pairs: list[int]) -> None:
+        for i in pairs:
+            self._put(f"next_u, next_x, sent{i} = {self._advance_pair(i, f'u{i}', f'x{i}', '(1.0 - going)')}")
+            for kind, value in zip(PLASTIC, ("next_u", "next_x", "next_u * next_x"), strict=True):
+                self._keep_sums(a, kind, i, f"tl.where(inside, {value}, 0.0)", ["m"])
+
+    def _advance_pair(self, i: int, u: str, x: str, scale: str) -> str:
+        """Return the call that advances a plastic pair by the rates r, or not at all where the scale is 0."""
+        names = ("relax_fac", "gain_fac", "relax_rec", "gain_rec")
+        factors = [f"{self._parameter(f'{name}{i}')} * {scale}" for name in names]
+        return f"{self.shape.pairs[i].rule}({u}, {x}, r, {self._parameter(f'U{i}')}, {', '.join(factors)})"
+
     def _together(self) -> list[str]:
         """Return the lines of what one program of a block does with the sums that all tiles left."""
         count, lines = len(self.sizes), [self._which_points()]
@@ -206,12 +249,13 @@ class TiledSource(GpuSource):
                     f"    tl.store({squares}, tl.load({squares}) + drift{a} * drift{a})",
                 ]
         lines.append("if sampled:")
-        for a in range(count):
-            for i, m in enumerate(WATCHED):
-                place = (
-                    f"traces + (((sample * {count} + {a}) * 3 + {i}).to(tl.int64) * width + point)[None, :]"
-                )
-                lines.append(f"    tl.store({place}, {self._summed('r', a, m, 'new')})")
+        rows = [[("r", a, m) for m in WATCHED] for a in range(count)]
+        rows += [[(kind, i, "m") for kind in PLASTIC] for i in self.shape.traced_pairs]
+        for row, slots in enumerate(rows):
+            for i, slot in enumerate(slots):
+                at = f"((sample * {len(rows)} + {row}) * 3 + {i}).to(tl.int64)"
+                place = f"traces + ({at} * width + point)[None, :]"
+                lines.append(f"    tl.store({place}, {self._summed(*slot, 'new')})")
         return lines
 
     def _mean_place(self, a: int, i: int) -> str:

@@ -222,8 +222,7 @@ class GpuJob(Job):
     def recording(self, stop: int) -> Recording:
         """Return what the launches left, with the sums over neurons made means."""
         sizes = self.arguments.sizes()
-        names = list(self.program.populations)
-        sent = [sizes[names.index(self.program.pairs[i].pre)] for i in self.shape.traced_pairs]
+        sent = [sizes[self.shape.pairs[i].pre] for i in self.shape.traced_pairs]
         means_of_sums(self.out, sizes, sent)
         return super().recording(stop)
 
