@@ -96,22 +96,24 @@ class Ramp(Spec):
         """Number of small steps from level to level."""
         return 1 if self.rate is None else self.pieces or 20
 
-    def piece_steps(self, dt: float) -> int:
-        """Return the steps of the network for which a value stays."""
+    def pieces_steps(self, dt: float) -> tuple[int, ...]:
+        """Return the steps of the network for which the value stays after each small step; their sum is a level's."""
         spacing = abs(self.to - self.from_) / (self.num - 1)
-        seconds = spacing / self.rate / self.moves if self.rate is not None else self.hold or 0.0
-        return round(seconds / dt)
+        seconds = spacing / self.rate if self.rate is not None else self.hold or 0.0
+        ends = [round(seconds / dt * (k + 1) / self.moves) for k in range(self.moves)]
+        return tuple(end - begin for begin, end in zip([0, *ends], ends, strict=False))
 
     def window_steps(self, dt: float) -> int:
         """Return the steps over which a level's statistics are taken."""
-        whole = self.piece_steps(dt)
+        last = self.pieces_steps(dt)[-1]
         if self.rate is not None:
-            return whole
-        return max(FEWEST, whole // 2) if self.window is None else round(self.window / dt)
+            return last
+        return max(FEWEST, last // 2) if self.window is None else round(self.window / dt)
 
     def steps(self, dt: float) -> int:
-        """Return the steps of the network that it takes: the first level of each way has one small step."""
-        return 2 * ((self.num - 1) * self.moves + 1) * self.piece_steps(dt)
+        """Return the steps of the network that it takes: the first level of each way has the last small step alone."""
+        pieces = self.pieces_steps(dt)
+        return 2 * ((self.num - 1) * sum(pieces) + pieces[-1])
 
     def observable(self, network: NetworkSpec) -> str:
         """Return the statistic whose loop is measured."""
@@ -139,13 +141,13 @@ class Ramp(Spec):
         if self.on is not None and self.on not in known:
             remedy = suggestion(self.on, known)
             raise SpecError("is not a statistic of a ramp's levels", got=self.on, remedy=remedy, path="on")
-        piece = self.piece_steps(network.dt)
-        if piece < FEWEST:
+        pieces = self.pieces_steps(network.dt)
+        if min(pieces) < FEWEST:
             key = "hold" if self.rate is None else "rate"
             rule = f"must leave each value for at least {FEWEST} steps of dt, {FEWEST * network.dt:g} s"
             remedy = "lower it, num or pieces" if self.rate else None
             raise SpecError(rule, got=getattr(self, key), remedy=remedy, path=key)
-        if not FEWEST <= self.window_steps(network.dt) <= piece:
+        if not FEWEST <= self.window_steps(network.dt) <= pieces[-1]:
             rule = f"must be at least {FEWEST} steps of dt and at most hold"
             raise SpecError(rule, got=self.window, path="window")
 
@@ -318,7 +320,8 @@ def check_protocols(
         Paths that differ between points.
     """
     parts: list[tuple[str, Any]] = [("ramp", ramp)] if ramp is not None else []
-    parts += [(f"perturb.{i}", kick) for i, kick in enumerate(perturb)]
+    alone = len(perturb) == 1
+    parts += [("perturb" if alone else f"perturb.{i}", kick) for i, kick in enumerate(perturb)]
     for path, part in parts:
         try:
             _check_times(network, swept)
@@ -335,7 +338,7 @@ def check_protocols(
             raise SpecError("is required where there are several kicks", path=f"perturb.{i}.name")
         if name is not None and (not name.isidentifier() or name in RECOVERY):
             rule = f"must be letters, digits and _, and none of {', '.join(RECOVERY)}"
-            raise SpecError(rule, got=name, path=f"perturb.{i}.name")
+            raise SpecError(rule, got=name, path="perturb.name" if alone else f"perturb.{i}.name")
         if name in names[:i]:
             raise SpecError("must differ between kicks", got=name, path=f"perturb.{i}.name")
 

@@ -46,7 +46,7 @@ def test_a_sigmoidal_unit_jumps_at_its_folds(executor):
         for jump, error, fold in zip(
             found["jump"].values[point], found["jump.error"].values[point], folds(coupling), strict=True
         ):
-            assert error <= 0.2  # the spacing, or twice it where the unit still moves at a level
+            assert error <= 0.3  # half the spacing, or more where the unit still moves at a level
             assert abs(jump - fold) <= error
         width = folds(coupling)[0] - folds(coupling)[1]
         assert abs(found["width"].values[point] - width) <= found["width.error"].values[point]
@@ -103,7 +103,7 @@ def test_facilitation_makes_two_states_between_the_folds_that_theory_finds(preci
     expected = [1.0 + nearest_fold(count, 1.0, 1.0, 3.0), 1.0 + nearest_fold(count, 1.0, -1.0, 1.0)]
     network = NetworkSpec.parse(FACILITATING | {"J0": {"E": 0.0}})
     found = Network(network, device="cpu", executor="trajectory", precision=precision).ramp(
-        "J0.E", -1.0, 3.0, num=41, hold=6.0, initial="cold"
+        "J0.E", -1.0, 3.0, num=41, hold=12.0, initial="cold"
     )
     assert (found["jump.error"].values <= 0.2).all()  # the low state slows down as it nears its fold
     assert (np.abs(found["jump"].values[0] - expected) <= found["jump.error"].values[0]).all()

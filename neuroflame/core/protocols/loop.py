@@ -9,6 +9,10 @@ import numpy as np
 from neuroflame.regimes import SMALLEST
 
 Array = np.ndarray
+_STILL = 0.1
+"""Share of ``same`` by which a statistic may drift at a level and still be at rest: ghosts creep."""
+_UNUSUAL = 5.0
+"""Times the median drift of all levels that is no noise: of a noisy network every level drifts."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +44,11 @@ class Loops:
 def loops(levels: Array, course: Array, same: float, drift: Array | None = None) -> Loops:
     """Return the loops of P points.
 
-    The ways differ at a level if they do by more than ``same`` of the larger, and of what end states are compared by.
-    The loop is the stretch of such levels with the largest area. A way leaves it by the largest change between two
-    levels; the bracket reaches from the last level before at which the statistic has come to rest, to the second of
-    them: near a fold transients are long, and a level at which it still moves may lie on either side.
+    The ways differ at a level if they do by more than ``same`` of the larger, and of what end states are compared by,
+    and by more than noise does. The loop is the stretch of such levels with the largest area. A way leaves it by the
+    largest change between two levels; the bracket reaches from the last level before at which the statistic has come
+    to rest, to the second of them: near a fold transients are long, and a level at which it still moves may lie on
+    either side.
 
     Parameters
     ----------
@@ -64,11 +69,12 @@ def _loop(levels: Array, course: Array, same: float, drift: Array | None) -> tup
     if not np.isfinite(course).all():
         return (nothing,) * 7
     up, down = course
-    apart = np.abs(up - down)
-    limit = same * np.maximum(np.maximum(np.abs(up), np.abs(down)), SMALLEST["mean"])
+    apart, size = np.abs(up - down), np.maximum(np.abs(course), SMALLEST["mean"])
+    usual = 0.0 if drift is None else _UNUSUAL * float(np.median(np.abs(drift)))
     moves = np.zeros(course.shape, dtype=bool)
     if drift is not None:
-        moves = np.abs(drift) > same * np.maximum(np.abs(course), SMALLEST["mean"])
+        moves = np.abs(drift) > np.maximum(_STILL * same * size, usual)
+    limit = np.maximum(same * size.max(axis=0), usual)
     stretches = _stretches(apart > limit)
     if not stretches:
         return (nothing, nothing, nothing, nothing, 0.0, 0.0, 0.0)

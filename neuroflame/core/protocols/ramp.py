@@ -53,7 +53,7 @@ def run_ramp(chain: Chain, state: State, ramp: Ramp) -> RampCourse:
     ramp : Ramp
     """
     dt = chain.batch.spec.dt
-    piece, window = ramp.piece_steps(dt), ramp.window_steps(dt)
+    pieces, window = ramp.pieces_steps(dt), ramp.window_steps(dt)
     values = np.array(ramp.levels)
     statistics: dict[str, Array] = {}
     drift: dict[str, Array] = {}
@@ -62,13 +62,12 @@ def run_ramp(chain: Chain, state: State, ramp: Ramp) -> RampCourse:
         order = range(len(values)) if way == 0 else range(len(values) - 1, -1, -1)
         before: int | None = None
         for k in order:
-            moves = 1 if before is None else ramp.moves
             here = values[k]
             there = here if before is None else values[before]
-            for m in range(moves):
-                last = m == moves - 1
-                value = here if last else there + (here - there) * (m + 1) / moves
-                state, view = chain.at(ramp.path, float(value)).run(state, piece, window if last else 0)
+            for m in range(len(pieces)) if before is not None else [len(pieces) - 1]:
+                last = m == len(pieces) - 1
+                value = here if last else there + (here - there) * (m + 1) / len(pieces)
+                state, view = chain.at(ramp.path, float(value)).run(state, pieces[m], window if last else 0)
             for name, found in _statistics(view).items():
                 statistics.setdefault(name, np.full(shape, np.nan))[:, way, k] = found
             for name, found in _drift(view).items():

@@ -13,6 +13,7 @@ from torch import Tensor
 from neuroflame.core.protocols.kicks import kicked, turned
 from neuroflame.core.recorder import fourier_mode
 from neuroflame.core.statistics import FINAL
+from neuroflame.core.statistics.view import SILENT
 from neuroflame.core.torch_physics import mean_neurons
 from neuroflame.regimes import SMALLEST
 
@@ -131,7 +132,7 @@ def _shift(modes: dict[str, tuple[Tensor, Tensor]]) -> Tensor:
 
 def _ratio(mode: Tensor) -> Tensor:
     amplitude = 2.0 * torch.sqrt(mode[:, 1] * mode[:, 1] + mode[:, 2] * mode[:, 2])
-    return torch.where(mode[:, 0] > 0, amplitude / mode[:, 0], 0.0)
+    return torch.where(mode[:, 0] > SILENT, amplitude / mode[:, 0], 0.0)
 
 
 def _angle(mode: Tensor) -> Array:
