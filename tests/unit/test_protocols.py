@@ -9,6 +9,7 @@ from neuroflame.core.measure import measure_points
 from neuroflame.core.protocols import loops
 from neuroflame.core.protocols.kicks import turned
 from neuroflame.errors import SpecError
+from neuroflame.report import build_report, hysteresis
 from neuroflame.spec import NetworkSpec
 from neuroflame.spec.protocols import Ramp, parse_kick
 from neuroflame.spec.sweep import SweepSpec
@@ -381,7 +382,23 @@ def test_a_sweep_keeps_loops_and_recoveries(tmp_path):
     other = table.relabel(ratio=0.9).to_pandas()
     assert other["ramp.hysteresis.area"].tolist() == frame["ramp.hysteresis.area"].tolist()
     assert len(table.regimes()) == 3
-    assert "ramp.value" not in table.basins().columns
+    fig = hysteresis(table)
+    loops, jumps = fig.axes[:5], fig.axes[5]  # of three points from two starts
+    assert all(len(ax.get_lines()) == 2 for ax in loops)
+    low, high = loops[0].get_lines()[0].get_xydata()[[0, -1], 0]
+    assert (low, high) == (-8.0, 2.0)
+    assert {ax.get_xlabel() for ax in loops} == {"$J_{E0}$"}
+    assert jumps.get_xlabel() == "$J_{EE}$"
+    assert len(jumps.containers) == 2
+    assert "hysteresis" in build_report(tmp_path / "out").figures
+    named = hysteresis(table, points=[frame["point_id"][0]])
+    assert len(named.axes) == 2
+
+
+def test_a_table_without_a_ramp_has_no_loops_to_draw(tmp_path):
+    table = run_sweep(sweep(space={"J.EE": [6.0]}), tmp_path / "out")
+    with pytest.raises(SpecError, match=r"the table must hold a ramp to draw \(set ramp in the sweep\)"):
+        hysteresis(table)
 
 
 def test_protocols_are_part_of_what_a_sweep_is():
