@@ -45,7 +45,7 @@ format: $(READY) ## format the code and mend what ruff can mend
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(READY) ## time the published sweeps (DEVICE=cuda on a GPU)
+bench: $(READY) ## measure what has a target (DEVICE=cuda on a GPU; ARGS="ring --peer PATH")
 	@$(BIN)/python -m benchmarks --device $(DEVICE) $(ARGS)
 
 docs: $(READY) ## write docs/reference from the code

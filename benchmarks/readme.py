@@ -3,56 +3,64 @@
 from __future__ import annotations
 
 import json
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from benchmarks.record import RESULTS
+from benchmarks.row import Row
+from benchmarks.rows import BENCHMARKS
 
 README = Path(__file__).parents[1] / "README.md"
 BEGIN, END = "<!-- speed: python -m benchmarks.readme -->\n", "<!-- end -->\n"
-POINTS = {
-    "ring": "ring, 400 points × 13,500 steps",
-    "balanced ring": "balanced ring, 200 points × 11,500 steps",
-}
+BUSY = 1.25
+"""Load per core beyond which it is told; what a benchmark leaves to the next one is at most 1."""
 
 
 def lines() -> str:
-    """Return the table, and how its figures were made."""
+    """Return a table for each device, and how its figures were made."""
+    return "\n".join(text for device in ("cpu", "cuda") for text in _device(device))
+
+
+def _device(device: str) -> list[str]:
+    found = []
+    for benchmark in BENCHMARKS:
+        path = RESULTS / f"{benchmark.name}-{device}.json"
+        if path.exists():
+            record = json.loads(path.read_text(encoding="utf-8"))
+            rows = [Row.of(row) for row in record["rows"]]
+            found.append((_where(record), benchmark, [row for row in rows if row.measured is not None]))
     text = []
-    for path in sorted(RESULTS.glob("published-*.json")):
-        record = json.loads(path.read_text())
-        machine = record["machine"]
-        device = path.stem.split("-")[1]
+    for where, group in groupby(sorted(found, key=lambda one: one[0]), key=lambda one: one[0]):
         text += [
-            f"{machine['device']}, torch {machine['torch']}, commit {machine['commit']}; "
-            f"`make bench DEVICE={device} ARGS='--peer CHECKOUT'`:",
+            f"{where}; `python -m benchmarks --device {device} --peer CHECKOUT` and the row's name:",
             "",
-            "| sweep | executor | µs a step | whole sweep | × original |",
-            "|---|---|---|---|---|",
+            "| row | | measured | target | × target | of the ceiling |",
+            "|---|---|---|---|---|---|",
         ]
-        for row in record["rows"]:
-            ratio = f"{row['× original']:.3g}" if row.get("× original") else "–"
-            cells = [
-                POINTS[row["sweep"]],
-                row["what"],
-                _short(row["µs/step"]),
-                f"{row['sweep s']:,.3g} s",
-                ratio,
-            ]
-            text.append(f"| {' | '.join(cells)} |")
+        for _, benchmark, rows in group:
+            for row in rows:
+                cells = row.shown()
+                shown = [cells[key] for key in ("measured", "target", "× target")]
+                ceiling = "–" if row.of_ceiling is None else f"{row.of_ceiling:.0%}"
+                about = f"{benchmark.about}: {row.name}"
+                text.append(f"| {' | '.join([f'`{benchmark.name}`', about, *shown, ceiling])} |")
         text.append("")
-    return "\n".join(text)
+    return text
 
 
-def _short(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+def _where(record: dict[str, Any]) -> str:
+    machine, load = record["machine"], record.get("load_per_core_before", 0.0)
+    busy = f", {load:.1f} processes a core before" if load > BUSY else ""
+    return f"{machine['device']}, torch {machine['torch']}, commit {machine['commit']}{busy}"
 
 
 def updated(readme: str) -> str:
-    """Return the README with the table renewed."""
+    """Return the README with the tables renewed."""
     head, rest = readme.split(BEGIN)
     tail = rest.split(END)[1]
-    return f"{head}{BEGIN}{lines()}{END}{tail}"
+    return f"{head}{BEGIN}{lines()}\n{END}{tail}"
 
 
 if __name__ == "__main__":
-    README.write_text(updated(README.read_text()))
+    README.write_text(updated(README.read_text(encoding="utf-8")), encoding="utf-8")

@@ -42,6 +42,11 @@ def machine(device: str) -> dict[str, Any]:
     }
 
 
+def load_per_core() -> float:
+    """Return how many processes wanted each core in the last minute; well above 1 means a busy machine."""
+    return round(os.getloadavg()[0] / (os.cpu_count() or 1), 2)
+
+
 def _version(name: str) -> str | None:
     try:
         return version(name)
@@ -64,6 +69,13 @@ def synchronize(device: str) -> None:
         torch.cuda.synchronize()
 
 
+def forget_peak(device: str) -> None:
+    """Let a CUDA device's peak of memory begin anew, with nothing kept that is not in use."""
+    if device == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+
+
 def median_seconds(run: Callable[[], object], device: str, repetitions: int) -> tuple[float, list[float]]:
     """Return the median wall time of some repetitions, after one that warms up, and all of them."""
     run()
@@ -77,13 +89,12 @@ def median_seconds(run: Callable[[], object], device: str, repetitions: int) -> 
     return statistics.median(taken), taken
 
 
-def write(name: str, device: str, rows: list[dict[str, Any]]) -> Path:
-    """Write a benchmark's record and return its path."""
+def write(name: str, device: str, rows: list[dict[str, Any]], **others: Any) -> Path:
+    """Write a benchmark's record, with what else was seen, and return its path."""
     RESULTS.mkdir(parents=True, exist_ok=True)
     path = RESULTS / f"{name}-{device}.json"
-    path.write_text(
-        json.dumps({"benchmark": name, "machine": machine(device), "rows": rows}, indent=1) + "\n"
-    )
+    record = {"benchmark": name, "machine": machine(device), "rows": rows} | others
+    path.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return path
 
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from neuroflame.core.connectivity import RingOperator
-from neuroflame.core.connectivity.ring import FourierSeries
+from neuroflame.core.connectivity import Operator
 from neuroflame.core.stimuli import Times
 
 if TYPE_CHECKING:
@@ -52,8 +51,8 @@ def _copied(values: dict[int, Tensor], device: torch.device) -> dict[int, Tensor
 def _tensors(value: Any) -> Iterator[Tensor]:
     if isinstance(value, Tensor):
         yield value
-    elif isinstance(value, RingOperator):
-        yield from (value.series.amplitude, value.series.phase)
+    elif isinstance(value, Operator):
+        yield from value.numbers()
     elif isinstance(value, dict):
         for item in value.values():
             yield from _tensors(item)
@@ -68,8 +67,8 @@ def _tensors(value: Any) -> Iterator[Tensor]:
 def _placed(value: Any, there: dict[int, Tensor]) -> Any:
     if isinstance(value, Tensor):
         return there[id(value)]
-    if isinstance(value, RingOperator):
-        return value.bind(FourierSeries(there[id(value.series.amplitude)], there[id(value.series.phase)]))
+    if isinstance(value, Operator):
+        return value.with_numbers(tuple(there[id(number)] for number in value.numbers()))
     if isinstance(value, dict):
         return {key: _placed(item, there) for key, item in value.items()}
     if isinstance(value, tuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from neuroflame.spec.connectivity import LowRank
 from neuroflame.spec.stimuli import ArrayStimulus, is_time
 
 if TYPE_CHECKING:
@@ -11,7 +12,8 @@ if TYPE_CHECKING:
 
     from neuroflame.spec.network import NetworkSpec
 
-_CONNECTIVITY = {"low_rank": "of low rank", "gaussian": "a dense matrix"}
+RANK_LIMIT = 16
+"""Outer products that compiled kernels write out."""
 
 
 def kernel_refusal(network: NetworkSpec, varied: Iterable[str] = (), *, cuda: bool) -> str | None:
@@ -37,6 +39,8 @@ def kernel_refusal(network: NetworkSpec, varied: Iterable[str] = (), *, cuda: bo
     for pair in network.pairs:
         if pair.name in network.hebbian:
             return f"the weights of {pair.name} learn (hebbian)"
-        if pair.kind == "all_to_all" and pair.profile.kind in _CONNECTIVITY:
-            return f"the connectivity of {pair.name} is {_CONNECTIVITY[pair.profile.kind]}"
+        if pair.kind == "all_to_all" and pair.profile.kind == "gaussian":
+            return f"the connectivity of {pair.name} is a dense matrix"
+        if pair.kind == "all_to_all" and isinstance(pair.profile, LowRank) and pair.profile.rank > RANK_LIMIT:
+            return f"the connectivity of {pair.name} is of a rank above {RANK_LIMIT}"
     return None

@@ -1,13 +1,15 @@
-"""Programs to run twice, and the difference between two recordings."""
+"""Programs to run twice, the difference between two recordings, and what every fast executor has to keep."""
 
 import dataclasses
 
 import numpy as np
 import torch
 
-from neuroflame.core.measure import EngineCache, start_states
+from neuroflame.core.executors import REFERENCE
+from neuroflame.core.measure import EngineCache, measure_points, start_states
 from neuroflame.core.program import build_program
 from neuroflame.core.recorder import RecordPlan, Window
+from neuroflame.spec import NetworkSpec
 
 STARTS = ["network", "hot", "cold", "cued"]
 
@@ -74,3 +76,96 @@ def worst(ours, reference):
         )
         found.append((float(difference.nan_to_num(float("inf"))), name))
     return max(found)
+
+
+# --- what every executor that is not the reference has to keep ---------------------------------------------------
+
+
+def sweep(count):
+    """Return points that differ in what a sweep usually varies."""
+    rng = np.random.default_rng(3)
+    return {
+        "J.EE": rng.uniform(2, 6, count),
+        "J0.E": rng.uniform(0.5, 3, count),
+        "populations.E.tau": rng.uniform(0.01, 0.03, count),
+    }
+
+
+def check_reference(executor, program, state, plan, tolerance):
+    """Recordings are those of the reference, of which no point diverges; return the executor's."""
+    ours, reference = (run(e, program, state, plan) for e in (executor, REFERENCE))
+    assert (reference.fail_step < 0).all(), "the reference diverges"
+    difference, where = worst(ours, reference)
+    assert difference < tolerance, f"{where}: {difference}"
+    return ours
+
+
+def check_halves(executor, program, state, first):
+    """A run that goes on from its middle is the whole run, to the last bit."""
+    plan = RecordPlan(final_state=True)
+    whole = run(executor, program, state, plan).final
+    middle = run(executor, program, state, plan, steps=first).final
+    assert middle.step == first, middle.step
+    last = run(executor, program, middle, plan, steps=program.spec.steps - first).final
+    for name, value in whole.named().items():
+        assert torch.equal(last.named()[name], value), name
+
+
+def check_alone(executor, spec, values, indices, device="cpu"):
+    """Points give the same bits in any company and order."""
+    plan, count = plan_of(spec.steps), len(next(iter(values.values())))
+
+    def found(index):
+        return tensors(run(executor, *points(spec, values, index, device=device, dtype=torch.float32), plan))
+
+    whole = dict(found(range(count)))
+    for index in indices:
+        for name, value in found(index):
+            assert torch.equal(value, whole[name][torch.as_tensor(index, device=device)]), (name, index)
+
+
+def check_divergence(executor, base, change, coupling, device="cpu", dtypes=(torch.float64,)):
+    """A point that diverges is labelled at the reference's step, undefined at the end, and touches no other.
+
+    Of three points with these values of J.EE only the middle one diverges.
+    """
+    quiet = {key: value for key, value in base.items() if key not in ("stp", "stimuli")}
+    spec = NetworkSpec.parse(quiet).with_values({"rate_limit": 500.0, **change})
+    values, plan = {"J.EE": np.array(coupling)}, plan_of(spec.steps, final_state=True)
+
+    def found(e, index, dtype=torch.float64):
+        return run(e, *points(spec, values, index, device=device, dtype=dtype), plan)
+
+    failed = found(REFERENCE, [0, 1, 2]).fail_step.tolist()
+    assert failed[1] > 0, failed
+    assert failed[0] == failed[2] == -1, failed
+    for dtype in dtypes:
+        assert found(executor, [0, 1, 2], dtype).fail_step.tolist() == failed, dtype
+    ours, alone = found(executor, [0, 1, 2]), dict(tensors(found(executor, [0, 2])))
+    for name, value in tensors(ours):
+        assert torch.equal(value[[0, 2]], alone[name]), name
+    assert all(value[1].isnan().all() for value in ours.final.named().values()), "defined after divergence"
+
+
+def check_statistics(spec, name):
+    """`measure_points` on a GPU runs an executor, and its statistics are the reference's."""
+    found = {
+        executor: measure_points(
+            spec,
+            {"J.EE": np.array([6.0, 8.0, 10.0])},
+            seeds=np.arange(3),
+            initial=["network", "cued", "hot"],
+            measure=["rates", "bump"],
+            window=0.1,
+            traces=True,
+            device="cuda",
+            precision="double",
+            executor=executor,
+        )
+        for executor in ("auto", "reference")
+    }
+    assert found["auto"].executor == name, found["auto"].executor
+    for column in ("rate.E.mean", "rate.I.max", "rate.E.sd_t", "bump.E.m1"):
+        np.testing.assert_allclose(
+            found["auto"].data[column], found["reference"].data[column], atol=1e-8, err_msg=column
+        )

@@ -6,12 +6,22 @@ import numpy as np
 import pytest
 import torch
 
-from neuroflame.core.executors import REFERENCE, choose
-from neuroflame.core.measure import measure_points
-from neuroflame.core.recorder import RecordPlan, Sampling
+from neuroflame.core.executors import choose
+from neuroflame.core.recorder import Sampling
 from neuroflame.core.trajectory.gpu import GpuTrajectoryExecutor
 from neuroflame.spec import NetworkSpec, load_network
-from tests.gpu.helpers import plan_of, points, run, tensors, worst
+from tests.gpu.helpers import (
+    check_alone,
+    check_divergence,
+    check_halves,
+    check_reference,
+    check_statistics,
+    plan_of,
+    points,
+    run,
+    sweep,
+    worst,
+)
 from tests.unit.test_trajectory import CASES, RING
 
 pytestmark = pytest.mark.gpu
@@ -31,26 +41,13 @@ def network(case):
     return NetworkSpec.parse(base).with_values(change)
 
 
-def sweep(count):
-    rng = np.random.default_rng(3)
-    return {
-        "J.EE": rng.uniform(2, 6, count),
-        "J0.E": rng.uniform(0.5, 3, count),
-        "populations.E.tau": rng.uniform(0.01, 0.03, count),
-    }
-
-
 @pytest.mark.parametrize("case", ["shipped", *RINGS])
 @pytest.mark.parametrize(("dtype", "tolerance"), TOLERANCES)
 def test_recordings_are_those_of_the_reference(case, dtype, tolerance):
-    spec = network(case)
-    program, state = points(spec, sweep(21), range(21), device="cuda", dtype=dtype)
-    plan = plan_of(spec.steps)
+    program, state = points(network(case), sweep(21), range(21), device="cuda", dtype=dtype)
+    plan = plan_of(program.spec.steps)
     assert choose("auto", program, plan).name == "trajectory"
-    ours, reference = (run(executor, program, state, plan) for executor in (OURS, REFERENCE))
-    assert (reference.fail_step < 0).all()
-    difference, where = worst(ours, reference)
-    assert difference < tolerance, where
+    check_reference(OURS, program, state, plan, tolerance)
 
 
 @pytest.mark.parametrize("warps", [1, 2, 4, 8])
@@ -78,9 +75,7 @@ def test_transfer_functions_and_a_pattern_of_input(transfer, dtype, tolerance):
     program, state = points(
         NetworkSpec.parse(RING).with_values(change), sweep(6), range(6), device="cuda", dtype=dtype
     )
-    plan = plan_of(program.spec.steps)
-    difference, where = worst(run(OURS, program, state, plan), run(REFERENCE, program, state, plan))
-    assert difference < tolerance, where
+    check_reference(OURS, program, state, plan_of(program.spec.steps), tolerance)
 
 
 @pytest.mark.parametrize("sizes", [(1, 1), (33, 512), (1500, 400), (4096, 4096)])
@@ -88,16 +83,13 @@ def test_sizes(sizes):
     change = {"populations.E.size": sizes[0], "populations.I.size": sizes[1], "duration": 0.2}
     spec = NetworkSpec.parse(RING).with_values(change)
     program, state = points(spec, sweep(4), range(4), device="cuda", dtype=torch.float32)
-    plan = plan_of(program.spec.steps)
-    difference, where = worst(run(OURS, program, state, plan), run(REFERENCE, program, state, plan))
-    assert difference < 1e-4, where
+    check_reference(OURS, program, state, plan_of(program.spec.steps), 1e-4)
 
 
 def test_variables_windows_and_final_state_together():
     program, state = points(network("ring, everything on"), sweep(6), range(6), device="cuda")
     plan = plan_of(program.spec.steps, variables=tuple(state.named()), variables_every=7, final_state=True)
-    difference, where = worst(run(OURS, program, state, plan), run(REFERENCE, program, state, plan))
-    assert difference < 1e-10, where
+    check_reference(OURS, program, state, plan, 1e-10)
 
 
 @pytest.mark.parametrize("every", [1, 4, 7])
@@ -106,36 +98,20 @@ def test_evidence_of_regimes(every):
     program, state = points(network("ring, everything on"), sweep(6), range(6), device="cuda")
     samplings = (Sampling(20, program.spec.steps, every), Sampling(5, 60, 3))
     plan = plan_of(program.spec.steps, evidence=True, samplings=samplings)
-    ours = run(OURS, program, state, plan)
-    assert ours.plastic
-    difference, where = worst(ours, run(REFERENCE, program, state, plan))
-    assert difference < 1e-10, where
+    assert check_reference(OURS, program, state, plan, 1e-10).plastic
 
 
 def test_two_halves_are_the_whole_to_the_last_bit():
     program, state = points(
         network("ring, everything on"), sweep(3), range(3), device="cuda", dtype=torch.float32
     )
-    plan = RecordPlan(final_state=True)
-    whole = run(OURS, program, state, plan).final
-    middle = run(OURS, program, state, plan, steps=83).final
-    last = run(OURS, program, middle, plan, steps=program.spec.steps - 83).final
-    for name, value in whole.named().items():
-        assert torch.equal(last.named()[name], value), name
+    check_halves(OURS, program, state, 83)
 
 
 @pytest.mark.parametrize("case", ["shipped", *RINGS])
 def test_a_point_does_not_depend_on_its_tile(case):
-    spec, values = network(case), sweep(160)
-    plan = plan_of(spec.steps)
-    whole = dict(
-        tensors(run(OURS, *points(spec, values, range(160), device="cuda", dtype=torch.float32), plan))
-    )
     order = np.random.default_rng(0).permutation(160)
-    for index in (np.array([4]), np.arange(3, 20), order):
-        part = run(OURS, *points(spec, values, index, device="cuda", dtype=torch.float32), plan)
-        for name, value in tensors(part):
-            assert torch.equal(value, whole[name][torch.as_tensor(index, device="cuda")]), name
+    check_alone(OURS, network(case), sweep(160), (np.array([4]), np.arange(3, 20), order), "cuda")
 
 
 SPECIAL = {
@@ -152,51 +128,12 @@ def test_a_point_with_more_terms_changes_no_bit_of_the_others(path, size):
     spec = network("von Mises" if path.endswith("kappa") else "ring").with_values(
         {"populations.E.size": size}
     )
-    values = {path: np.array(SPECIAL[path])}
-    plan = plan_of(spec.steps)
-    whole = dict(
-        tensors(run(OURS, *points(spec, values, range(4), device="cuda", dtype=torch.float32), plan))
-    )
-    for i in range(4):
-        alone = run(OURS, *points(spec, values, [i], device="cuda", dtype=torch.float32), plan)
-        for name, value in tensors(alone):
-            assert torch.equal(value[0], whole[name][i]), (name, i)
+    check_alone(OURS, spec, {path: np.array(SPECIAL[path])}, [[i] for i in range(4)], "cuda")
 
 
 def test_a_diverging_point_is_labelled_and_touches_no_other():
-    quiet = NetworkSpec.parse({key: value for key, value in RING.items() if key not in ("stp", "stimuli")})
-    spec = quiet.with_values({"rate_limit": 500.0})
-    values = {"J.EE": np.array([0.5, 60.0, 0.7])}
-    plan = plan_of(spec.steps, final_state=True)
-    ours, reference = (
-        run(e, *points(spec, values, [0, 1, 2], device="cuda"), plan) for e in (OURS, REFERENCE)
-    )
-    assert ours.fail_step.tolist() == reference.fail_step.tolist()
-    assert ours.fail_step[1] > 0
-    alone = dict(tensors(run(OURS, *points(spec, values, [0, 2], device="cuda"), plan)))
-    for name, value in tensors(ours):
-        assert torch.equal(value[[0, 2]], alone[name]), name
-    assert all(value[1].isnan().all() for value in ours.final.named().values())
+    check_divergence(OURS, RING, {}, [0.5, 60.0, 0.7], "cuda")
 
 
 def test_statistics_are_those_of_the_reference():
-    found = {
-        name: measure_points(
-            network("shipped"),
-            {"J.EE": np.array([6.0, 8.0, 10.0])},
-            seeds=np.arange(3),
-            initial=["network", "cued", "hot"],
-            measure=["rates", "bump"],
-            window=0.1,
-            traces=True,
-            device="cuda",
-            precision="double",
-            executor=name,
-        )
-        for name in ("auto", "reference")
-    }
-    assert found["auto"].executor == "trajectory"
-    for name in ("rate.E.mean", "rate.I.max", "rate.E.sd_t", "bump.E.m1"):
-        np.testing.assert_allclose(
-            found["auto"].data[name], found["reference"].data[name], atol=1e-8, err_msg=name
-        )
+    check_statistics(network("shipped"), "trajectory")

@@ -6,8 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from neuroflame.spec import NetworkSpec
+from tests.unit.test_trajectory import CASES
+
+VALUES = {"J.EE": np.array([3.0, 5.0, 4.0]), "J0.E": np.array([1.0, 2.0, 0.5])}
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 interpreted = pytest.mark.skipif(not INTERPRETED, reason="runs in the process that the first test starts")
 
@@ -42,3 +47,14 @@ def first_test(file):
         assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-1000:]
 
     return test_in_a_process_that_interprets
+
+
+def small(case, sizes, change=(), steps=30):
+    """Return a case with few neurons of E and I and few steps, whose stimulus is within them."""
+    base, own = CASES[case]
+    populations = {name: base["populations"][name] | {"size": size} for name, size in sizes.items()}
+    when = {"onset": 0.007, "offset": 0.019}
+    stimuli = [base["stimuli"][0] | when]
+    changed = base | {"populations": populations, "duration": steps * 0.001, "stimuli": stimuli}
+    own = {key: [value[0] | when] if key == "stimuli" else value for key, value in own.items()}
+    return NetworkSpec.parse(changed).with_values({**own, **dict(change)})

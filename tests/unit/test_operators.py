@@ -103,6 +103,37 @@ def test_gradient_is_the_transposed_product(made):
     torch.testing.assert_close(sources.grad, weights @ made.to_dense())
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_a_row_of_a_sparse_gradient_depends_on_its_own_row_alone(dtype):
+    made = operator("sparse", PROFILES["cosine"])
+    sources, weights = torch.rand(21, 50, dtype=dtype), torch.rand(21, 37, dtype=dtype)
+
+    def gradient(rows):
+        given = sources[rows].requires_grad_()
+        (made(given) * weights[rows]).sum().backward()
+        return given.grad
+
+    whole = gradient(slice(0, 21))
+    for first, last in ((3, 4), (0, 2), (5, 21)):
+        assert torch.equal(gradient(slice(first, last)), whole[first:last])
+
+
+def test_sparse_products_have_second_derivatives():
+    made = operator("sparse", PROFILES["uniform"], post=5, pre=6, K=3.0)
+    sources = torch.rand(2, 6, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradgradcheck(lambda s: made(s) ** 2, sources)
+
+
+def test_a_gradient_follows_connectivity_that_is_loaded():
+    made = operator("sparse", PROFILES["uniform"])
+    sources = torch.rand(3, 50, dtype=torch.float64, requires_grad=True)
+    made(sources).sum().backward()
+    made.load_state_dict({"offsets": made.offsets, "indices": (made.indices + 7) % 50})
+    sources.grad = None
+    made(sources).sum().backward()
+    torch.testing.assert_close(sources.grad, made.to_dense().sum(0).expand(3, -1))
+
+
 def theta(size):
     return torch.arange(size, dtype=torch.float64) * (2 * math.pi / size)
 

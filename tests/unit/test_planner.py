@@ -174,7 +174,8 @@ def test_tiles_of_learning_networks_fit_the_memory(monkeypatch):
         ({}, None),
         ({"stimuli.0.jitter": {"low": 0.0, "high": 0.01}}, "times of stimuli differ"),
         ({"feedforward": {"tau": 0.01}}, "dynamics of its own"),
-        ({"connectivity.profile": {"kind": "low_rank", "kappa": 0.5, "rank": 1}}, "of low rank"),
+        ({"connectivity.profile": {"kind": "low_rank", "kappa": 0.5, "rank": 1}}, None),
+        ({"connectivity.profile": {"kind": "low_rank", "kappa": 0.5, "rank": 17}}, "of a rank above 16"),
         ({"hebbian.EE": {"rule": "hebb", "eta": 0.1}}, "learn"),
     ],
 )

@@ -3,6 +3,8 @@
 The interpreter runs one program after the other: here one program has all tiles of a block of points.
 """
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -11,30 +13,24 @@ from neuroflame.core.executors import REFERENCE
 from neuroflame.core.recorder import RecordPlan, Sampling
 from neuroflame.core.stepped import SteppedExecutor
 from neuroflame.core.stepped.tiling import LARGE, SMALL, Crew, crew_for, padded, steps_at_once, tiling_of
-from neuroflame.spec import NetworkSpec
-from tests.gpu.helpers import plan_of, points, run, tensors, worst
-from tests.unit.interpreted import first_test, interpreted
+from tests.gpu.helpers import (
+    check_alone,
+    check_divergence,
+    check_halves,
+    check_reference,
+    plan_of,
+    points,
+    run,
+    worst,
+)
+from tests.unit import interpreted as interpreter
+from tests.unit.interpreted import VALUES, first_test, interpreted
 from tests.unit.test_trajectory import CASES, SPARSE
 
-VALUES = {"J.EE": np.array([3.0, 5.0, 4.0]), "J0.E": np.array([1.0, 2.0, 0.5])}
 OURS = SteppedExecutor(Crew(1, 1))
+small = partial(interpreter.small, sizes={"E": 90, "I": 21})
 
 test_in_a_process_that_interprets = first_test(__file__)
-
-
-def small(case, change=(), steps=30):
-    """Return a case with two tiles of excitatory neurons and few steps, whose stimulus is within them."""
-    base, own = CASES[case]
-    sizes = {"E": 90, "I": 21}
-    populations = {name: base["populations"][name] | {"size": size} for name, size in sizes.items()}
-    when = {"onset": 0.007, "offset": 0.019}
-    changed = base | {
-        "populations": populations,
-        "duration": steps * 0.001,
-        "stimuli": [base["stimuli"][0] | when],
-    }
-    own = {key: [value[0] | when] if key == "stimuli" else value for key, value in own.items()}
-    return NetworkSpec.parse(changed).with_values({**own, **dict(change)})
 
 
 @interpreted
@@ -48,8 +44,7 @@ def small(case, change=(), steps=30):
 def test_recordings_are_those_of_the_reference(case, dtype, tolerance):
     program, state = points(small(case, steps=21), VALUES, [0, 1], dtype=dtype)
     plan = plan_of(21)
-    difference, where = worst(run(OURS, program, state, plan), run(REFERENCE, program, state, plan))
-    assert difference < tolerance, where
+    check_reference(OURS, program, state, plan, tolerance)
 
 
 @interpreted
@@ -68,8 +63,7 @@ def test_fast_products_are_rounded_to_eleven_bits():
 def test_variables_windows_and_final_state_together():
     program, state = points(small("mixed", steps=13), VALUES, [0, 1])
     plan = plan_of(13, variables=tuple(state.named()), variables_every=4, final_state=True)
-    difference, where = worst(run(OURS, program, state, plan), run(REFERENCE, program, state, plan))
-    assert difference < 1e-12, where
+    check_reference(OURS, program, state, plan, 1e-12)
 
 
 @interpreted
@@ -89,38 +83,19 @@ def test_evidence_of_regimes(monkeypatch, case, longest):
 @interpreted
 def test_two_halves_are_the_whole_to_the_last_bit():
     program, state = points(small("mixed", steps=13), VALUES, [0, 1], dtype=torch.float32)
-    plan = RecordPlan(final_state=True)
-    whole = run(OURS, program, state, plan)
-    middle = run(OURS, program, state, plan, steps=6).final
-    last = run(OURS, program, middle, plan, steps=7).final
-    for name, value in whole.final.named().items():
-        assert torch.equal(last.named()[name], value), name
+    check_halves(OURS, program, state, 6)
 
 
 @interpreted
 def test_a_point_does_not_depend_on_its_tile():
     rng = np.random.default_rng(1)
     values = {"J.EE": rng.uniform(2, 6, 40), "J0.E": rng.uniform(0.5, 3, 40)}
-    spec, plan = small("mixed", steps=9), plan_of(9)
-    whole = dict(tensors(run(OURS, *points(spec, values, range(40), dtype=torch.float32), plan)))
-    for index in ([35], [33, 2]):
-        for name, value in tensors(run(OURS, *points(spec, values, index, dtype=torch.float32), plan)):
-            assert torch.equal(value, whole[name][index]), name
+    check_alone(OURS, small("mixed", steps=9), values, ([35], [33, 2]))
 
 
 @interpreted
 def test_a_diverging_point_is_labelled_and_touches_no_other():
-    quiet = NetworkSpec.parse({key: value for key, value in SPARSE.items() if key not in ("stp", "stimuli")})
-    spec = quiet.with_values({"duration": 0.035, "rate_limit": 500.0})
-    values = {"J.EE": np.array([0.5, 80.0, 0.7])}
-    plan = plan_of(35, final_state=True)
-    ours, reference = (run(e, *points(spec, values, [0, 1, 2]), plan) for e in (OURS, REFERENCE))
-    assert ours.fail_step.tolist() == reference.fail_step.tolist()
-    assert ours.fail_step[1] > 0
-    alone = dict(tensors(run(OURS, *points(spec, values, [0, 2]), plan)))
-    for name, value in tensors(ours):
-        assert torch.equal(value[[0, 2]], alone[name]), name
-    assert all(value[1].isnan().all() for value in ours.final.named().values())
+    check_divergence(OURS, SPARSE, {"duration": 0.035}, [0.5, 80.0, 0.7])
 
 
 # --- without running a kernel -----------------------------------------------------------------------------------

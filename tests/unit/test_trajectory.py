@@ -49,6 +49,20 @@ CASES = {
         },
     ),
     "von Mises": (RING, {"connectivity.profile": {"kind": "von_mises", "kappa": 0.1}, "stp": {}}),
+    "low rank": (
+        RING,
+        {
+            "connectivity.profile": {
+                "kind": "low_rank",
+                "kappa": 0.6,
+                "rank": 2,
+                "overlap": 1.5,
+                "variance": 2.0,
+            },
+            "connectivity.pairs": {"II": {"kind": "all_to_all", "profile": {"kind": "cosine", "kappa": 0.4}}},
+            "nmda": {"ratio": 0.4, "tau": 0.05},
+        },
+    ),
     "sparse": (SPARSE, {"stp.EI": {"U": 0.3, "tau_fac": 0.1, "tau_rec": 0.0}}),
     "mixed": (
         SPARSE,

@@ -42,6 +42,18 @@ MIXED = SPARSE | {
 CASES = {
     "ring": (RING, {}),
     "sparse": (SPARSE, {"stp.EI": {"U": 0.3, "tau_fac": 0.1, "tau_rec": 0.0}}),
+    "low rank": (
+        RING,
+        {
+            "connectivity.profile": {
+                "kind": "low_rank",
+                "kappa": 0.6,
+                "rank": 2,
+                "overlap": 0.5,
+                "variance": 1.0,
+            }
+        },
+    ),
     "with rate units and everything on": (
         MIXED,
         {

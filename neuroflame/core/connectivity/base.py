@@ -43,6 +43,14 @@ class Operator(nn.Module, ABC):
     def to_dense(self) -> Tensor:
         """Return the matrix, float64, (N_post, N_pre), or (P, N_post, N_pre) where it differs between points."""
 
+    def numbers(self) -> tuple[Tensor, ...]:
+        """Return the numbers of a run's points, and what of the connectivity is as small; of random topology none."""
+        return ()
+
+    def with_numbers(self, numbers: tuple[Tensor, ...]) -> Operator:
+        """Return the operator with other tensors in the place of those that `numbers` returns, on another device."""
+        return self
+
     def in_degrees(self) -> Tensor:
         """Return the number of inputs of each neuron, int64, (N_post,); all neurons, where all are connected."""
         return torch.full((self.post,), self.pre)

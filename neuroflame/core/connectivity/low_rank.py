@@ -37,9 +37,27 @@ class LowRankOperator(Operator):
 
     def bind(self, kappa: Tensor, background: Tensor, dtype: torch.dtype) -> LowRankOperator:
         """Return an operator with the numbers of a run's points, (P,) or (1,), float64."""
-        bound = LowRankOperator(self.m.to(dtype), self.n.to(dtype))
-        bound._kappa, bound._background = kappa, background
+        return self.with_numbers((self.m.to(dtype), self.n.to(dtype), kappa, background))
+
+    def numbers(self) -> tuple[Tensor, ...]:
+        """Return the vectors m and n, κ and the background."""
+        return self.m, self.n, self._kappa, self._background
+
+    def with_numbers(self, numbers: tuple[Tensor, ...]) -> LowRankOperator:
+        """Return an operator with other vectors, κ and background."""
+        bound = LowRankOperator(*numbers[:2])
+        bound._kappa, bound._background = numbers[2:]
         return bound
+
+    @property
+    def kappa(self) -> Tensor:
+        """κ of each point, (P,) or (1,), float64."""
+        return self._kappa
+
+    @property
+    def background(self) -> Tensor:
+        """Background of each point, (P,) or (1,), float64."""
+        return self._background
 
     @property
     def rank(self) -> int:

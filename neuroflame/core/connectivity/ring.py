@@ -92,6 +92,14 @@ class RingOperator(Operator):
         bound._tables = self._tables
         return bound
 
+    def numbers(self) -> tuple[Tensor, ...]:
+        """Return amplitudes and phases of the series."""
+        return self._series.amplitude, self._series.phase
+
+    def with_numbers(self, numbers: tuple[Tensor, ...]) -> RingOperator:
+        """Return the operator with other amplitudes and phases."""
+        return self.bind(FourierSeries(*numbers))
+
     @property
     def series(self) -> FourierSeries:
         """The series of each point."""

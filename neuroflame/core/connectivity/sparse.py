@@ -53,25 +53,27 @@ class ListOperator(Operator):
         self.register_buffer("offsets", offsets)
         self.register_buffer("indices", indices)
         self.kept: dict[tuple[int, ...], Tensor] = {}
+        self._turned: tuple[tuple[int, int], Tensor, Tensor] | None = None
 
     offsets: Tensor
     indices: Tensor
 
     def gather(self, sources: Tensor, weights: Tensor | None = None) -> Tensor:
         """Return the sum of each neuron's inputs, each times its weight, (P, N_post)."""
-        points = sources.shape[0]
-        columns = F.pad(sources, (0, 0, 0, max(0, ROWS_AT_LEAST - points))).T.contiguous()
-        indices, offsets = self.indices, self.offsets
-        if self.indices.numel() == 0:
-            return sources.new_zeros(points, self.post)
-        if columns.dtype == torch.float64 or columns.requires_grad:
-            indices = indices.long()
-        else:
-            offsets = offsets.to(indices.dtype)
-        sums = F.embedding_bag(
-            indices, columns, offsets, mode="sum", include_last_offset=True, per_sample_weights=weights
-        )
-        return sums.T[:points]
+        if weights is None and sources.requires_grad and torch.is_grad_enabled():
+            result: Tensor = _Sum.apply(sources, self, False)
+            return result
+        return _gathered(sources, self.offsets, self.indices, weights)
+
+    def turned(self) -> tuple[Tensor, Tensor]:
+        """Return the lists of what each presynaptic neuron reaches: offsets, int64, and indices, int32."""
+        state = (self.indices.data_ptr(), self.indices._version)
+        if self._turned is None or self._turned[0] != state:
+            offsets = self.offsets.new_zeros(self.pre + 1)
+            offsets[1:] = self.out_degrees().cumsum(0)
+            order = torch.sort(self.indices, stable=True).indices
+            self._turned = state, offsets, self.rows()[order].to(self.indices.dtype)
+        return self._turned[1:]
 
     def rows(self) -> Tensor:
         """Return the postsynaptic neuron of each connection, int64."""
@@ -95,6 +97,36 @@ class ListOperator(Operator):
         """Return the sums of each row's entries and of their squares, float64, (N_post,)."""
         degrees = self.in_degrees().double()
         return degrees, degrees
+
+
+def _gathered(sources: Tensor, offsets: Tensor, indices: Tensor, weights: Tensor | None = None) -> Tensor:
+    points = sources.shape[0]
+    if indices.numel() == 0:
+        return sources.new_zeros(points, len(offsets) - 1)
+    columns = F.pad(sources, (0, 0, 0, max(0, ROWS_AT_LEAST - points))).T.contiguous()
+    if columns.dtype == torch.float64 or columns.requires_grad:
+        indices = indices.long()
+    else:
+        offsets = offsets.to(indices.dtype)
+    sums = F.embedding_bag(
+        indices, columns, offsets, mode="sum", include_last_offset=True, per_sample_weights=weights
+    )
+    return sums.T[:points]
+
+
+class _Sum(torch.autograd.Function):
+    """Sums of inputs whose gradients are sums of outputs, gathered too: torch's own sorts the lists at each call."""
+
+    @staticmethod
+    def forward(ctx: Any, sources: Tensor, lists: ListOperator, turned: bool) -> Tensor:
+        """Return the currents, (P, N_post), or with ``turned`` their transpose's, (P, N_pre)."""
+        ctx.lists, ctx.turned = lists, turned
+        return _gathered(sources, *(lists.turned() if turned else (lists.offsets, lists.indices)))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        """Return the gradient of the sources."""
+        return _Sum.apply(gradients[0], ctx.lists, not ctx.turned), None, None
 
 
 class SparseOperator(ListOperator):

@@ -227,7 +227,7 @@ class View:
         parts: list[Part] = []
         for segment, by_population in zip(self.recording.segments, self.recording.sums, strict=False):
             inside = (found.start <= segment.start) & (segment.stop <= found.stop)
-            if not torch.as_tensor(inside).any():
+            if not (inside.any() if isinstance(inside, Tensor) else inside):
                 continue
             steps, first, total, squares = moments(by_population[population])
             if isinstance(steps, int) and not steps:  # shorter than a bin

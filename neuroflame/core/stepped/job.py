@@ -101,6 +101,7 @@ class SteppedJob(Job):
             for name, value in numbers.items()
         }
         pool |= {f"tab{a}": torch.as_tensor(t).to(device) for a, t in enumerate(self.arguments.tables)}
+        pool |= {name: torch.as_tensor(v).to(device) for name, v in self.arguments.vectors.items()}
         pool |= {"failed": self.out.failed, "means": self.out.means, "traces": self.out.traces}
         parts = {"first": self.out.first, "total": self.out.total, "squares": self.out.squares}
         pool |= {f"at_{kind}{a}": array for kind, arrays in parts.items() for a, array in enumerate(arrays)}

@@ -81,6 +81,7 @@ class SteppedSource(TiledSource):
         return [
             *("par", "ext", "iv", "failed", "means", "traces", "keys", "limit"),
             *(f"tab{a}" for a in count),
+            *(f"{kind}{i}" for i in self._ranked() for kind in ("nv", "mv")),
             *(f"at_{name}" for name in self.state),
             *(f"at_{kind}{a}" for kind in kept for a in count),
             *(f"at_{name}" for name in self.patterns),
@@ -221,11 +222,13 @@ class SteppedSource(TiledSource):
                 self._multiply(name, self.deep(pairs))
         for kind, sender, m in self._moments_of(a):
             self._put(f"{kind.upper()}{sender}_{m} = {self._summed(kind, sender, m, 'old')}")
+        for i in self._ranked(post=a):
+            self._put(*(f"{v} = {self._summed('v', i, v, 'old')}" for v in self._projections(i)))
 
     def _moments_of(self, a: int) -> list[tuple[str, int, str]]:
         found: dict[tuple[str, int, str], None] = {}
         for i, pair in enumerate(self.shape.pairs):
-            if pair.post == a and pair.ring:
+            if pair.post == a and not pair.sparse:
                 found |= {(*self._sender(i), m): None for m in self._modes(pair.modes)}
         return list(found)
 
@@ -267,7 +270,9 @@ class SteppedSource(TiledSource):
             terms += [
                 f"p{name}" for name, pairs in self.products.items() if pairs[0] in [i for i, _ in chosen]
             ]
-            if any(pair.ring for _, pair in chosen):
+            for i, pair in chosen:
+                terms += self._expanded(i) if pair.rank else []
+            if any(not pair.sparse for _, pair in chosen):
                 waves = [
                     f"({self._incoming(a, m, slow=slow)}) * {e.format(a=a)}" for m, e in self._basis(top)
                 ]

@@ -79,6 +79,7 @@ class TiledSource(GpuSource):
         found = [
             (kind, i, m) for (kind, i), modes in self.shape.sources().items() for m in self._modes(modes)
         ]
+        found += [("v", i, v) for i in self._ranked() for v in self._projections(i)]
         watched = [("r", a, m) for a in range(len(self.sizes)) for m in WATCHED]
         plastic = [(kind, i, "m") for i in self.shape.traced_pairs for kind in PLASTIC]
         return [*found, *(slot for slot in watched if slot not in found), *plastic]
@@ -140,6 +141,11 @@ class TiledSource(GpuSource):
                 column = int(m[1:]) + (self.width // 2 if m[0] == "s" else 0)
                 place = f"tab{a} + n * {self.width} + {column}"
                 found.append(f"{name} = tl.load({place}, mask=n < {self.sizes[a]}, other=0.0)[:, None]")
+        for name, b in self.vectors().items():
+            if b == a and re.search(rf"\b{name}\b", text):
+                array, r = name.split("_")
+                place = f"{array} + n * {self.shape.pairs[int(array[2:])].rank} + {r}"
+                found.append(f"{name} = tl.load({place}, mask=n < {self.sizes[a]}, other=0.0)[:, None]")
         return found
 
     def _tile_sums(self, a: int) -> None:
@@ -148,15 +154,20 @@ class TiledSource(GpuSource):
             if self._population_of(kind, i) == a:
                 value = "r" if kind == "r" else f"tl.where(inside, sent{i}, 0.0)"
                 self._keep_sums(a, kind, i, value, self._modes(modes))
+        for i in self._ranked(pre=a):
+            value = f"sent{i}" if self.shape.pairs[i].plastic else "r"
+            for r, v in enumerate(self._projections(i)):
+                self._keep_sum(a, ("v", i, v), f"{value} * {self._vector('nv', i, r)}")
 
     def _keep_sums(self, a: int, kind: str, i: int, value: str, modes: list[str]) -> None:
-        total = self.first_tile(len(self.sizes))
         for m in modes:
             wave = "" if m == "m" else f" * basis{a}_{m}"
-            slot = self.slots.index((kind, i, m))
-            row = f"(new * {len(self.slots)} + {slot}) * {total} + {self.first_tile(a)} + tile"
-            place = f"sums + ({row}) * width + point"
-            self._put(f"tl.store({place}, tl.sum({value}{wave}, axis=0))")
+            self._keep_sum(a, (kind, i, m), f"{value}{wave}")
+
+    def _keep_sum(self, a: int, slot: tuple[str, int, str], value: str) -> None:
+        total = self.first_tile(len(self.sizes))
+        row = f"(new * {len(self.slots)} + {self.slots.index(slot)}) * {total} + {self.first_tile(a)} + tile"
+        self._put(f"tl.store(sums + ({row}) * width + point, tl.sum({value}, axis=0))")
 
     def _basis(self, modes: int) -> Iterator[tuple[str, str]]:
         for letter in "cs":

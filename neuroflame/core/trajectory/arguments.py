@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from neuroflame.core.connectivity import RingOperator, SparseOperator
+from neuroflame.core.connectivity import LowRankOperator, RingOperator, SparseOperator
 from neuroflame.core.connectivity.base import angles
 from neuroflame.core.trajectory.structure import INTERVALS, SQUARED
 
@@ -217,6 +217,9 @@ class Arguments:
                 found[f"w{i}_m"] = weight * mean[:, 0]
                 for k in range(along.shape[0]):
                     found[f"w{i}_a{k}"], found[f"w{i}_b{k}"] = weight * along[k], weight * across[k]
+            elif isinstance(pair.operator, LowRankOperator):
+                found[f"w{i}_m"] = weight * pair.operator.background
+                found[f"w{i}_v"] = weight * pair.operator.kappa
             else:
                 found[f"w{i}"] = weight
             if pair.stp is not None:
@@ -260,6 +263,16 @@ class Arguments:
             if s.shape != "cosine":
                 total = total + s.pattern(name, size)
         return total.detach()
+
+    @cached_property
+    def vectors(self) -> dict[str, Array]:
+        """Vectors of the pairs of low rank, flat [neuron][rank]: those of who speaks and of who listens."""
+        found = {}
+        for i, pair in enumerate(self.program.pairs):
+            if isinstance(pair.operator, LowRankOperator):
+                for name, vectors in (("nv", pair.operator.n), ("mv", pair.operator.m)):
+                    found[f"{name}{i}"] = vectors.detach().numpy().astype(self.dtype).reshape(-1)
+        return found
 
     @cached_property
     def topology(self) -> dict[str, Array]:

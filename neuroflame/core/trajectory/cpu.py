@@ -136,6 +136,7 @@ class Job:
         points = begin + np.minimum(np.arange(lanes), count - 1)
         sizes, segment_count = self.arguments.sizes(), len(self.segments)
         pool: dict[str, Array] = self.arguments.block(points) | self.arguments.topology
+        pool |= self.arguments.vectors
         pool |= self.arguments.state(self.start, points)
         failed = np.full(lanes, -1, dtype=np.int64)
         means = np.zeros(self.out.means.shape[0] * len(sizes) * 3 * lanes, dtype)

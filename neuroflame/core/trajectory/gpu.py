@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from neuroflame.core.connectivity import RingOperator
+from neuroflame.core.connectivity import SparseOperator
 from neuroflame.core.placing import moved
 from neuroflame.core.trajectory.arguments import Arguments, Stretch
 from neuroflame.core.trajectory.cpu import CpuTrajectoryExecutor, Job, Results
@@ -89,7 +89,7 @@ def _modes_at_most(program: Program) -> int:
 
 def _too_large(program: Program, plan: RecordPlan) -> str | None:
     for pair in program.pairs:
-        if not isinstance(pair.operator, RingOperator):
+        if isinstance(pair.operator, SparseOperator):
             return f"the connectivity of {pair.name} is sparse"
     sizes = tuple(population.size for population in program.populations.values())
     if max(sizes) > SIZE_LIMIT:
@@ -169,6 +169,7 @@ class GpuJob(Job):
             for name, value in numbers.items()
         }
         pool |= {f"tab{a}": self._on_device(table) for a, table in enumerate(self.arguments.tables)}
+        pool |= {name: self._on_device(vectors) for name, vectors in self.arguments.vectors.items()}
         pool |= {"failed": self.out.failed, "means": self.out.means, "traces": self.out.traces}
         for kind, arrays in (
             ("first", self.out.first),

@@ -72,6 +72,18 @@ class GpuSource(Source):
             for k in range(modes):
                 yield f"{letter}{k}", f"{wave}{{a}}_{k}"
 
+    def _vector(self, kind: str, i: int, r: int) -> str:
+        return f"{kind}{i}_{r}"
+
+    def vectors(self) -> dict[str, int]:
+        """Return the vectors of the pairs of low rank by name, each with its population."""
+        found: dict[str, int] = {}
+        for i in self._ranked():
+            pair = self.shape.pairs[i]
+            for kind, a in (("nv", pair.pre), ("mv", pair.post)):
+                found |= {self._vector(kind, i, r): a for r in range(pair.rank)}
+        return found
+
     def _loop_over_neurons(self, a: int, first: object) -> None:
         first()  # type: ignore[operator]
         self._put(f"r{a} = tl.where(inside{a}, r{a}, 0.0)")
@@ -83,7 +95,7 @@ class GpuSource(Source):
         """
         total = "zero"
         for i, pair in enumerate(self.shape.pairs):
-            if pair.post != a or not pair.ring or (slow and not pair.slow):
+            if pair.post != a or pair.sparse or (slow and not pair.slow):
                 continue
             source = f"S{i}" if pair.plastic else f"R{pair.pre}"
             if m == "m":
@@ -152,6 +164,12 @@ class GpuSource(Source):
             sums.setdefault(block_of(self.sizes[a]), []).extend(
                 (f"{kind.upper()}{i}_{m}", v) for m, v in terms
             )
+        for i in self._ranked():
+            pair = self.shape.pairs[i]
+            value = f"sent{i}" if pair.plastic else f"r{pair.pre}"
+            sums.setdefault(block_of(self.sizes[pair.pre]), []).extend(
+                (v, f"{value} * {self._vector('nv', i, r)}") for r, v in enumerate(self._projections(i))
+            )
         for found in sums.values():
             self._sum(found)
 
@@ -176,6 +194,9 @@ class GpuSource(Source):
         for slow in (False, True) if self.shape.slow else (False,):
             waves = [f"({self._incoming(a, 'm', slow=slow)})"]
             waves += [f"({self._incoming(a, m, slow=slow)}) * {e.format(a=a)}" for m, e in self._basis(top)]
+            for i in self._ranked(post=a):
+                if self.shape.pairs[i].slow or not slow:
+                    waves += self._expanded(i)
             received = " + ".join(waves)
             if slow:
                 name, decay = self._array(f"g{a}"), self._parameter(f"decay_slow{a}")
@@ -183,6 +204,11 @@ class GpuSource(Source):
             else:
                 name, decay = self._array(f"h{a}"), self._parameter(f"decay_syn{a}")
             self._put(f"{name} = relax({name}, {received}, {decay})")
+
+    def _expanded(self, i: int) -> list[str]:
+        """Return the terms of the input that a pair of low rank brings, beside its background."""
+        weight = self._parameter(f"w{i}_v")
+        return [f"{weight} * {v} * {self._vector('mv', i, r)}" for r, v in enumerate(self._projections(i))]
 
     def modes_held(self, a: int) -> int:
         """Return the modes of a population's basis: of its input, of what it sends, and the first for the bump."""
@@ -201,7 +227,7 @@ class GpuSource(Source):
             fixed += [f"e{a}_{m}" for m in self._external_modes(population)]
             fixed += [entry.format(a=a) for _, entry in self._basis(self.modes_held(a))]
             fixed.append(f"inside{a}")
-        fixed += [f"{name}_now" for name in self.patterns]
+        fixed += [*self.vectors(), *(f"{name}_now" for name in self.patterns)]
         if shape.noise:
             fixed += [
                 "key_low",
@@ -217,6 +243,7 @@ class GpuSource(Source):
         return [
             *("par", "ext", "iv", "failed", "means", "traces", "keys", "limit"),
             *(f"tab{a}" for a in count),
+            *(f"{kind}{i}" for i in self._ranked() for kind in ("nv", "mv")),
             *(f"at_{name}" for name in self.state),
             *(f"at_{kind}{a}" for kind in kept for a in count),
             *(f"at_{name}" for name in self.patterns),
@@ -287,6 +314,10 @@ class GpuSource(Source):
             self._put(
                 f"{name} = tl.load(at_{name} + point * {self.sizes[a]} + n{a}, mask=inside{a}, other=0.0)"
             )
+        for name, a in self.vectors().items():
+            array, r = name.split("_")
+            rank = self.shape.pairs[int(array[2:])].rank
+            self._put(f"{name} = tl.load({array} + n{a} * {rank} + {r}, mask=inside{a}, other=0.0)")
         self._put(*(f"{name} = zero" for name in self.modal))
         if shape.noise:
             self._put("key_low = tl.load(keys + point)", "key_high = tl.load(keys + points + point)")
@@ -406,6 +437,7 @@ def registers_of(source: GpuSource, warps: int, modes: int = 0) -> float:
         same = [a for a, other in enumerate(source.sizes) if other == size]
         vectors += block_of(size) * 2 * max(modes, *(source.modes_held(a) for a in same))
     vectors += sum(block_of(source.sizes[int(name[3:])]) for name in source.patterns)
+    vectors += sum(block_of(source.sizes[a]) for a in source.vectors().values())
     return words * vectors / (32 * warps)
 
 

@@ -5,7 +5,8 @@ equation is a call of `neuroflame.physics`.
 
 Names in the text: population a has rates ``r0``, current ``h0``, slow current ``g0``, adaptive threshold
 ``q0``; plastic pair p has ``u0``, ``x0`` and, where it is sparse, what it transmits, ``s0``. Sums over the
-neurons of a source are ``R0_k`` (plain) or ``S0_k`` (plastic), k = 0 the mean, then cosines, then sines.
+neurons of a source are ``R0_k`` (plain) or ``S0_k`` (plastic), k = 0 the mean, then cosines, then sines; those
+of what pair p of low rank sends, times its vectors, are ``V0_k``.
 """
 
 from __future__ import annotations
@@ -96,6 +97,21 @@ class Source:
 
     def _sparse_source(self, i: int) -> bool:
         return self.shape.pairs[i].sparse
+
+    def _ranked(self, *, post: int | None = None, pre: int | None = None) -> list[int]:
+        """Return the pairs of low rank onto or from a population."""
+        return [
+            i
+            for i, pair in enumerate(self.shape.pairs)
+            if pair.rank and post in {None, pair.post} and pre in {None, pair.pre}
+        ]
+
+    def _projections(self, i: int) -> list[str]:
+        return [f"V{i}_{r}" for r in range(self.shape.pairs[i].rank)]
+
+    def _vector(self, kind: str, i: int, r: int) -> str:
+        """Return the entry of one vector of a pair of low rank: ``nv`` of who speaks, ``mv`` of who listens."""
+        return f"{self._array(f'{kind}{i}')}[n * {self.shape.pairs[i].rank} + {r}]"
 
     # --- the kernel -----------------------------------------------------------------------------------------
 
@@ -218,7 +234,7 @@ class Source:
             self._coefficient(i, pair, m)
             for i, pair in enumerate(self.shape.pairs)
             if pair.post == a
-            and pair.ring
+            and not pair.sparse
             and (not slow or pair.slow)
             and (m == "m" or int(m[1:]) < pair.modes)
         ]
@@ -239,9 +255,12 @@ class Source:
         kinds = (False, True) if self.shape.slow else (False,)
         top = max([0, *(pair.modes for _, pair in incoming)])
         for slow in kinds:
-            if any(pair.ring for _, pair in incoming):
+            if any(not pair.sparse for _, pair in incoming):
                 for m in self._modes(top):
                     self._put(f"t{int(slow)}_{m} = {self._incoming(a, m, slow=slow)}")
+        for i in self._ranked(post=a):
+            weight = self._parameter(f"w{i}_v")
+            self._put(*(f"y{v[1:]} = {weight} * {v}" for v in self._projections(i)))
         for i, pair in incoming:
             if pair.sparse and pair.events:
                 source = self._array(f"s{i}" if pair.plastic else f"r{pair.pre}")
@@ -261,7 +280,10 @@ class Source:
         for slow in kinds:
             chosen = [(i, pair) for i, pair in incoming if pair.slow or not slow]
             terms = [f"c{i}" for i, pair in chosen if pair.sparse]
-            if any(pair.ring for _, pair in chosen):
+            terms += [
+                f"y{i}_{r} * {self._vector('mv', i, r)}" for i, pair in chosen for r in range(pair.rank)
+            ]
+            if any(not pair.sparse for _, pair in chosen):
                 waves = [f"t{int(slow)}_{m} * {entry.format(a=a)}" for m, entry in self._basis(top)]
                 terms = [f"t{int(slow)}_m", *waves, *terms]
             received = " + ".join(terms) or "zero"
@@ -354,6 +376,8 @@ class Source:
         for (kind, i), modes in self.shape.sources().items():
             name = f"{kind.upper()}{i}"
             self._put(" = ".join(f"{name}_{m}" for m in self._modes(modes)) + " = zero")
+        for i in self._ranked():
+            self._put(" = ".join(self._projections(i)) + " = zero")
 
     def _loop_over_neurons(self, a: int, first: object) -> None:
         """Write the loop that makes each rate r, then its plasticity and its part in the sums over neurons."""
@@ -364,6 +388,8 @@ class Source:
         self._depth += 1
         for kind, i in mine:
             self._put(" = ".join(f"p{kind}{i}_{m}" for m in self._modes(sources[kind, i])) + " = zero")
+        for i in self._ranked(pre=a):
+            self._put(" = ".join(f"p{v}" for v in self._projections(i)) + " = zero")
         self._put(f"for n in range(chunk, min(chunk + {SUM_CHUNK}, r{a}.size // {self.lanes})):")
         self._depth += 1
         self._put(f"o = n * {self.lanes}")
@@ -383,10 +409,17 @@ class Source:
             self._put(f"p{kind}{i}_m += {value}")
             for m, entry in self._basis(sources[kind, i]):
                 self._put(f"p{kind}{i}_{m} += {value} * {entry.format(a=a)}")
+        for i in self._ranked(pre=a):
+            value = f"sent{i}" if self.shape.pairs[i].plastic else "r"
+            self._put(
+                *(f"p{v} += {value} * {self._vector('nv', i, r)}" for r, v in enumerate(self._projections(i)))
+            )
         self._depth -= 1
         for kind, i in mine:
             for m in self._modes(sources[kind, i]):
                 self._put(f"{kind.upper()}{i}_{m} += p{kind}{i}_{m}")
+        for i in self._ranked(pre=a):
+            self._put(*(f"{v} += p{v}" for v in self._projections(i)))
         self._depth -= 1
 
     # --- noise, divergence, recording -----------------------------------------------------------------------
@@ -423,6 +456,8 @@ class Source:
         for (kind, i), modes in self.shape.sources().items():
             for m in self._modes(modes):
                 self._put(f"{kind.upper()}{i}_{m} = where(bad, 0.0, {kind.upper()}{i}_{m})")
+        for i in self._ranked():
+            self._put(*(f"{v} = where(bad, 0.0, {v})" for v in self._projections(i)))
         self._put("dead = True", "for lane in range(failed.size):", "    dead = dead and failed[lane] >= 0")
         self._put("if dead:", "    break")
         self._depth -= 2

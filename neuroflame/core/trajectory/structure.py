@@ -10,12 +10,13 @@ import torch
 from neuroflame.core.checkpointing import tracks_gradients
 from neuroflame.core.connectivity import (
     DenseOperator,
+    LowRankOperator,
     RingOperator,
     SparseOperator,
     WeightedOperator,
 )
 from neuroflame.core.spike_record import bin_steps
-from neuroflame.spec.kernels import kernel_refusal
+from neuroflame.spec.kernels import RANK_LIMIT, kernel_refusal
 from neuroflame.spec.parts import NormalStart
 
 if TYPE_CHECKING:
@@ -36,11 +37,12 @@ SUM_CHUNK = 64
 
 @dataclass(frozen=True)
 class PairShape:
-    """One pair: ring connectivity with some modes, or sparse; plastic or not; ``events``: its source spikes."""
+    """One pair: a ring with some modes, of a low rank, or sparse; plastic or not; ``events``: its source spikes."""
 
     post: int
     pre: int
     modes: int
+    rank: int
     sparse: bool
     phased: bool
     plastic: bool
@@ -51,7 +53,7 @@ class PairShape:
     @property
     def ring(self) -> bool:
         """Whether the connectivity is a Fourier series."""
-        return not self.sparse
+        return not self.sparse and not self.rank
 
 
 @dataclass(frozen=True)
@@ -112,10 +114,13 @@ class Shape:
         return max([1, *(p.modes for p in self.populations), *(pair.modes for pair in self.pairs)])
 
     def sources(self) -> dict[tuple[str, int], int]:
-        """Return what is projected on modes: (``r``, population) or (``s``, pair) to the modes needed."""
+        """Return what is projected on modes: (``r``, population) or (``s``, pair) to the modes needed.
+
+        Of what pairs of low rank send, the mean.
+        """
         found: dict[tuple[str, int], int] = {}
         for i, pair in enumerate(self.pairs):
-            if pair.ring:
+            if not pair.sparse:
                 key = ("s", i) if pair.plastic else ("r", pair.pre)
                 found[key] = max(found.get(key, 0), pair.modes)
         return found
@@ -159,6 +164,7 @@ def shape_of(
             post=names.index(pair.post),
             pre=names.index(pair.pre),
             modes=pair.operator.series.modes if isinstance(pair.operator, RingOperator) else 0,
+            rank=pair.operator.rank if isinstance(pair.operator, LowRankOperator) else 0,
             sparse=isinstance(pair.operator, SparseOperator),
             phased=isinstance(pair.operator, RingOperator) and bool((pair.operator.series.phase != 0).any()),
             plastic=pair.stp is not None,
@@ -219,7 +225,9 @@ def refusal(program: Program) -> str | None:
     for pair in program.pairs:
         if isinstance(pair.operator, RingOperator) and pair.operator.series.modes > MODES_LIMIT:
             return f"the profile of {pair.name} has more than {MODES_LIMIT} Fourier modes"
-        if not isinstance(pair.operator, RingOperator | SparseOperator):
+        if isinstance(pair.operator, LowRankOperator) and pair.operator.rank > RANK_LIMIT:
+            return f"the connectivity of {pair.name} is of a rank above {RANK_LIMIT}"
+        if not isinstance(pair.operator, RingOperator | LowRankOperator | SparseOperator):
             kind = _OTHERS.get(type(pair.operator), type(pair.operator).__name__)
             return f"the connectivity of {pair.name} is {kind}"
     if tracks_gradients(program):
