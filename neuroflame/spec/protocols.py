@@ -121,7 +121,10 @@ class Ramp(Spec):
 
     def check(self, network: NetworkSpec, swept: Collection[str] = ()) -> None:
         """Raise `SpecError` if a network cannot be ramped so; ``swept`` are the paths that differ between points."""
-        info = find_path(network, self.path)
+        try:
+            info = find_path(network, self.path)
+        except SpecError as error:
+            raise SpecError(error.rule, got=self.path, remedy=error.remedy, path="path") from None
         taken = next((path for path in swept if f"{self.path}." == f"{path}."), None)
         if taken is not None:
             raise SpecError("is swept and ramped at once", got=self.path, path="path")

@@ -268,7 +268,7 @@ CASES = {
     ),
     "ramp of nothing": (
         plan("ramp={path: J0.X, from: 0, to: 1, hold: 1}"),
-        "sweep.yml: ramp.J0.X: there is no such value in the network (did you mean 'J0.E'?)",
+        "sweep.yml: ramp.path: there is no such value in the network, got 'J0.X' (did you mean",
     ),
     "ramp without pace": (plan("ramp={path: J0.E, from: 0, to: 1}"), "ramp.hold: must be given, or rate"),
     "ramp of what is swept": (

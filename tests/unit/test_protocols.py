@@ -442,7 +442,7 @@ def test_the_plan_counts_what_comes_afterwards():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"ramp": RAMP | {"path": "J0.X"}}, r"ramp\.J0\.X: there is no such value"),
+        ({"ramp": RAMP | {"path": "J0.X"}}, r"ramp\.path: there is no such value in the network, got 'J0\.X'"),
         ({"ramp": RAMP | {"path": "J.EE"}}, r"ramp\.path: is swept and ramped at once, got 'J\.EE'"),
         ({"ramp": RAMP | {"path": "populations.E.size"}}, r"ramp\.path: must be a batchable number"),
         ({"ramp": RAMP | {"path": "initial.high"}}, r"ramp\.path: counts at the start of a run only"),
