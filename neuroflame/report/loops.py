@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from neuroflame.report.views import Table
 
-WAYS = {
+WAYS: dict[str, tuple[str, Any, str]] = {
     "up": ("#c8451b", "-", "there"),
     "down": ("#1f6fb2", (0, (3.5, 1.6)), "back"),
 }
@@ -124,7 +124,13 @@ def _jumps(ax: Axes, data: View) -> None:
     for way, (colour, _, _) in WAYS.items():
         jump, error = data.numbers(f"ramp.{way}.jump"), data.numbers(f"ramp.{way}.jump.error")
         there = np.isfinite(jump)
-        look = {"color": colour, "marker": "o", "markersize": 3.0, "linestyle": "none", "capsize": 2.0}
+        look: dict[str, Any] = {
+            "color": colour,
+            "marker": "o",
+            "markersize": 3.0,
+            "linestyle": "none",
+            "capsize": 2.0,
+        }
         ax.errorbar(places[there], jump[there], error[there], **look)
     dress(ax, axis, "x", axis_label(axis.column, data.columns))
     ax.set_ylabel(f"jump in {symbol(_path(data))}")

@@ -148,8 +148,8 @@ class Ramp(Spec):
         if min(pieces) < FEWEST:
             key = "hold" if self.rate is None else "rate"
             rule = f"must leave each value for at least {FEWEST} steps of dt, {FEWEST * network.dt:g} s"
-            remedy = "lower it, num or pieces" if self.rate else None
-            raise SpecError(rule, got=getattr(self, key), remedy=remedy, path=key)
+            slower = None if self.rate is None else "lower it, num or pieces"
+            raise SpecError(rule, got=getattr(self, key), remedy=slower, path=key)
         if not FEWEST <= self.window_steps(network.dt) <= pieces[-1]:
             rule = f"must be at least {FEWEST} steps of dt and at most hold"
             raise SpecError(rule, got=self.window, path="window")
@@ -210,7 +210,11 @@ class RateKick(Kick):
     """Rates of some populations, or of some of their neurons, are raised, or multiplied."""
 
     kind: Literal["rates"] = quantity("The kick's kind.")
-    add: Real | None = quantity("What is added to the rates, which stay at least 0.", default=None, unit="Hz")
+    add: Real | None = quantity(
+        "What is added to the rates, which stay at least 0 where the transfer function does.",
+        default=None,
+        unit="Hz",
+    )
     factor: Real | None = quantity("By what they are multiplied.", default=None, ge=0)
     populations: tuple[str, ...] | None = quantity(
         "Which populations; by default the first.", default=None, min_length=1
@@ -272,7 +276,7 @@ class PlasticityKick(Kick):
 class RandomKick(Kick):
     """Every state variable of every neuron is multiplied by 1 + size ξ, ξ standard normal from the point's seed.
 
-    Rates stay at least 0, u and x between 0 and 1. Noise and weights are left alone.
+    Rates stay at least 0 where the transfer function does, u and x between 0 and 1. Noise and weights are left alone.
     """
 
     kind: Literal["random"] = quantity("The kick's kind.")

@@ -156,8 +156,9 @@ def variable_sizes(network: NetworkSpec) -> dict[str, int | None]:
             found |= {f"voltage.{name}": size[name], f"refractory.{name}": size[name]}
         if network.feedforward is not None:
             parts = network.feedforward
-            kept = {"filtered": parts.tau_path(name), "level": parts.adaptation.get(name)}
-            kept |= dict.fromkeys(("u", "x"), parts.stp.get(name))
+            plastic = name in parts.stp
+            kept = {"filtered": parts.tau_path(name) is not None, "level": name in parts.adaptation}
+            kept |= {"u": plastic, "x": plastic}
             found |= {f"feedforward.{name}.{what}": size[name] for what, there in kept.items() if there}
     pairs = {pair.name: pair for pair in network.pairs}
     for name in network.stp:

@@ -7,7 +7,8 @@ import torch
 from neuroflame import Network, run_sweep
 from neuroflame.core.measure import measure_points
 from neuroflame.core.protocols import loops
-from neuroflame.core.protocols.kicks import turned
+from neuroflame.core.protocols.kicks import kicked, turned
+from neuroflame.core.reference import initial_state
 from neuroflame.errors import SpecError
 from neuroflame.report import build_report, hysteresis
 from neuroflame.spec import NetworkSpec
@@ -170,6 +171,16 @@ def test_every_field_of_a_kick_matters(kick, change):
         return [found[f"recovery.{data['name']}.{what}"][0] for what in ("time", "peak", "difference")]
 
     assert numbers(kick) != numbers(kick | change)
+
+
+@pytest.mark.parametrize(("transfer", "lowest"), [("tanh", -1.0), ("relu", 0.0)])
+def test_kicked_rates_stay_where_the_transfer_function_is(transfer, lowest):
+    spec = NetworkSpec.parse({"populations": {"E": {"size": 4}}, "transfer": transfer, "J": {"EE": 0.1}})
+    model = Network(spec, device="cpu", precision="double")
+    program = model.program({}, 1, torch.zeros(1, dtype=torch.int64))
+    state = initial_state(program)
+    after = kicked(parse_kick({"kind": "rates", "add": -1.0}), program, state)
+    assert (after.rates["E"] == lowest).all()
 
 
 def test_what_counts_as_the_same_state_can_be_chosen():

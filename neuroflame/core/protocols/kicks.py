@@ -17,12 +17,18 @@ if TYPE_CHECKING:
     from neuroflame.core.state import State
     from neuroflame.spec.protocols import Perturbation
 
+_ODD = {"erf_odd", "tanh"}
+"""Transfer functions with negative values."""
+
 
 def _rates(kick: RateKick, program: Program, state: State) -> dict[str, Tensor]:
     found = {}
     for name in kick.populations or list(state.rates)[:1]:
         before = state.rates[name]
-        after = before * kick.factor if kick.add is None else torch.clamp(before + kick.add, min=0.0)
+        if kick.factor is not None:
+            after = before * kick.factor
+        else:
+            after = _allowed(program, name, before + float(kick.add or 0.0))
         here = _chosen(kick, program, f"rates.{name}", before)
         found[f"rates.{name}"] = torch.where(here, after, before)
     return found
@@ -54,7 +60,7 @@ def _random(kick: RandomKick, program: Program, state: State) -> dict[str, Tenso
             if name.endswith((".u", ".x")):
                 moved = torch.clamp(moved, 0.0, 1.0)
             elif name.startswith("rates."):
-                moved = torch.clamp(moved, min=0.0)
+                moved = _allowed(program, name.removeprefix("rates."), moved)
             found[name] = moved
     return found
 
@@ -95,6 +101,12 @@ def turned(value: Tensor, angle: float | Tensor) -> Tensor:
     low = torch.remainder(below.long(), size).expand(points, size)
     high = torch.remainder(low + 1, size)
     return value.gather(1, low) * (1.0 - share) + value.gather(1, high) * share
+
+
+def _allowed(program: Program, population: str, rates: Tensor) -> Tensor:
+    """Return rates, at least 0 where the population's transfer function is."""
+    odd = program.populations[population].transfer in _ODD
+    return rates if odd else torch.clamp(rates, min=0.0)
 
 
 def _chosen(kick: RateKick | PlasticityKick, program: Program, what: str, like: Tensor) -> Tensor:

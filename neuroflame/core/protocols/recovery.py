@@ -85,7 +85,7 @@ def recover(chain: Chain, state: State, kick: Perturbation) -> Recovery:
         distances.append(_distance(both, points))
     assert view is not None
     course = torch.stack(distances, dim=1).cpu().numpy()
-    mean = sum(mean_neurons(rates[:points].double()) for rates in state.rates.values())
+    mean = torch.stack([mean_neurons(rates.double()) for rates in state.rates.values()]).amax(dim=0)
     peak, time = _time(
         np.array(steps) * spec.dt, course, kick.tolerance, NOTHING * (1.0 + mean.cpu().numpy())
     )
