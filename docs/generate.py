@@ -21,9 +21,10 @@ from neuroflame.cli import make_parser
 from neuroflame.core.measure import measure_points
 from neuroflame.regimes import LABELS, Thresholds
 from neuroflame.spec.base import VARIANT_TAGS
+from neuroflame.spec.kicks import parse_kick
 from neuroflame.spec.measures import MEASURE_NAMES
 from neuroflame.spec.network import NetworkSpec
-from neuroflame.spec.protocols import Ramp, parse_kick
+from neuroflame.spec.ramps import Ramp
 from neuroflame.spec.sweep import SweepSpec
 
 if TYPE_CHECKING:

@@ -17,7 +17,9 @@ from neuroflame.core.starts import cues_of
 from neuroflame.core.state import State
 from neuroflame.errors import SpecError
 from neuroflame.spec import find_path
-from neuroflame.spec.protocols import DIRECTIONS, Ramp, check_protocols, parse_kick
+from neuroflame.spec.kicks import parse_kick
+from neuroflame.spec.protocols import check_protocols
+from neuroflame.spec.ramps import DIRECTIONS, Ramp
 from neuroflame.spec.state_file import StateFile, read_state_file
 
 if TYPE_CHECKING:
@@ -84,7 +86,7 @@ class ProtocolTools:
         initial : str, sequence of str, or State
             A state, or initial conditions from which the network first runs for its duration at the first value.
         **options
-            Further fields of `neuroflame.spec.protocols.Ramp`: ``hold`` or ``rate``, ``num``, ``window``, ``on``, ….
+            Further fields of `neuroflame.spec.ramps.Ramp`: ``hold`` or ``rate``, ``num``, ``window``, ``on``, ….
 
         Returns
         -------
@@ -155,7 +157,7 @@ class ProtocolTools:
         initial : str, sequence of str, or State
             A state, or initial conditions from which the network first runs for its duration.
         **options
-            Further fields of the kick, see `neuroflame.spec.protocols`: ``add``, ``angle``, ``size``, ``duration``, ….
+            Further fields of the kick, see `neuroflame.spec.kicks`: ``add``, ``angle``, ``size``, ``duration``, ….
 
         Returns
         -------

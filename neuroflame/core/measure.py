@@ -41,7 +41,8 @@ if TYPE_CHECKING:
 
     from neuroflame.core.statistics.view import Statistic
     from neuroflame.spec.dynamics import DynamicsOptions
-    from neuroflame.spec.protocols import Perturbation, Ramp
+    from neuroflame.spec.kicks import Perturbation
+    from neuroflame.spec.ramps import Ramp
 
 PRECISIONS = {"exact": torch.float32, "fast": torch.float32, "double": torch.float64}
 TRACE_SAMPLES = 200

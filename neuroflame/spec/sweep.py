@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import cached_property
 from itertools import islice, product
 from pathlib import Path
@@ -20,10 +21,12 @@ from neuroflame.spec.boundary import check_boundary
 from neuroflame.spec.compute import Answer, Compute, Repeat
 from neuroflame.spec.conditional import check_conditions, count_assignments
 from neuroflame.spec.dynamics import DynamicsOptions
+from neuroflame.spec.kicks import Perturbation
 from neuroflame.spec.measures import DYNAMIC, MeasureName, check_applicable, statistics
 from neuroflame.spec.network import NetworkSpec, load_network
 from neuroflame.spec.paths import find_path
-from neuroflame.spec.protocols import Perturbation, Ramp, check_protocols, protocol_columns
+from neuroflame.spec.protocols import check_protocols, protocol_columns
+from neuroflame.spec.ramps import Ramp, first_value
 from neuroflame.spec.resolved import ResolvedAxis, resolve_axis
 from neuroflame.spec.search import BoundarySearch, CmaesSearch, GridSearch, Learning, SearchSpec
 from neuroflame.spec.starts import check_supplied, locate_states, starts_identity
@@ -91,8 +94,11 @@ class SweepSpec(Spec):
     @model_validator(mode="before")
     @classmethod
     def _with_values_set(cls, data: Any) -> Any:
-        changes = data.get("set") if isinstance(data, Mapping) else None
-        if not changes or not isinstance(changes, Mapping):
+        if not isinstance(data, Mapping):
+            return data
+        changes = data["set"] if isinstance(data.get("set"), Mapping) else {}
+        first = first_value(data.get("ramp"))
+        if not changes and not first:
             return data
         network = data.get("network")
         if isinstance(network, Mapping):
@@ -104,12 +110,15 @@ class SweepSpec(Spec):
         if not isinstance(network, NetworkSpec):
             return data
         try:
-            return {**data, "network": network.with_values(changes)}
+            network = network.with_values(changes)
         except SpecError as error:
             at = f"{error.path}."
             named = any(at.startswith(f"{path}.") or f"{path}.".startswith(at) for path in changes)
             error.path = f"{'set' if named else 'network'}.{error.path}" if error.path else "set"
             raise
+        with suppress(SpecError):  # a ramp that does not fit is told of by its own check
+            network = network.with_values(first)
+        return {**data, "network": network}
 
     @field_validator("perturb", mode="before")
     @classmethod
@@ -133,6 +142,8 @@ class SweepSpec(Spec):
                     remedy=f"add {name} to measure",
                     path=f"dynamics.{name}",
                 )
+        if self.ramp is not None and self.ramp.path in self.set:
+            raise SpecError("is set and ramped at once", path=f"set.{self.ramp.path}")
         for path in self.space:
             if any(f"{path}." == f"{name}." or f"{path}.".startswith(f"{name}.") for name in self.set):
                 remedy = f"to fix it, put one value under space: {path}: [value]"

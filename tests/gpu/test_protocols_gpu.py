@@ -5,7 +5,8 @@ import pytest
 
 from neuroflame.core.measure import measure_points
 from neuroflame.spec import NetworkSpec
-from neuroflame.spec.protocols import Ramp, parse_kick
+from neuroflame.spec.kicks import parse_kick
+from neuroflame.spec.ramps import Ramp
 from neuroflame.spec.starts import RandomStart
 from tests.unit.test_protocols import KICKS, NETWORK, RAMP
 

@@ -12,7 +12,8 @@ from neuroflame.core.reference import initial_state
 from neuroflame.errors import SpecError
 from neuroflame.report import build_report, hysteresis
 from neuroflame.spec import NetworkSpec
-from neuroflame.spec.protocols import Ramp, parse_kick
+from neuroflame.spec.kicks import parse_kick
+from neuroflame.spec.ramps import Ramp
 from neuroflame.spec.sweep import SweepSpec
 from neuroflame.sweep.cost import guessed_seconds_of, point_bytes
 from neuroflame.sweep.planner import make_plan
@@ -422,6 +423,17 @@ def test_protocols_are_part_of_what_a_sweep_is():
     assert full.identity() != sweep(ramp={**RAMP, "hold": 0.2}, perturb=KICKS).identity()
 
 
+def test_theory_and_the_manifest_are_at_the_first_value_of_a_ramp(tmp_path):
+    spec = sweep(ramp=RAMP, theory=["homogeneous"], set={"J.IE": 1.5})
+    assert spec.network.get("J0.E") == -6.0
+    assert spec.network.get("J.IE") == 1.5
+    assert SweepSpec.parse(spec.to_dict()).network == spec.network
+    frame = run_sweep(spec, tmp_path / "out").to_pandas()
+    at = sweep(set={"J.IE": 1.5, "J0.E": -6.0}, theory=["homogeneous"])
+    plain = run_sweep(at, tmp_path / "at").to_pandas()
+    assert frame["theory.rate.E"].tolist() == plain["theory.rate.E"].tolist()
+
+
 def test_a_search_may_seek_a_loop():
     found = sweep(
         space={"J.EE": {"low": 5, "high": 9}},
@@ -458,6 +470,7 @@ def test_the_plan_counts_what_comes_afterwards():
         ({"ramp": RAMP | {"path": "populations.E.size"}}, r"ramp\.path: must be a batchable number"),
         ({"ramp": RAMP | {"path": "initial.high"}}, r"ramp\.path: counts at the start of a run only"),
         ({"ramp": RAMP | {"path": "populations.E.tau"}}, r"ramp\.from: must be at least 0, got -6"),
+        ({"ramp": RAMP, "set": {"J0.E": 1.0}}, r"set\.J0\.E: is set and ramped at once"),
         ({"ramp": RAMP | {"to": -6.0}}, r"ramp\.to: must differ from `from`"),
         ({"ramp": RAMP | {"num": 2}}, r"ramp\.num: must be at least 3, got 2"),
         ({"ramp": RAMP | {"rate": 1.0}}, r"ramp\.hold: must be given, or rate: one of the two"),

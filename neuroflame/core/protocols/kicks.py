@@ -8,14 +8,14 @@ import torch
 from torch import Tensor
 
 from neuroflame.core.random import KICK, normals, uniforms
-from neuroflame.spec.protocols import Kick, PlasticityKick, RandomKick, RateKick, Rotation
+from neuroflame.spec.kicks import Kick, PlasticityKick, RandomKick, RateKick, Rotation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from neuroflame.core.program import Program
     from neuroflame.core.state import State
-    from neuroflame.spec.protocols import Perturbation
+    from neuroflame.spec.kicks import Perturbation
 
 _ODD = {"erf_odd", "tanh"}
 """Transfer functions with negative values."""

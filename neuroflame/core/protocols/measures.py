@@ -12,14 +12,16 @@ from neuroflame.core.protocols.loop import loops
 from neuroflame.core.protocols.ramp import run_ramp
 from neuroflame.core.protocols.recovery import recover
 from neuroflame.spec import find_path
-from neuroflame.spec.protocols import DIRECTIONS, recovery_of
+from neuroflame.spec.protocols import recovery_of
+from neuroflame.spec.ramps import DIRECTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from neuroflame.core.batch import Batch
     from neuroflame.core.state import State
-    from neuroflame.spec.protocols import Perturbation, Ramp
+    from neuroflame.spec.kicks import Perturbation
+    from neuroflame.spec.ramps import Ramp
 
     Statistic = tuple[Column, np.ndarray]
 

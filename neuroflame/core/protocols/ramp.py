@@ -9,13 +9,13 @@ import numpy as np
 
 from neuroflame.core.recorder import bump_amplitude
 from neuroflame.core.statistics import FIRST_HALF, MEASURES, SECOND_HALF
-from neuroflame.spec.protocols import DIRECTIONS, LEVEL_STATISTICS
+from neuroflame.spec.ramps import DIRECTIONS, LEVEL_STATISTICS
 
 if TYPE_CHECKING:
     from neuroflame.core.protocols.chain import Chain
     from neuroflame.core.state import State
     from neuroflame.core.statistics.view import View
-    from neuroflame.spec.protocols import Ramp
+    from neuroflame.spec.ramps import Ramp
 
 Array = np.ndarray
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from neuroflame.core.protocols.chain import Chain
     from neuroflame.core.state import State
     from neuroflame.core.statistics.view import View
-    from neuroflame.spec.protocols import Perturbation
+    from neuroflame.spec.kicks import Perturbation
 
 Array = np.ndarray
 BUMP = 0.1
