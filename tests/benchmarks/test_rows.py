@@ -21,14 +21,14 @@ def together(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "benchmark",
+    "measured",
     [
         pytest.param(b, id=b.name, marks=[pytest.mark.slow] if b.name == "commands" else [])
         for b in BENCHMARKS
     ],
 )
-def test_a_row_measures_what_has_a_target(benchmark, together):
-    outcome = benchmark.measure(Options("cpu", smoke=True, repetitions=1))
+def test_a_row_measures_what_has_a_target(measured, together):
+    outcome = measured.measure(Options("cpu", smoke=True, repetitions=1))
     json.dumps(outcome.details)
     assert outcome.rows
     for row in outcome.rows:

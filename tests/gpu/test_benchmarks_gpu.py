@@ -11,7 +11,7 @@ pytestmark = pytest.mark.gpu
 ON_GPUS = [benchmark for benchmark in BENCHMARKS if "cuda" in benchmark.devices]
 
 
-@pytest.mark.parametrize("benchmark", ON_GPUS, ids=lambda benchmark: benchmark.name)
-def test_a_row_runs(benchmark):
-    outcome = benchmark.measure(Options("cuda", smoke=True, repetitions=1))
+@pytest.mark.parametrize("measured", ON_GPUS, ids=lambda measured: measured.name)
+def test_a_row_runs(measured):
+    outcome = measured.measure(Options("cuda", smoke=True, repetitions=1))
     assert all(row.measured is None or math.isfinite(row.measured) for row in outcome.rows)

@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from neuroflame.core.executors import choose
+from neuroflame.core.measure import measure_points
+from neuroflame.core.recorder import Sampling
 from neuroflame.core.stepped import SteppedExecutor
 from neuroflame.core.stepped.tiling import Crew
 from neuroflame.spec import NetworkSpec, load_network
@@ -51,6 +53,23 @@ NAMES = ["shipped", "few connections", *CASES]
 def test_recordings_are_those_of_the_reference(case, dtype, tolerance):
     program, state = points(network(case), sweep(45), range(45), device="cuda", dtype=dtype)
     check_reference(OURS, program, state, plan_of(program.spec.steps), tolerance)
+
+
+@pytest.mark.parametrize("case", ["shipped", "sparse", "mixed"])
+@pytest.mark.parametrize("every", [1, 7])
+def test_evidence_of_regimes(case, every):
+    """Plastic pairs are sampled as the next step finds them."""
+    program, state = points(network(case), sweep(45), range(45), device="cuda")
+    samplings = (Sampling(20, program.spec.steps, every), Sampling(5, 60, 3))
+    plan = plan_of(program.spec.steps, evidence=True, samplings=samplings)
+    assert check_reference(OURS, program, state, plan, 1e-10).plastic
+
+
+def test_regimes_of_a_sparse_network_need_no_other_executor():
+    spec = load_network(ROOT / "conf" / "balanced_ring.yml").with_values({"duration": 3.0, "stimuli": []})
+    seeds, start = np.zeros(3, dtype=np.int64), ["network"] * 3
+    found = measure_points(spec, sweep(3), seeds=seeds, initial=start, measure=["regime"], device="cuda")
+    assert found.executor == "stepped"
 
 
 @pytest.mark.parametrize("sizes", [(1, 1), (33, 512), (2000, 500), (8000, 2000)])

@@ -289,8 +289,5 @@ class Arguments:
 
 def _targets(operator: SparseOperator, i: int) -> dict[str, Array]:
     """Return whom each presynaptic neuron of a pair reaches, in rising order, for kernels that follow spikes."""
-    indices = operator.indices.long()
-    order = torch.argsort(indices, stable=True)
-    offsets = np.zeros(operator.pre + 1, dtype=np.int64)
-    offsets[1:] = torch.bincount(indices, minlength=operator.pre).cumsum(0).numpy()
-    return {f"toff{i}": offsets, f"tidx{i}": operator.rows()[order].numpy().astype(np.int32)}
+    offsets, indices = operator.turned()
+    return {f"toff{i}": offsets.numpy().astype(np.int64), f"tidx{i}": indices.numpy().astype(np.int32)}
