@@ -11,7 +11,7 @@ import torch
 from neuroflame.core.batch import Batch, home_of
 from neuroflame.core.labels import assignments
 from neuroflame.core.measure import PRECISIONS, check_batchable
-from neuroflame.core.protocols import Chain, loops, measure_protocols, run_ramp
+from neuroflame.core.protocols import Chain, loops_of, measure_protocols, run_ramp
 from neuroflame.core.reference import initial_state
 from neuroflame.core.starts import cues_of
 from neuroflame.core.state import State
@@ -111,12 +111,7 @@ class ProtocolTools:
         with torch.no_grad():
             course = run_ramp(Chain.after(batch, state, ramp.steps(self.spec.dt), self.executor), state, ramp)
         name = ramp.observable(self.spec)
-        found = loops(
-            course.levels,
-            course.statistics[name],
-            ramp.same,
-            course.drift.get(name) if ramp.hold is not None else None,
-        )
+        found = loops_of(course, ramp, name)
         unit = find_path(self.spec, path).unit
         ways = ("point", "direction")
         arrays: dict[str, Any] = {

@@ -172,7 +172,7 @@ class Table:
         """
         import pandas as pd
 
-        starts = self._manifest["sweep"].get("repeat", {}).get("starts", {})
+        starts = self._manifest.get("sweep", {}).get("repeat", {}).get("starts", {})
         drawn = [name for name, start in starts.items() if start["kind"] == "random"]
         return pd.DataFrame(basins(self._evidence(), self.thresholds, drawn))
 

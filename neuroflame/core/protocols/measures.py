@@ -8,8 +8,7 @@ import numpy as np
 
 from neuroflame.columns import Column
 from neuroflame.core.protocols.chain import Chain
-from neuroflame.core.protocols.loop import loops
-from neuroflame.core.protocols.ramp import run_ramp
+from neuroflame.core.protocols.ramp import loops_of, run_ramp
 from neuroflame.core.protocols.recovery import recover
 from neuroflame.spec import find_path
 from neuroflame.spec.protocols import recovery_of
@@ -90,8 +89,7 @@ def _ramp(batch: Batch, final: State, executor: str, ramp: Ramp) -> Iterator[Sta
                 rows(cells[:, way].astype(np.float32)),
             )
     name = ramp.observable(batch.spec)
-    drift = course.drift.get(name) if ramp.hold is not None else None
-    found = loops(course.levels, course.statistics[name], ramp.same, drift)
+    found = loops_of(course, ramp, name)
     for direction, jump, error in (
         ("up", found.up_jump, found.up_error),
         ("down", found.down_jump, found.down_error),

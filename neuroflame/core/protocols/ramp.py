@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from neuroflame.core.protocols.loop import Loops, loops
 from neuroflame.core.recorder import bump_amplitude
 from neuroflame.core.statistics import FIRST_HALF, MEASURES, SECOND_HALF
 from neuroflame.spec.ramps import DIRECTIONS, LEVEL_STATISTICS
@@ -74,6 +75,12 @@ def run_ramp(chain: Chain, state: State, ramp: Ramp) -> RampCourse:
                 drift.setdefault(name, np.full(shape, np.nan))[:, way, k] = found
             before = k
     return RampCourse(values, statistics, drift)
+
+
+def loops_of(course: RampCourse, ramp: Ramp, name: str) -> Loops:
+    """Return the loops of a statistic; with a rate no level counts as moving, since the value itself does."""
+    drift = course.drift.get(name) if ramp.hold is not None else None
+    return loops(course.levels, course.statistics[name], ramp.same, drift)
 
 
 def _statistics(view: View) -> dict[str, Array]:

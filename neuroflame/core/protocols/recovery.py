@@ -71,17 +71,14 @@ def recover(chain: Chain, state: State, kick: Perturbation) -> Recovery:
     """
     points, spec = chain.batch.points, chain.batch.spec
     pair = chain.twice()
-    after = kicked(kick, chain.batch.program(), state)
-    both = state.renamed(
-        {name: torch.cat([value, after.named()[name]]) for name, value in state.named().items()},
-        step=state.step,
-    )
+    before, after = state.named(), kicked(kick, chain.batch.program(), state).named()
+    both = state.renamed({name: torch.cat([before[name], after[name]]) for name in before}, step=state.step)
     steps = (0, *kick.sample_steps(spec))
     distances = [_distance(both, points)]
     view: View | None = None
-    for before, step in itertools.pairwise(steps):
-        window = step - before if step == steps[-1] else 0
-        both, view = pair.run(both, step - before, window)
+    for last, step in itertools.pairwise(steps):
+        window = step - last if step == steps[-1] else 0
+        both, view = pair.run(both, step - last, window)
         distances.append(_distance(both, points))
     assert view is not None
     course = torch.stack(distances, dim=1).cpu().numpy()
