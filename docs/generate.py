@@ -130,6 +130,8 @@ def columns_of(kind: str) -> list[Column]:
     """Return the columns that a measure adds."""
     network = TINY | {"populations": {"E": {"size": 4, "spiking": {}}}} if kind == "spikes" else TINY
     spec, seeds = NetworkSpec.parse(network), np.zeros(1, dtype=int)
+    if kind == "diffusion":
+        spec = spec.with_values({"noise": [{"kind": "white", "sigma": 0.1}]})
     if kind == "weights":
         spec = spec.with_values({"hebbian.EE": {"rule": "hebb", "eta": 0.1}})
     found = measure_points(spec, {}, seeds=seeds, initial=["cued"], measure=[kind], executor="reference")

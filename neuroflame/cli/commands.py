@@ -161,6 +161,7 @@ def export(arguments: argparse.Namespace) -> int:
         force=arguments.force,
         by=arguments.by,
         smallest=arguments.smallest,
+        repeats=arguments.over_repeats,
     )
     for path in found:
         print(path)

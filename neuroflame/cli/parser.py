@@ -139,6 +139,11 @@ def make_parser() -> argparse.ArgumentParser:
         "--by", metavar="COLUMN", help="for optuna: the objective; default what the search sought"
     )
     made.add_argument("--smallest", action="store_true", help="for optuna: small values are good")
+    made.add_argument(
+        "--over-repeats",
+        action="store_true",
+        help="for csv: means, standard errors and numbers over graphs and seeds, a row for each assignment and start",
+    )
 
     command("compact", commands.compact, "directory")
 

@@ -13,8 +13,9 @@ from torch import Tensor
 from neuroflame.columns import Column
 from neuroflame.core.batch import Batch, home_of
 from neuroflame.core.connectivity import Operator, make_operator
-from neuroflame.core.dynamics import Ensemble, measure_dynamics
+from neuroflame.core.dynamics import Ensemble, measure_dynamics, symmetric_growth
 from neuroflame.core.executors import choose
+from neuroflame.core.going_on import go_on
 from neuroflame.core.protocols import measure_protocols
 from neuroflame.core.recorder import Recording, RecordPlan, bump_amplitude
 from neuroflame.core.starts import NO_STARTS, cues_of, start_states
@@ -32,9 +33,17 @@ from neuroflame.errors import SimulationError, SpecError
 from neuroflame.regimes import LABEL_COLUMNS, Thresholds, label_end_states
 from neuroflame.spec import NetworkSpec, find_path
 from neuroflame.spec.base import suggestion
-from neuroflame.spec.measures import DEFAULTS, DYNAMIC, expanded, samples_course
+from neuroflame.spec.measures import (
+    DEFAULTS,
+    DYNAMIC,
+    check_window,
+    expanded,
+    spiking,
+    symmetric,
+)
 from neuroflame.spec.protocols import check_protocols
 from neuroflame.spec.starts import RandomStart, Supplied
+from neuroflame.spec.stimuli import is_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,6 +55,18 @@ if TYPE_CHECKING:
 
 PRECISIONS = {"exact": torch.float32, "fast": torch.float32, "double": torch.float64}
 TRACE_SAMPLES = 200
+SYMMETRIC = Column(
+    "alpha.symmetric",
+    "float",
+    "1/s",
+    "Largest growth of a perturbation of a state in which neurons are alike; undefined where they differ.",
+)
+STARTED_APART = Column(
+    "apart",
+    "bool",
+    "",
+    "Whether the run was made again with neurons that start apart: alike, they rested where they would not stay.",
+)
 
 
 @dataclass(frozen=True)
@@ -155,6 +176,7 @@ def measure_points(
     precision: str = "exact",
     executor: str = "auto",
     engines: EngineCache | None = None,
+    longest: float | None = None,
 ) -> Measured:
     """Simulate points that share a structure, and reduce each to its statistics.
 
@@ -196,6 +218,9 @@ def measure_points(
         ``auto`` or a name among `neuroflame.core.executors.EXECUTORS`.
     engines : EngineCache, optional
         Keeps connectivity between calls.
+    longest : float, optional
+        Points whose ``regime`` is ``slow`` are run again, twice as long each time, up to this time, seconds; see
+        `neuroflame.core.going_on`. Not where points have times of stimuli of their own.
 
     Raises
     ------
@@ -207,9 +232,70 @@ def measure_points(
     check_protocols(spec, ramp, perturb, list(values))
     if precision not in PRECISIONS:
         raise SimulationError("is not a precision", got=precision, remedy=suggestion(precision, PRECISIONS))
-    place = resolve_device(device)
+    place, kept = resolve_device(device), engines or EngineCache()
+
+    def run(
+        spec: NetworkSpec, window: float | None, factor: int, rows: np.ndarray, apart: np.ndarray
+    ) -> Measured:
+        return _measured(
+            spec,
+            {path: np.asarray(column)[rows] for path, column in values.items()},
+            graph=graph,
+            seeds=np.asarray(seeds)[rows],
+            initial=[initial[row] for row in rows.tolist()],
+            starts=starts,
+            apart=apart,
+            measure=measure,
+            dynamics=dynamics,
+            ramp=ramp,
+            perturb=perturb,
+            window=window,
+            traces=factor if traces else 0,
+            place=place,
+            precision=precision,
+            executor=executor,
+            engines=kept,
+        )
+
+    count = len(seeds)
+    found = run(spec, window, 1, np.arange(count), np.zeros(count, dtype=bool))
+    own = any(is_time(path) for path in values) or any(s.jitter is not None for s in spec.stimuli)
+    if longest is None or "regime" not in measure or own:
+        return found
+    return go_on(found, run, spec, window=window, longest=longest)
+
+
+def _measured(
+    spec: NetworkSpec,
+    values: Mapping[str, np.ndarray],
+    *,
+    graph: int,
+    seeds: np.ndarray,
+    initial: Sequence[str],
+    starts: Mapping[str, RandomStart | Supplied],
+    apart: np.ndarray,
+    measure: Sequence[str],
+    dynamics: DynamicsOptions,
+    ramp: Ramp | None,
+    perturb: Sequence[Perturbation],
+    window: float | None,
+    traces: int,
+    place: torch.device,
+    precision: str,
+    executor: str,
+    engines: EngineCache,
+) -> Measured:
+    """Return the statistics of one run of points; see `measure_points`.
+
+    Parameters
+    ----------
+    apart : ndarray of bool, (P,)
+        As of `start_states`.
+    traces : int
+        0 for none, else the factor on their spacing.
+    """
     points = len(seeds)
-    operators = (engines or EngineCache()).operators(spec, graph, place, PRECISIONS[precision])
+    operators = engines.operators(spec, graph, place, PRECISIONS[precision])
     at = home_of(place, operators)
     numbers = {
         path: torch.as_tensor(np.asarray(v, dtype=np.float64), device=at) for path, v in values.items()
@@ -231,40 +317,40 @@ def measure_points(
     )
     program = batch.program()
     wanted = expanded(measure)
-    if not program.shared_times and samples_course(wanted):
-        raise SpecError(
-            "cannot be measured where points have times of stimuli of their own",
-            got=list(measure),
-            path="measure",
-            remedy="measure rates, bump and dynamics alone, or do not sweep or jitter times",
-        )
+    if not program.shared_times and window is None:
+        check_window(measure)
     supplied = any(isinstance(start, Supplied) for start in starts.values())  # whose currents may not be 0
     goes_on = ramp is not None or bool(perturb)
     plan = RecordPlan(
         windows=program_windows(program, window),
         temporal=frozenset({FINAL}),
-        trace_every=max(1, -(-spec.steps // TRACE_SAMPLES)) if traces else 0,
-        samplings=samplings(spec, window, wanted),
+        trace_every=traces * max(1, -(-spec.steps // (traces * TRACE_SAMPLES))) if traces else 0,
+        samplings=samplings(spec, window, wanted, own=not program.shared_times),
         final_state=supplied or goes_on or bool({"weights", *DYNAMIC} & set(wanted)),
         evidence=needs_evidence(wanted),
-        intervals=FINAL if "spikes" in wanted else "",
+        intervals=FINAL if "spikes" in wanted and spiking(spec) else "",
     )
     with torch.no_grad():
         chosen = choose(executor, program, plan)
-        recording = chosen.run(program, start_states(program, initial, starts), spec.steps, plan)
+        recording = chosen.run(program, start_states(program, initial, starts, apart), spec.steps, plan)
+        ensemble = Ensemble(
+            spec,
+            operators,
+            {path: value.to(place) for path, value in numbers.items()},
+            seeds=keys.to(place),
+            stimulated=stimulated.to(place),
+            device=place,
+            turned=turned.to(place),
+        )
         found: list[Statistic] = []
+        if "convergence" in wanted and symmetric(spec) and program.shared_times:
+            assert recording.final is not None
+            found.append((SYMMETRIC, symmetric_growth(ensemble, recording.final)))
         if any(name in DYNAMIC for name in wanted):
-            ensemble = Ensemble(
-                spec,
-                operators,
-                {path: value.to(place) for path, value in numbers.items()},
-                seeds=keys.to(place),
-                stimulated=stimulated.to(place),
-                device=place,
-                turned=turned.to(place),
-            )
             assert recording.final is not None
             found += measure_dynamics(ensemble, recording.final, wanted, dynamics)
+        if "convergence" in wanted:
+            found.append((STARTED_APART, apart))
         if goes_on:
             assert recording.final is not None
             found += measure_protocols(batch, recording.final, executor, ramp, perturb)

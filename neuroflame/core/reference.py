@@ -68,7 +68,7 @@ def initial_state(program: Program, rates: dict[str, Tensor] | None = None) -> S
         external = External(program).at(0)
         for name, population in program.populations.items():
             if population.spiking is None:
-                first[name] = population.rate_max_start * _transfer(
+                first[name] = population.rate_max_start * transferred(
                     program, state, name, external[name] + currents[name]
                 )
             if spec.nmda is not None:
@@ -148,7 +148,7 @@ def step(program: Program, state: State, external: dict[str, Tensor]) -> State:
         if population.spiking is not None:
             voltage[name], refractory[name], rates[name] = fire(program, population, state, total)
         else:
-            goal = population.rate_max * _transfer(program, state, name, total)
+            goal = population.rate_max * transferred(program, state, name, total)
             for kick in kicks["target"][name]:
                 goal = goal + kick
             rates[name] = physics.relax(state.rates[name], goal, population.decay)
@@ -197,7 +197,8 @@ def _advance(program: Program, state: State, steps: int, recorder: Recorder) -> 
     return state
 
 
-def _transfer(program: Program, state: State, name: str, total: Tensor) -> Tensor:
+def transferred(program: Program, state: State, name: str, total: Tensor) -> Tensor:
+    """Return a population's transfer function of its input, (P, N), for the thresholds of a state."""
     population = program.populations[name]
     transfer = getattr(physics, f"transfer_{population.transfer}")
     threshold = state.thresholds.get(name, population.threshold)

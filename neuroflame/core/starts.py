@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -29,12 +30,17 @@ NO_STARTS: Mapping[str, RandomStart | Supplied] = MappingProxyType({})
 """Where no name of a start is one that is drawn or supplied."""
 COLD_RATE, HOT_RATE = 1e-3, 50.0
 """Rates at which ``cold``, ``cued`` and ``hot`` points start, Hz."""
+APART = 0.01
+"""Hz, and share of the rates, by which neurons start apart, at most, where a run is made again for it."""
 UNCUED = ("cold", "hot")
 """The named initial conditions without stimuli."""
 
 
 def start_states(
-    program: Program, names: Sequence[str], starts: Mapping[str, RandomStart | Supplied] = NO_STARTS
+    program: Program,
+    names: Sequence[str],
+    starts: Mapping[str, RandomStart | Supplied] = NO_STARTS,
+    apart: np.ndarray | None = None,
 ) -> State:
     """Return the state at step 0 of points with the given initial conditions.
 
@@ -44,12 +50,31 @@ def start_states(
     names : sequence of str, P
     starts : mapping
         What the names of drawn and supplied starts mean, without the number that follows ``@``.
+    apart : ndarray of bool, (P,), optional
+        Points whose neurons start a little apart from each other: by up to `APART`, drawn from the point's seed.
 
     Raises
     ------
     SpecError
         If a supplied state does not fit the network.
     """
+    start = _start_states(program, names, starts)
+    if apart is None or not apart.any():
+        return start
+    mask = torch.as_tensor(apart, device=program.device)[:, None]
+    rates = {
+        name: value
+        + torch.where(mask, APART, 0.0)
+        * (1.0 + value)
+        * uniforms(program.seeds, f"apart.{name}", START, value.shape[1], program.dtype)
+        for name, value in start.rates.items()
+    }
+    return replace(start, rates=rates)
+
+
+def _start_states(
+    program: Program, names: Sequence[str], starts: Mapping[str, RandomStart | Supplied]
+) -> State:
     chosen = np.asarray(names)
     if (chosen == "network").all():
         return initial_state(program)

@@ -15,7 +15,19 @@ Array = np.ndarray[Any, Any]
 Columns = Any  # a mapping of names to arrays; a pandas data frame is one, but not by its type
 
 
-_USED = ("rate", "bump", "osc", "sync", "residual", "noisy", "growth", "elapsed", "lyapunov", "alpha")
+_USED = (
+    "rate",
+    "bump",
+    "osc",
+    "sync",
+    "spikes",
+    "residual",
+    "noisy",
+    "growth",
+    "elapsed",
+    "lyapunov",
+    "alpha",
+)
 
 
 def is_evidence(name: str) -> bool:
@@ -37,6 +49,7 @@ class Evidence:
         self.rows = len(columns[next(iter(columns))]) if len(columns) else 0
         names = [str(name) for name in columns]
         self.populations = [n[5:-5] for n in names if n.startswith("rate.") and n.endswith(".mean")]
+        self.spiking = [n[7:-5] for n in names if n.startswith("spikes.") and n.endswith(".sync")]
 
     def number(self, name: str) -> Array:
         """Return a column as floats, NaN where it is missing or holds none."""

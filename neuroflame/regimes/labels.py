@@ -15,15 +15,20 @@ if TYPE_CHECKING:
 
 LABELS = {
     "runaway": "it diverged, or its rates grow steadily throughout the window",
-    "slow": "it still moves, without a rhythm, chaos or fluctuations to show for it: a ghost, or a run too short",
+    "slow": "it still moves, without a rhythm, chaos or fluctuations to show for it: a ghost, or a run too short; "
+    "or it rests where the least perturbation would make it leave",
     "quiescent": "no population fires, and no input exceeds threshold",
     "travelling": "a bump that moves and keeps its shape",
     "bump": "at rest with a bump in some population",
     "homogeneous": "at rest without a bump",
     "heterogeneous": "at rest without a bump, rates differing between neurons",
+    "asynchronous irregular": "steady spiking without a bump: neurons fire independently, at irregular intervals",
+    "asynchronous regular": "steady spiking without a bump: neurons fire independently, each like a clock",
+    "synchronous irregular": "steady spiking without a bump: the population fires together, each neuron now and then",
+    "synchronous regular": "steady spiking without a bump: neurons fire together and each like a clock",
     "oscillating": "a collective rhythm of steady amplitude",
     "chaotic": "the largest Lyapunov exponent is positive",
-    "fluctuating": "it moves about its average without a rhythm, and no Lyapunov exponent tells whether it is chaos",
+    "fluctuating": "it moves about its average without a rhythm, and no Lyapunov exponent tells that it is chaos",
 }
 """The labels in the order in which they are tried, and what each says."""
 
@@ -93,7 +98,9 @@ def _margins(found: Evidence, limits: Thresholds) -> dict[str, Array]:
 
     shaped = {a: _shaped(found, limits, a) for a in names}
     bump = either(never, *shaped.values())
-    rhythm = either(never, *(_rhythm(found, limits, a) for a in names))
+    swings, steady = ({a: margin(found, limits, a) for a in names} for margin in (_swings, _steady))
+    rhythm = either(never, *(both(swings[a], steady[a]) for a in names))
+    swelling = either(never, *(both(swings[a], -steady[a]) for a in names))
     rhythm = both(rhythm, -above(np.abs(exponent), error, undefined=-1.0))
     noisy = told(found.number("noisy") == 1.0)
     tolerance = found.number("residual.tolerance") if limits.residual is None else limits.residual
@@ -104,15 +111,24 @@ def _margins(found: Evidence, limits: Thresholds) -> dict[str, Array]:
             found.number("residual.rotating"),
         )
     )
+    alpha = found.number("alpha")
+    held = told((alpha >= 0) | (found.number("alpha.symmetric") > 0))  # at rest where it would not stay
+    at_rest = both(still, *(-above(varies, limits.sd_t) for varies in _variations(found)), -held)
+    creeping = both(
+        keeps_shape, -noisy, either(never, *(both(shaped[a], _creeps(found, limits, a)) for a in names))
+    )
     on_average = both(noisy, _stationary(found, limits, shaped), -rhythm, -chaotic)
-    settled = either(still, on_average)
+    settled = either(at_rest, creeping, on_average)
     travelling = both(
         either(keeps_shape, on_average),
         either(never, *(both(shaped[a], _moves(found, limits, a)) for a in names)),
     )
-    fluctuating = both(_fluctuates(found, limits), -noisy, told(np.isnan(exponent)))
+    undecided = either(told(np.isnan(exponent)), -above(np.abs(exponent), error))
+    fluctuating = both(_fluctuates(found, limits), -noisy, undecided, -chaotic, -swelling)
     varied = either(never, *(above(found.number(f"rate.{a}.cv"), limits.cv) for a in names))
-    alpha = found.number("alpha")
+    trains = told(np.full(found.rows, bool(found.spiking)))
+    together = either(never, *(above(found.number(f"spikes.{a}.sync"), limits.sync) for a in found.spiking))
+    irregular, regular = _irregular(found, limits)
     runaway = either(told(found.text("status") == "diverged"), above(found.number("growth"), limits.growth))
     return {
         "runaway": runaway,
@@ -120,8 +136,12 @@ def _margins(found: Evidence, limits: Thresholds) -> dict[str, Array]:
         "quiescent": both(always, *(_silent(found, limits, a) for a in names)),
         "travelling": travelling,
         "bump": both(settled, bump, -told(alpha >= 0)),
-        "homogeneous": both(settled, -bump, -varied),
-        "heterogeneous": both(settled, -bump, varied),
+        "homogeneous": both(settled, -bump, -varied, -trains),
+        "heterogeneous": both(settled, -bump, varied, -trains),
+        "asynchronous irregular": both(settled, -bump, trains, -together, irregular),
+        "asynchronous regular": both(settled, -bump, trains, -together, regular),
+        "synchronous irregular": both(settled, -bump, trains, together, irregular),
+        "synchronous regular": both(settled, -bump, trains, together, regular),
         "oscillating": rhythm,
         "chaotic": chaotic,
         "fluctuating": fluctuating,
@@ -139,35 +159,66 @@ def _moves(found: Evidence, limits: Thresholds, a: str) -> Array:
     return both(above(speed, error), above(speed, limits.velocity))
 
 
-def _rhythm(found: Evidence, limits: Thresholds, a: str) -> Array:
-    growth = np.abs(found.number(f"osc.{a}.growth"))
-    error = limits.errors * found.number(f"osc.{a}.growth.se")
-    steady = either(-above(growth, limits.trend), -above(growth, error, undefined=1.0))
+def _creeps(found: Evidence, limits: Thresholds, a: str) -> Array:
+    """Return by how much a bump stays where it is, but for what is too slow to travel."""
+    return -above(np.abs(found.number(f"bump.{a}.velocity")), limits.velocity, undefined=1.0)
+
+
+def _swings(found: Evidence, limits: Thresholds, a: str) -> Array:
+    """Return by how much a population has a collective rhythm, whether or not its amplitude is steady."""
     return both(
         above(found.number(f"rate.{a}.sd_t"), limits.sd_t),
         above(found.number(f"osc.{a}.q"), limits.q),
         above(found.number(f"sync.{a}"), limits.sync),
-        steady,
     )
 
 
+def _steady(found: Evidence, limits: Thresholds, a: str) -> Array:
+    growth = np.abs(found.number(f"osc.{a}.growth"))
+    error = limits.errors * found.number(f"osc.{a}.growth.se")
+    return either(-above(growth, limits.trend), -above(growth, error, undefined=1.0))
+
+
+def _irregular(found: Evidence, limits: Thresholds) -> tuple[Array, Array]:
+    """Return by how much intervals are irregular, mean over populations that fire, and by how much regular.
+
+    Neither where no neuron fires often enough to tell.
+    """
+    cells = [np.full(found.rows, np.nan), *(found.number(f"spikes.{a}.cv") for a in found.spiking)]
+    known = np.isfinite(cells)
+    mean = np.where(known, cells, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    margin = above(mean, limits.irregular)
+    told_at_all = known.any(axis=0)
+    return np.where(told_at_all, margin, -1.0), np.where(told_at_all, -margin, -1.0)
+
+
 def _stationary(found: Evidence, limits: Thresholds, shaped: dict[str, Array]) -> Array:
-    """Return by how much means, and amplitudes of bumps, do not drift; silence does not."""
+    """Return by how much means, and amplitudes of bumps, do not drift, or not by more than chance; silence does not."""
     margin = np.ones(found.rows)
     for a, bump in shaped.items():
-        rate, amplitude = (np.abs(found.number(f"{kind}.{a}.trend")) for kind in ("rate", "bump"))
-        margin = both(margin, -above(rate, limits.trend), either(-bump, -above(amplitude, limits.trend)))
+        rate, amplitude = (_drifts(found, limits, f"{kind}.{a}.trend") for kind in ("rate", "bump"))
+        margin = both(margin, -rate, either(-bump, -amplitude))
     return margin
+
+
+def _drifts(found: Evidence, limits: Thresholds, name: str) -> Array:
+    trend = np.abs(found.number(name))
+    return both(
+        above(trend, limits.trend), above(trend, limits.errors * found.number(f"{name}.se"), undefined=1.0)
+    )
 
 
 def _fluctuates(found: Evidence, limits: Thresholds) -> Array:
     """Return by how much some rates vary in time while every mean crosses its average again and again."""
-    varies, returns = np.full(found.rows, -1.0), np.ones(found.rows)
-    for a in found.populations:
-        for kind in ("sd_t", "sd_i"):
-            varies = either(varies, above(found.number(f"rate.{a}.{kind}"), limits.sd_t))
-        returns = both(returns, above(found.number(f"rate.{a}.crossings"), limits.crossings))
-    return both(varies, returns)
+    varies = either(*(above(variation, limits.sd_t) for variation in _variations(found)))
+    returns = (above(found.number(f"rate.{a}.crossings"), limits.crossings) for a in found.populations)
+    return both(varies, *returns)
+
+
+def _variations(found: Evidence) -> list[Array]:
+    """Return how much means and neurons vary over the window, by population and statistic; undefined in silence."""
+    names = [f"rate.{a}.{kind}" for a in found.populations for kind in ("sd_t", "sd_i")]
+    return [np.full(found.rows, np.nan), *(found.number(name) for name in names)]
 
 
 def _silent(found: Evidence, limits: Thresholds, a: str) -> Array:

@@ -120,12 +120,14 @@ def end_states(columns: Columns, thresholds: Thresholds | None = None) -> Iterat
     limits = thresholds or Thresholds()
     found = Evidence(columns)
     labels, _ = label_end_states(columns, limits)
-    states, starts = _features(found), found.text("initial_condition")
+    (states, slack), starts = _features(found, limits), found.text("initial_condition")
     for group in _groups(columns, point_keys(columns), found.rows):
         rows = np.array([row for row in group if labels[row] is not None], dtype=int)
         ended = rows[labels[rows] != "slow"]
         clusters = np.full(len(rows), UNDECIDED)
-        clusters[labels[rows] != "slow"] = same_states(states[ended], labels[ended], limits.same)
+        clusters[labels[rows] != "slow"] = same_states(
+            states[ended], labels[ended], limits.same, slack[ended]
+        )
         yield EndStates(group, rows, starts[rows], labels[rows], clusters)
 
 
@@ -142,12 +144,13 @@ def column_of(cells: list[Any], kind: type) -> Array:
     return column
 
 
-def same_states(states: Array, labels: Array, tolerance: float) -> Array:
+def same_states(states: Array, labels: Array, tolerance: float, slack: Array | None = None) -> Array:
     """Return the number of the cluster that each end state is in, (P,).
 
     Two states are the same if each statistic differs by at most the tolerance, relative to the larger; so are states
     that a chain of such pairs links. Runaways are one state, apart from all others. Where a bump stands does not
-    matter: angles are not among the statistics.
+    matter: angles are not among the statistics. Of noisy runs a difference must exceed chance too, and statistics for
+    which that is unknown do not count; their labels must be the same.
 
     Parameters
     ----------
@@ -155,8 +158,12 @@ def same_states(states: Array, labels: Array, tolerance: float) -> Array:
         Each statistic in units of what differences are relative to at least.
     labels : ndarray of object, (P,)
     tolerance : float
+    slack : ndarray, (P, F), optional
+        How far each is from its mean by chance, in the same units; 0 without noise.
     """
     count = len(states)
+    slack = np.zeros_like(states) if slack is None else slack
+    noisy = (slack > 0).any(axis=1)
     cluster = np.arange(count)
     runaway = labels == "runaway"
     for i in range(count):
@@ -165,24 +172,38 @@ def same_states(states: Array, labels: Array, tolerance: float) -> Array:
                 alike = bool(runaway[i] and runaway[j])
             else:
                 size = np.maximum(np.maximum(np.abs(states[i]), np.abs(states[j])), 1.0)
-                alike = bool((np.abs(states[i] - states[j]) <= tolerance * size).all())
+                chance = np.hypot(slack[i], slack[j])
+                alike = bool((np.abs(states[i] - states[j]) <= tolerance * size + chance).all())
+                alike &= not (noisy[i] or noisy[j]) or bool(labels[i] == labels[j])
             if alike:
                 cluster[cluster == cluster[i]] = cluster[j]
     return cluster
 
 
-def _features(found: Evidence) -> Array:
-    """Return what end states are compared by; what silence leaves undefined is 0."""
-    parts = [np.zeros(found.rows)]
+def _features(found: Evidence, limits: Thresholds) -> tuple[Array, Array]:
+    """Return what end states are compared by, and by how much they differ by chance.
+
+    What silence leaves undefined is 0. A ratio counts where it is that of a bump: below its floor it is chance.
+    """
+    noisy = found.number("noisy") == 1.0
+    parts, slack = [np.zeros(found.rows)], [np.zeros(found.rows)]
     for a in found.populations:
-        for name, kind in (
-            (f"rate.{a}.mean", "mean"),
-            (f"bump.{a}.ratio", "ratio"),
-            (f"rate.{a}.sd_t", "sd_t"),
+        for name, kind, error in (
+            (f"rate.{a}.mean", "mean", f"rate.{a}.error"),
+            (f"bump.{a}.ratio", "ratio", f"bump.{a}.error"),
+            (f"rate.{a}.sd_t", "sd_t", ""),
         ):
             values = found.number(name)
-            parts.append(np.where(np.abs(values) < _LARGEST, values, 0.0) / SMALLEST[kind])
-    return np.stack(parts, axis=1)
+            if kind == "ratio":
+                floor = limits.floors * np.nan_to_num(found.number(f"bump.{a}.floor"), nan=0.0)
+                values = np.where(noisy & (values <= np.maximum(limits.ratio, floor)), 0.0, values)
+            values = np.where(np.abs(values) < _LARGEST, values, 0.0) / SMALLEST[kind]
+            chance = (
+                limits.errors * found.number(error) * np.abs(values) if error else np.full(found.rows, np.inf)
+            )
+            parts.append(values)
+            slack.append(np.where(noisy, np.nan_to_num(chance, nan=0.0, posinf=np.inf), 0.0))
+    return np.stack(parts, axis=1), np.stack(slack, axis=1)
 
 
 def _groups(columns: Columns, keys: list[Any], rows: int) -> list[list[int]]:

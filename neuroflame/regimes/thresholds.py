@@ -50,7 +50,12 @@ class Thresholds:
         0.02, "", "Relative temporal variation from which a run oscillates or fluctuates."
     )
     q: float = _threshold(0.5, "", "Share of the power at the spectral peak from which a run oscillates.")
-    sync: float = _threshold(0.1, "", "Synchrony χ² from which an oscillation is collective.")
+    sync: float = _threshold(
+        0.1, "", "Synchrony χ² from which an oscillation is collective and spiking synchronous."
+    )
+    irregular: float = _threshold(
+        0.5, "", "Coefficient of variation of interspike intervals from which spiking is irregular."
+    )
     crossings: float = _threshold(
         6.0, "", "Crossings of its average from which a mean fluctuates and does not drift."
     )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from neuroflame.report.views import View
 
 MOST_NAMES = 40
-REDUCTIONS = ("mean", "median", "min", "max", "sd")
+REDUCTIONS = ("mean", "median", "min", "max", "sd", "se")
 
 
 @dataclass(frozen=True)
@@ -221,15 +221,19 @@ def _reduce(
     values, cell = values[good], cell[good]
     count = np.bincount(cell, minlength=size)
     with np.errstate(invalid="ignore", divide="ignore"):
-        if cyclic and reduce in (None, "mean"):
+        if cyclic and reduce in (None, "mean", "sd", "se"):
             turn = np.bincount(cell, np.cos(values), size) + 1j * np.bincount(cell, np.sin(values), size)
-            return np.where(count > 0, np.angle(turn) % (2 * np.pi), np.nan)
+            if reduce in (None, "mean"):
+                return np.where(count > 0, np.angle(turn) % (2 * np.pi), np.nan)
+            spread = np.sqrt(-2.0 * np.log(np.minimum(np.abs(turn) / count, 1.0)) * count / (count - 1))
+            return np.where(count > 1, spread if reduce == "sd" else spread / np.sqrt(count), np.nan)
         mean = np.bincount(cell, values, size) / count
         if reduce in (None, "mean"):
             return np.where(count > 0, mean, np.nan)
-        if reduce == "sd":
+        if reduce in ("sd", "se"):
             variance = np.bincount(cell, (values - mean[cell]) ** 2, size) / (count - 1)
-            return np.where(count > 1, np.sqrt(variance), np.nan)
+            spread = np.where(count > 1, np.sqrt(variance), np.nan)
+            return spread if reduce == "sd" else spread / np.sqrt(count)
     order = np.lexsort((values, cell))
     values, start = values[order], np.concatenate(([0], np.cumsum(count)[:-1]))
     low, high = {"min": (0 * count, 0 * count), "max": (count - 1, count - 1)}.get(

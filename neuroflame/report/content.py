@@ -13,10 +13,12 @@ from urllib.parse import urlsplit
 import numpy as np
 import yaml
 
+from neuroflame.repeats import REPEATS, over_repeats
 from neuroflame.report.answer import agree, goals, headline, scores, tally, unbeaten, where_they_lie
 from neuroflame.report.axes import mapping
 from neuroflame.report.choose import main_statistics, varies
 from neuroflame.report.labels import number, plain_label, shorten, span
+from neuroflame.report.views import POINT_REGIME
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -95,6 +97,41 @@ def best_points(data: View, most: int = 10) -> Listing | None:
     lines = tuple(tuple(number(data.frame[column].iloc[row], 4) for column in shown) for row in rows[:most])
     heads = tuple(plain_label(column, data.columns) for column in shown)
     return Listing(title, heads, lines, note) if lines else None
+
+
+def repeated(data: View, most: int = 24) -> Listing | None:
+    """Return means and standard errors over draws of connectivity and noise; None where there is one of each."""
+    over = [name for name in data.repeats if name in ("graph", "seed")]
+    if not over:
+        return None
+    names = [name for name in main_statistics(data, 5) if name != POINT_REGIME]
+    kept = [axis.column for axis in data.axes] + list(data.repeats) + names
+    found, _ = over_repeats(data.frame[kept], {name: data.columns[name] for name in names}, over)
+    keys = [name for name in found if name.startswith("point.") or name in REPEATS]
+    lines = []
+    for row in range(min(most, len(found["repeats"]))):
+        cells = [number(found[name][row], 4) for name in (*keys, "repeats")]
+        for name in names:
+            if f"{name}.share" in found:
+                cells.append(f"{number(found[name][row])} ({number(found[f'{name}.share'][row], 2)})")
+                continue
+            cell = f"{number(found[name][row], 4)} ± {number(found[f'{name}.se'][row], 2)}"
+            fewer = found[f"{name}.n"][row] < found["repeats"][row]
+            cells.append(f"{cell} ({found[f'{name}.n'][row]})" if fewer else cell)
+        lines.append(tuple(cells))
+    heads = (*(plain_label(name, data.columns) for name in keys), "rows")
+    note = (
+        f"over {' and '.join(over)}: mean ± standard error, in brackets of how many rows where not of all; names with "
+        "their share of the rows"
+    )
+    if len(found["repeats"]) > most:
+        note += f"; the first {most} of {len(found['repeats'])}, all in export --to csv --over-repeats"
+    return Listing(
+        "Means over repetitions",
+        (*heads, *(plain_label(name, data.columns) for name in names)),
+        tuple(lines),
+        note,
+    )
 
 
 def failures(data: View) -> Listing | None:

@@ -26,7 +26,7 @@ LOOKS: tuple[tuple[Any, str], ...] = (
     ((0, (1, 1)), "#2b2b2b"),
     ("-.", "#3d7a00"),
 )
-PREDICTED = ("theory.regime", "theory.alpha.mode0", "theory.alpha.mode1")
+PREDICTED = ("theory.regime", "theory.alpha.mode0", "theory.alpha.mode1", "theory.random.alpha")
 """What is drawn over the simulated diagrams of a sweep that has it."""
 _HALO = [withStroke(linewidth=3.4, foreground="white")]
 

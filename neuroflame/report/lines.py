@@ -62,6 +62,12 @@ def draw_lines(
                 legend["range over repeats"] = Patch(color=BLUE, alpha=0.16, linewidth=0)
             ax.plot(x.places, mean, color=BLUE, zorder=3)
             legend["mean"] = Line2D([], [], color=BLUE)
+            error = statistic_along(data, value, x, use, "se")
+            if np.isfinite(error).any():
+                ax.errorbar(
+                    x.places, mean, error, fmt="none", ecolor=BLUE, elinewidth=1.2, capsize=3, zorder=4
+                )
+                legend["mean ± its standard error"] = legend.pop("mean")
         places = x.places[codes[use]]
         ax.plot(places, values[use], ".", color=BLUE, markersize=4, alpha=0.55, zorder=2)
         lost = use & np.isin(data.status, ("diverged", "failed"))

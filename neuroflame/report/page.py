@@ -225,7 +225,7 @@ def _page(data: View, answer: str, shown: dict[str, list[dict[str, str]]]) -> st
     )
     sweep = content.sweep_file(data)
     records = list(SweepStore.open(data.uri).read_records())
-    lists = [content.best_points(data), content.failures(data)]
+    lists = [content.best_points(data), content.repeated(data), content.failures(data)]
     return environment.get_template("page.html.j2").render(
         title=data.name,
         answer=answer,

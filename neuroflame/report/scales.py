@@ -39,8 +39,6 @@ NAMED = {
     "chaotic": "#6a3d9a",
     "fluctuating": "#b8a2d6",
     "multistable": "#f0e442",
-    "bistable": "#f0e442",
-    "unstable": "#d98a94",
     "unknown": "#ffffff",
     "yes": "#e69f00",
     "no": "#c2c9d3",

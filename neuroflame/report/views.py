@@ -101,7 +101,7 @@ class View:
         rate = rate_behind(name)
         if rate is None or rate not in self.frame:
             return np.zeros(len(self.frame), dtype=bool)
-        return np.asarray(self.frame[rate].to_numpy(dtype=float, na_value=np.nan) < SILENT)
+        return np.abs(self.frame[rate].to_numpy(dtype=float, na_value=np.nan)) < SILENT
 
     @cached_property
     def points(self) -> dict[str, np.ndarray] | None:
@@ -231,7 +231,7 @@ def _without_quotients_of_silence(frame: pd.DataFrame) -> pd.DataFrame:
     for name in frame.columns:
         rate = rate_behind(name)
         if rate is not None and rate in frame:
-            changed[name] = frame[name].mask(frame[rate] < SILENT)
+            changed[name] = frame[name].mask(frame[rate].abs() < SILENT)
     return frame.assign(**changed) if changed else frame
 
 

@@ -62,17 +62,35 @@ class FixedPointOptions(Spec):
     tolerance: Real = quantity("Largest |dx/dt| τ/(1 + |x|) of a fixed point.", default=1e-9, gt=0)
 
 
+class DiffusionOptions(Spec):
+    """Diffusion of bumps, by trials that go on from the end of the run with noise of their own."""
+
+    trials: Whole = quantity("Number of trials of a point.", default=128, ge=4)
+    duration: Real | None = quantity(
+        "Length of a trial; by default ten times the slowest time constant, at least 2 s.",
+        default=None,
+        unit="s",
+        gt=0,
+    )
+
+    def time(self, network: NetworkSpec) -> float:
+        """Return the length of a trial of a network, seconds."""
+        return max(10.0 * network.slowest(), 2.0) if self.duration is None else self.duration
+
+
 class DynamicsOptions(Spec):
-    """How the measures `lyapunov`, `spectrum` and `fixed_points` are taken."""
+    """How the measures `lyapunov`, `spectrum`, `fixed_points` and `diffusion` are taken."""
 
     lyapunov: LyapunovOptions = quantity("Of the measure `lyapunov`.", default=LyapunovOptions())
     spectrum: SpectrumOptions = quantity("Of the measure `spectrum`.", default=SpectrumOptions())
     fixed_points: FixedPointOptions = quantity("Of the measure `fixed_points`.", default=FixedPointOptions())
+    diffusion: DiffusionOptions = quantity("Of the measure `diffusion`.", default=DiffusionOptions())
 
     def extra_steps(self, network: NetworkSpec, measure: Iterable[str]) -> dict[str, float]:
         """Return what each measure costs a point, in steps of the reference executor, as a rough estimate.
 
-        A direction carried through a step costs as much as the step; orthonormalisation is not counted.
+        Those of `diffusion` are of the executor that runs the network. A direction carried through a step costs as
+        much as the step; orthonormalisation is not counted.
         """
         eigenvalues = 2.0 * self.spectrum.basis * (1 + _AGAIN)
         root = float(_NEWTON * _LINEAR)
@@ -81,6 +99,7 @@ class DynamicsOptions(Spec):
             "lyapunov": 2.0 * self.lyapunov.k * sum(self.lyapunov.times(network)) / network.dt,
             "spectrum": root + eigenvalues,
             "fixed_points": starts * root + eigenvalues,
+            "diffusion": self.diffusion.trials * self.diffusion.time(network) / network.dt,
         }
         return {name: costs[name] for name in measure if name in costs}
 
@@ -91,5 +110,6 @@ class DynamicsOptions(Spec):
             "lyapunov": 4 * self.lyapunov.k,
             "spectrum": 2 * self.spectrum.basis,
             "fixed_points": starts * self.spectrum.basis,
+            "diffusion": self.diffusion.trials,
         }
         return _VARIABLES * max((held[name] for name in measure if name in held), default=0)

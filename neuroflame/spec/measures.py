@@ -26,16 +26,17 @@ MeasureName = Literal[
     "lyapunov",
     "spectrum",
     "fixed_points",
+    "diffusion",
     "regime",
 ]
 MEASURE_NAMES: tuple[str, ...] = get_args(MeasureName)
 """What ``measure:`` may name; ``regime`` stands for all that is recorded, and the label that follows from the row."""
-DYNAMIC = ("lyapunov", "spectrum", "fixed_points")
-"""Those that need the network's equations, not what was recorded."""
+DYNAMIC = ("lyapunov", "spectrum", "fixed_points", "diffusion")
+"""Those that go on from the end of the run, not from what was recorded of it."""
 _SUMMED = ("rates", "bump", "spikes", "weights")
 """Those that need no more of a recording than its sums over windows, or the weights at its end."""
-_OF_RATE_UNITS = (*DYNAMIC, "convergence", "regime")
-"""Those that ask whether the state comes to rest: spiking neurons do not."""
+_OF_RATE_UNITS = ("lyapunov", "spectrum", "fixed_points")
+"""Those that need the step's derivative, which spikes have not."""
 
 DEFAULTS = DynamicsOptions()
 _BY_POPULATION: dict[str, tuple[str, ...]] = {
@@ -45,9 +46,13 @@ _BY_POPULATION: dict[str, tuple[str, ...]] = {
     "oscillation": ("sync.{}", "osc.{}.frequency", "osc.{}.q", "osc.{}.growth", "osc.{}.growth.se"),
     "convergence": (
         "rate.{}.active",
+        "rate.{}.error",
         "rate.{}.trend",
+        "rate.{}.trend.se",
         "rate.{}.crossings",
         "bump.{}.floor",
+        "bump.{}.error",
+        "bump.{}.trend.se",
         "bump.{}.velocity",
         "bump.{}.velocity.se",
     ),
@@ -62,6 +67,7 @@ _OF_THE_RUN: dict[str, tuple[str, ...]] = {
         "noisy",
         "growth",
         "elapsed",
+        "apart",
     ),
     "memory": ("memory.error", "memory.lifetime", "memory.censored"),
 }
@@ -78,11 +84,23 @@ _OF_DYNAMICS: dict[str, tuple[str, ...]] = {
     ),
     "fixed_points": ("fixed_points.count", "fixed_points.stable"),
 }
+_OF_DIFFUSION = ("bump.{}.diffusion", "bump.{}.diffusion.se", "bump.{}.drift", "bump.{}.drift.se")
 
 
 def spiking(network: NetworkSpec) -> list[str]:
     """Return the names of the populations that spike."""
     return [name for name, population in network.populations.items() if population.spiking]
+
+
+def symmetric(network: NetworkSpec) -> bool:
+    """Whether all neurons of a population are alike at the end: no disorder, no noise, no stimulus."""
+    return not (
+        network.noise
+        or network.hebbian
+        or spiking(network)
+        or any(pair.kind != "all_to_all" or pair.random for pair in network.pairs)
+        or any(span(stimulus, network.dt).end >= network.duration for stimulus in network.stimuli)
+    )
 
 
 def expanded(measure: Iterable[str]) -> tuple[str, ...]:
@@ -93,9 +111,7 @@ def expanded(measure: Iterable[str]) -> tuple[str, ...]:
     names = tuple(measure)
     if "regime" not in names:
         return names
-    return tuple(
-        name for name in MEASURE_NAMES if name not in {*DYNAMIC, "spikes", "weights"} or name in names
-    )
+    return tuple(name for name in MEASURE_NAMES if name not in {*DYNAMIC, "weights"} or name in names)
 
 
 def samples_course(measure: Iterable[str]) -> bool:
@@ -132,6 +148,9 @@ def statistics(
     """
     names = ["t_fail"]
     for kind in expanded(measure):
+        if kind == "diffusion":
+            names.extend(pattern.format(name) for name in network.populations for pattern in _OF_DIFFUSION)
+            continue
         if kind in DYNAMIC:
             names.extend(dynamic_statistics(kind, dynamics))
             continue
@@ -145,6 +164,8 @@ def statistics(
                     names.extend(f"{name}.{epoch}" for epoch in _IN_EPOCHS)
         if kind != "memory" or cue_of(network) is not None:
             names.extend(_OF_THE_RUN.get(kind, ()))
+        if kind == "convergence" and symmetric(network):
+            names.append("alpha.symmetric")
         if kind == "stp":
             names.extend(f"stp.{pair}.{what}" for pair in network.stp for what in ("u", "x", "ux"))
         if kind == "regime":
@@ -154,7 +175,7 @@ def statistics(
 
 
 def dynamic_statistics(kind: str, dynamics: DynamicsOptions) -> tuple[str, ...]:
-    """Return the columns of a measure among `DYNAMIC`."""
+    """Return the columns of a measure among `DYNAMIC` that are not of a population."""
     if kind == "lyapunov":
         exponents = (f"lyapunov.{i + 1}" for i in range(dynamics.lyapunov.k))
         return tuple(name for exponent in exponents for name in (exponent, f"{exponent}.se"))
@@ -171,6 +192,10 @@ def check_applicable(network: NetworkSpec, measure: Iterable[str]) -> None:
             )
         if kind in _OF_RATE_UNITS and names:
             raise SpecError(f"is for rate units, and {names[0]} spikes", got=kind, path="measure")
+        if kind == "diffusion" and not network.noise:
+            raise SpecError(
+                "needs noise: without it trials do not differ", got=kind, path="measure", remedy="give noise"
+            )
         if kind == "weights" and not network.hebbian:
             raise SpecError(
                 "weights has no effect: no weights learn",
@@ -179,6 +204,22 @@ def check_applicable(network: NetworkSpec, measure: Iterable[str]) -> None:
             )
         if kind in DYNAMIC:
             check_constant_weights(network, kind, path="measure")
+
+
+def check_window(measure: Iterable[str]) -> None:
+    """Raise `SpecError` if measures look at the course of a final window whose length would depend on a point's times.
+
+    By default it reaches back to the middle between a point's last stimulus and the end: points of one tile, which are
+    sampled alike, would have windows of their own.
+    """
+    courses = [name for name in measure if samples_course([name])]
+    if courses:
+        raise SpecError(
+            "must be given where the times of stimuli are swept or jittered, for what looks at a window's course",
+            got=courses,
+            path="window",
+            remedy="window: 2.0, or do not measure it",
+        )
 
 
 def check_constant_weights(network: NetworkSpec, tool: str, *, path: str | None = None) -> None:

@@ -22,7 +22,7 @@ from neuroflame.spec.compute import Answer, Compute, Repeat
 from neuroflame.spec.conditional import check_conditions, count_assignments
 from neuroflame.spec.dynamics import DynamicsOptions
 from neuroflame.spec.kicks import Perturbation
-from neuroflame.spec.measures import DYNAMIC, MeasureName, check_applicable, statistics
+from neuroflame.spec.measures import DYNAMIC, MeasureName, check_applicable, check_window, statistics
 from neuroflame.spec.network import NetworkSpec, load_network
 from neuroflame.spec.paths import find_path
 from neuroflame.spec.protocols import check_protocols, protocol_columns
@@ -37,6 +37,7 @@ from neuroflame.spec.theory import THEORY_TEXTS, TheoryName, theory_columns
 _MOST_POINTS = 10**8
 _TRACED_POINTS = 2000
 _MOST_CORNERS = 64
+_LONGEST_RUN = 60.0
 
 
 class SweepSpec(Spec):
@@ -59,6 +60,12 @@ class SweepSpec(Spec):
         "What theory predicts for each point, in columns beside the simulated ones.", default=()
     )
     window: Real | None = quantity("Length of the final averaging window.", default=None, unit="s", gt=0)
+    longest: Literal["auto"] | Real = quantity(
+        "Simulated time up to which runs that are labelled `slow` are made again, twice as long each time; auto: eight "
+        "times the duration, at most 60 s. With the measure `regime` alone.",
+        default="auto",
+        unit="s",
+    )
     traces: Literal["auto", True, False] = quantity(
         "Whether the populations' time courses are kept; auto: in sweeps of at most 2000 points.",
         default="auto",
@@ -159,6 +166,13 @@ class SweepSpec(Spec):
         check_supplied(self.repeat.starts, self._structures())
         check_applicable(self.network, self.measure)
         check_protocols(self.network, self.ramp, self.perturb, [axis.path for axis in self.axes])
+        own = any(is_time(path) for path in self.space)
+        if self.window is None and (own or any(s.jitter is not None for s in self.network.stimuli)):
+            check_window(self.measure)
+        if self.longest != "auto" and "regime" not in self.measure:
+            raise SpecError(
+                "has no effect: regimes are not measured", remedy="add regime to measure", path="longest"
+            )
         trials = getattr(self.search, "trials", None)
         if trials is not None and not self.space:
             raise SpecError(f"must have at least one axis in a {self.search.kind} search", path="space")
@@ -356,6 +370,13 @@ class SweepSpec(Spec):
             return self.trials * len(self.repeat.initial_conditions)
         return self.trials * self.repeat.count
 
+    def longest_run(self, network: NetworkSpec) -> float | None:
+        """Return up to which simulated time a network's runs go on, seconds; None where none can."""
+        if "regime" not in self.measure:
+            return None
+        limit = min(_LONGEST_RUN, 8.0 * network.duration) if self.longest == "auto" else self.longest
+        return limit if limit >= 2.0 * network.duration else None
+
     @property
     def keeps_traces(self) -> bool:
         """Whether time courses are kept."""
@@ -374,6 +395,8 @@ class SweepSpec(Spec):
         if not self.perturb:
             del data["perturb"]
         data["repeat"] = starts_identity(data["repeat"])
+        if "regime" not in self.measure:
+            del data["longest"]
         data["network"] = without_files(data["network"])
         return {**data, "traces": self.keeps_traces, "precision": self.compute.precision}
 

@@ -9,9 +9,13 @@ if TYPE_CHECKING:
 
     from neuroflame.spec.network import NetworkSpec
 
-TheoryName = Literal["homogeneous", "modes", "balance", "folds"]
+TheoryName = Literal["homogeneous", "modes", "balance", "folds", "random"]
 THEORY_TEXTS = ("theory.regime", "theory.reason")
 """Columns of names; all others are numbers."""
+
+
+RANDOM = ("radius", "outlier", "alpha", "variance", "exponent", "kappa")
+"""What is predicted of random connectivity."""
 
 
 def theory_columns(network: NetworkSpec, theory: Iterable[str], paths: Iterable[str]) -> list[str]:
@@ -34,6 +38,9 @@ def theory_columns(network: NetworkSpec, theory: Iterable[str], paths: Iterable[
     if "modes" in kinds:
         found += ["theory.regime", "theory.alpha.mode1", "theory.mode", "theory.frequency"]
         found += ["theory.bumps", "theory.bumps.stable"]
+    if "random" in kinds:
+        found += [] if "modes" in kinds else ["theory.regime"]
+        found += [f"theory.random.{what}" for what in RANDOM]
     if "balance" in kinds:
         found += [f"theory.balance.{name}" for name in network.populations] + ["theory.balance.states"]
     if "folds" in kinds:

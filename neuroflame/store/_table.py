@@ -10,6 +10,7 @@ import numpy as np
 
 from neuroflame.errors import StoreError
 from neuroflame.regimes import Thresholds, basins, label_points
+from neuroflame.repeats import over_repeats
 from neuroflame.store._files import Files, in_threads, open_files
 from neuroflame.store._format import CorruptFragment, warn
 from neuroflame.store._labels import LABELS, check_evidence, evidence, labelled, recorded
@@ -179,6 +180,24 @@ class Table:
     def _evidence(self) -> pd.DataFrame:
         check_evidence(self._columns, self._files.shown)
         return self.to_pandas([column.name for column in self._columns.values() if column.kind != "series"])
+
+    def over_repeats(self, over: Sequence[str] = ("graph", "seed")) -> pd.DataFrame:
+        """Return one row for all repetitions of an assignment: means, standard errors and numbers of the statistics.
+
+        See `neuroflame.repeats.over_repeats` for the columns. Units are in ``attrs["units"]``.
+
+        Parameters
+        ----------
+        over : sequence of str
+            Among ``graph``, ``seed`` and ``initial_condition``; rows that differ in the others are kept apart.
+        """
+        import pandas as pd
+
+        wanted = [column.name for column in self._columns.values() if column.kind != "series"]
+        data, about = over_repeats(self.to_pandas(wanted), self._columns, over)
+        frame = pd.DataFrame(data)
+        frame.attrs["units"] = {name: column.unit for name, column in about.items()}
+        return frame
 
     @property
     def attempt(self) -> int:

@@ -77,10 +77,10 @@ def guessed_seconds_of(spec: SweepSpec, network: NetworkSpec, *, cuda: bool) -> 
     paths = [axis.path for axis in spec.axes]
     alone = spec.compute.executor == "reference" or kernel_refusal(network, paths, cuda=cuda) is not None
     slower = _REFERENCE if alone else 1.0
-    steps = sum(spec.dynamics.extra_steps(network, spec.measure).values())
-    dynamics = _REFERENCE * steps * step_seconds(network, cuda=cuda)
-    after = sum(protocol_steps(network, spec.ramp, spec.perturb).values()) * step_seconds(network, cuda=cuda)
-    return slower * (guessed_seconds(network, cuda=cuda) + after) + dynamics
+    steps = spec.dynamics.extra_steps(network, spec.measure)
+    slowed = sum(count * (slower if name == "diffusion" else _REFERENCE) for name, count in steps.items())
+    slowed += slower * sum(protocol_steps(network, spec.ramp, spec.perturb).values())
+    return slower * guessed_seconds(network, cuda=cuda) + slowed * step_seconds(network, cuda=cuda)
 
 
 def point_bytes(spec: SweepSpec, network: NetworkSpec) -> int:
@@ -165,6 +165,8 @@ class CostModel:
         self.actors = max(1, actors)
         self._fixed = None if spec.compute.tile == "auto" else int(spec.compute.tile)
         self._guess = guessed_seconds_of(spec, spec.network, cuda=cuda)
+        longest = spec.longest_run(spec.network)
+        self._longer = 1.0 if longest is None else 2.0 * longest / spec.network.duration
         self._deadline = None if spec.compute.deadline == "auto" else float(spec.compute.deadline)
         self._groups = GroupCosts(spec, cuda=cuda)
         self._own = GroupCost(1.0, point_bytes(spec, spec.network))
@@ -268,8 +270,9 @@ class CostModel:
             return self._deadline
         count = points * (group or self._own).weight
         if not self._pace.knows:
-            return _START_S + _BLIND_PATIENCE * count * self._guess
-        return _START_S + _PATIENCE * count * max(time / seen for seen, time in self._pace.tiles)
+            return _START_S + _BLIND_PATIENCE * self._longer * count * self._guess
+        slowest = max(time / seen for seen, time in self._pace.tiles)
+        return _START_S + _PATIENCE * self._longer * count * slowest
 
     def _wanted(self, worker: str | None) -> float:
         """Return the points for which a worker takes the time aimed at."""

@@ -189,6 +189,7 @@ def _measured(
     engines: Any,
     options: Mapping[str, Any],
 ) -> MeasuredLike:
+    longest = spec.longest_run(network)
     found = measure(
         network,
         {
@@ -208,6 +209,7 @@ def _measured(
         executor=spec.compute.executor,
         engines=engines,
         **options,
+        **({} if longest is None else {"longest": longest}),
     )
     for column in found.columns:
         if len(found.data[column.name]) != len(points):

@@ -28,6 +28,7 @@ def export(
     force: bool = False,
     by: str | None = None,
     smallest: bool = False,
+    repeats: bool = False,
 ) -> list[Path]:
     """Write the table of a sweep, finished or not, for other programs.
 
@@ -47,6 +48,9 @@ def export(
     by, smallest : str, bool
         For a study: the column that is its objective, and whether small values are good; by default as the
         search has it.
+    repeats : bool
+        To csv: one row for all repetitions of an assignment and initial condition, with means, standard errors and
+        numbers over graphs and seeds; see `neuroflame.repeats`.
 
     Returns
     -------
@@ -62,7 +66,13 @@ def export(
     """
     table = open_table(uri)
     ending = FILES[to][0] if to in FILES else _STUDY
-    path = Path(out) if out is not None else _default(table, ending)
+    path = Path(out) if out is not None else _default(table, f"-repeats{ending}" if repeats else ending)
+    if repeats:
+        if to != "csv":
+            raise SpecError("is for csv", got=to, path="--over-repeats", remedy="--to csv")
+        with placed(path, force=force) as temporary:
+            table.over_repeats().to_csv(temporary, index=False)
+        return [path]
     if to not in FILES:
         spec = spec_of(table.manifest, file=uri)
         sought = _sought(table, by, smallest=smallest)

@@ -87,7 +87,11 @@ class Plan:
             lines.append(f"afterwards  {each} steps a point, beside the {spec.network.steps:,} of its run")
         if extra:
             each = ", ".join(f"{name} {steps:,.0f}" for name, steps in extra.items())
-            lines.append(f"dynamics    about {each} extra steps a point, by the reference executor")
+            by = "" if set(extra) == {"diffusion"} else ", by the reference executor"
+            lines.append(f"dynamics    about {each} extra steps a point{by}")
+        longest = spec.longest_run(spec.network)
+        if longest is not None:
+            lines.append(f"slow runs   are made again, twice as long each time, up to {longest:g} s")
         return "\n".join(lines)
 
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from neuroflame.spec.sweep import SweepSpec
 
-DEFAULT = ("modes",)
-"""What is predicted where a sweep file names nothing under ``theory``."""
+DEFAULT, DISORDERED = ("modes",), ("random",)
+"""What is predicted where a sweep names nothing under ``theory``; the same of Gaussian and low-rank connectivity."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,10 @@ def predicted_table(spec: SweepSpec) -> PredictedTable:
             path="search",
             remedy="use --set search.kind=sobol, or a grid",
         )
-    theory = tuple(dict.fromkeys([*(spec.theory or DEFAULT), "modes"]))
+    disordered = any(pair.profile.kind in ("gaussian", "low_rank") for pair in spec.network.pairs)
+    theory = spec.theory or (DISORDERED if disordered else DEFAULT)
+    if not set(theory) & {"modes", "random"}:
+        theory = (*theory, "modes")
     values = search.take(np.arange(search.total))
     count = search.total
     points = Points(

@@ -5,6 +5,8 @@ Formulas, sources and where they hold: docs/theory.md. Nothing here needs torch.
 
 from neuroflame.theory.balance import Balance, balance, scaled
 from neuroflame.theory.bump import Bump, LinearBump, bumps, linear_bump
+from neuroflame.theory.chaos import Chaos, chaos
+from neuroflame.theory.disorder import predict_disorder
 from neuroflame.theory.folds import nearest_fold
 from neuroflame.theory.homogeneous import States, homogeneous_states
 from neuroflame.theory.meanfield import MeanField, NotCovered, mean_field, number_at
@@ -17,6 +19,7 @@ from neuroflame.theory.step import Growth
 __all__ = [
     "Balance",
     "Bump",
+    "Chaos",
     "Growth",
     "LinearBump",
     "MeanField",
@@ -27,6 +30,7 @@ __all__ = [
     "States",
     "balance",
     "bumps",
+    "chaos",
     "circular_law_radius",
     "disc_growth",
     "growth_of_eigenvalue",
@@ -39,6 +43,7 @@ __all__ = [
     "number_at",
     "outliers",
     "predict",
+    "predict_disorder",
     "predict_regime",
     "scaled",
     "unknown",

@@ -11,6 +11,7 @@ from neuroflame.columns import Column
 from neuroflame.spec.paths import paths
 from neuroflame.spec.theory import THEORY_TEXTS, theory_columns
 from neuroflame.theory.balance import balance
+from neuroflame.theory.disorder import predict_disorder
 from neuroflame.theory.folds import nearest_fold
 from neuroflame.theory.homogeneous import homogeneous_states
 from neuroflame.theory.meanfield import MeanField, NotCovered, mean_field
@@ -38,6 +39,21 @@ _DOCS = {
     "theory.bumps": ("", "Predicted number of stationary bumps, turned copies as one."),
     "theory.bumps.stable": ("", "Those that are stable but for their rotation."),
     "theory.regime": ("", "Predicted regime: all stable states that theory finds."),
+    "theory.random.radius": (
+        "",
+        "Radius of the disc of eigenvalues, slope at rest included: chaos from 1 on.",
+    ),
+    "theory.random.outlier": (
+        "",
+        "Real part of the eigenvalue of low rank that grows most, slope at rest included.",
+    ),
+    "theory.random.alpha": ("1/s", "Predicted growth of the perturbation of rest that grows fastest."),
+    "theory.random.variance": ("Hz²", "Predicted variance of rates over neurons (and time)."),
+    "theory.random.exponent": (
+        "1/s",
+        "Predicted largest Lyapunov exponent, of small dt, without slower variables.",
+    ),
+    "theory.random.kappa": ("", "Predicted strength of the state along the vector m, of rank 1."),
     "theory.balance.states": ("", "Number of balanced states with positive rates, to leading order in √K."),
 }
 
@@ -74,7 +90,7 @@ def predict(
     values : mapping of sequence, (P,)
         Batchable path to the value at each point.
     theory : sequence of str
-        Among ``homogeneous``, ``modes``, ``balance`` and ``folds``.
+        Among ``homogeneous``, ``modes``, ``balance``, ``folds`` and ``random``.
     points : int
         P.
     ranges : mapping, optional
@@ -139,12 +155,14 @@ class _Point:
 
     def cells(self, theory: Sequence[str], ranges: Mapping[str, tuple[float, float]]) -> Cells:
         """Return the cells of the point; what is missing is not known."""
+        random, told = self._random() if "random" in theory else ({}, [])
         try:
             field = self.field()
         except NotCovered as why:
-            return {"theory.reason": str(why)}
+            others = [str(why)] if set(theory) != {"random"} or not random else []
+            return {**random, "theory.reason": "; ".join(dict.fromkeys([*told, *others]))}
         found: Cells = {}
-        notes = list(field.neglected)
+        notes = [*told, *field.neglected]
         parts = {"modes": _modes} if "modes" in theory else {"homogeneous": _homogeneous}
         for name, part in {**parts, "balance": _balance}.items():
             if name in theory:
@@ -163,6 +181,12 @@ class _Point:
                     notes.append(f"folds along {path} were not sought: {why}")
         found["theory.reason"] = "; ".join(dict.fromkeys(notes)) or None
         return found
+
+    def _random(self) -> tuple[Cells, list[str]]:
+        try:
+            return predict_disorder(self.spec, lambda path: float(self.numbers[path]))
+        except NotCovered as why:
+            return {}, [str(why)]
 
     def _counter(self, path: str) -> Any:
         """Return the function that counts homogeneous states at a value of a path."""

@@ -11,6 +11,7 @@ from neuroflame.theory.bump import Bump, bumps
 from neuroflame.theory.homogeneous import States, homogeneous_states, slopes
 from neuroflame.theory.meanfield import NotCovered
 from neuroflame.theory.modes import Modes, mode_growth
+from neuroflame.theory.transfer import BOUNDED
 
 if TYPE_CHECKING:
     from neuroflame.theory.meanfield import MeanField
@@ -28,7 +29,7 @@ class Prediction:
     Parameters
     ----------
     regime : str
-        quiescent, homogeneous, bump, bistable, oscillating or unstable.
+        quiescent, homogeneous, bump, multistable, oscillating, travelling, runaway or unknown.
     states : States
         Homogeneous steady states.
     modes : tuple of Modes
@@ -60,9 +61,10 @@ def reference(modes: tuple[Modes, ...]) -> int | None:
 def predict_regime(field: MeanField) -> Prediction:
     """Return what theory says of one point.
 
-    Two or more stable states, homogeneous or bumps: `bistable`. One: `quiescent`, `homogeneous` or `bump`. None: the
+    Two or more stable states, homogeneous or bumps: `multistable`. One: `quiescent`, `homogeneous` or `bump`. None: the
     leading mode about the homogeneous state tells, mode 0 at a frequency `oscillating`; a pattern that grows where
-    bumps were not sought `bump`; all else `unstable`.
+    bumps were not sought `bump`, as a wave `travelling`; all else is a `runaway` where a transfer function has no
+    bound, and `unknown` elsewhere.
     """
     states = homogeneous_states(field)
     modes = tuple(mode_growth(field, rates) for rates in states.rates)
@@ -76,13 +78,13 @@ def predict_regime(field: MeanField) -> Prediction:
     stable = [i for i, one in enumerate(modes) if one.stable]
     held = [bump for bump in found or () if bump.growth.alpha < 0.0]
     if len(stable) + len(held) > 1:
-        label = "bistable"
+        label = "multistable"
     elif stable:
         label = "quiescent" if _quiescent(field, states.rates[stable[0]]) else "homogeneous"
     elif held:
         label = "bump"
     else:
-        label, note = _without_stable_state(modes, found)
+        label, note = _without_stable_state(field, modes, found)
         notes.append(note)
     return Prediction(label, states, modes, found, tuple(notes))
 
@@ -91,11 +93,14 @@ def _quiescent(field: MeanField, rates: Array) -> bool:
     return bool((np.abs(rates) < QUIESCENT).all() and (slopes(field, rates) == 0.0).all())
 
 
-def _without_stable_state(modes: tuple[Modes, ...], found: tuple[Bump, ...] | None) -> tuple[str, str]:
+def _without_stable_state(
+    field: MeanField, modes: tuple[Modes, ...], found: tuple[Bump, ...] | None
+) -> tuple[str, str]:
     """Return the label and its reason where nothing is stable."""
     at = reference(modes)
+    elsewhere = "unknown" if all(name in BOUNDED for name in field.transfer) else "runaway"
     if at is None:
-        return "unstable", "there is no homogeneous steady state"
+        return elsewhere, "there is no homogeneous steady state"
     k = modes[at].leading
     frequency = modes[at].growth[k].frequency
     if k == 0 and frequency > 0.0:
@@ -103,5 +108,5 @@ def _without_stable_state(modes: tuple[Modes, ...], found: tuple[Bump, ...] | No
     if k > 0 and frequency == 0.0 and found is None:
         return "bump", f"by the linear instability of mode {k}"
     if k > 0 and frequency > 0.0:
-        return "unstable", f"mode {k} grows as a wave"
-    return "unstable", f"mode {k} grows and no stationary state is stable"
+        return "travelling", f"mode {k} grows as a wave"
+    return elsewhere, f"mode {k} grows and no stationary state is stable"

@@ -8,8 +8,9 @@ from neuroflame.core.connectivity import Operator
 from neuroflame.core.dynamics import StepMap, lyapunov
 from neuroflame.core.reference import initial_state
 from neuroflame.spec.dynamics import LyapunovOptions
+from tests.networks import PAIR
 from tests.physics.helpers import build, ensemble_of
-from tests.physics.test_dynamics_stability import PAIR, pair_map
+from tests.physics.test_dynamics_stability import pair_map
 
 
 class Dense(Operator):

@@ -9,36 +9,11 @@ from neuroflame.core.connectivity.ring import RingOperator
 from neuroflame.core.dynamics import StepMap, solve, spectrum
 from neuroflame.errors import SimulationError, SpecError
 from neuroflame.spec.dynamics import SpectrumOptions
+from tests.networks import FACILITATING, PAIR, RING, coupling
 from tests.physics.helpers import build, ensemble_of
 
-PAIR = {
-    "dt": 0.001,
-    "duration": 0.5,
-    "populations": {
-        "E": {"size": 4, "tau": 0.02, "tau_syn": 0.005},
-        "I": {"size": 3, "tau": 0.01, "tau_syn": 0.008, "threshold": 0.1},
-    },
-    "J": {"EE": 1.5, "EI": -2.0, "IE": 1.2, "II": -0.5},
-    "J0": {"E": 2.0, "I": 0.5},
-}
 W = np.array([[1.5, -2.0], [1.2, -0.5]])
 DRIVE = np.array([2.0, 0.4])  # less the threshold
-FACILITATING = {
-    "dt": 0.001,
-    "duration": 1.0,
-    "populations": {"E": {"size": 5, "tau": 0.02}},
-    "J": {"EE": 5.0},
-    "J0": {"E": -1.0},
-    "stp": {"EE": {"U": 0.05, "tau_fac": 1.0, "tau_rec": 0.1}},
-}
-RING = {
-    "dt": 0.001,
-    "duration": 1.0,
-    "populations": {"E": {"size": 64, "tau": 0.02}},
-    "J": {"EE": 0.6},
-    "J0": {"E": 1.0},
-    "connectivity": {"profile": {"kind": "cosine", "kappa": 4.0}},
-}
 
 
 def pair_map():
@@ -49,17 +24,6 @@ def pair_map():
     currents = np.hstack([(one - s) @ W, s])
     rates = np.hstack([e, np.zeros((2, 2))]) + (one - e) @ currents
     return np.vstack([rates, currents])
-
-
-def transmitted(rate, U=0.05, fac=1.0, rec=0.1):
-    """u x r at steady state (Markram, Wang & Tsodyks 1998)."""
-    u = U * (1 + fac * rate) / (1 + U * fac * rate)
-    return u * rate / (1 + u * rec * rate)
-
-
-def coupling(rate, drive):
-    """The J at which r = J u x r + I."""
-    return (rate - drive) / transmitted(rate)
 
 
 def test_fixed_point_of_a_linear_pair():

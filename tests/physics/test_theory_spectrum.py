@@ -131,7 +131,7 @@ def test_closed_form_bump_ends_where_its_amplitude_has_no_bound():
     assert linear_bump(3.0, 1.0, 1.0) is None
     field = field_of(merge(ONE, {"J": {"EE": 3.0}, "connectivity": {"profile": {"kappa": 1.0}}}))
     assert bumps(field) == []
-    assert predict_regime(field).regime == "unstable"
+    assert predict_regime(field).regime == "runaway"
 
 
 @pytest.fixture(scope="module")

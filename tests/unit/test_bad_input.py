@@ -205,7 +205,7 @@ CASES = {
     "unknown measure": (
         plan("measure=[rate]"),
         "measure.0: must be one of 'rates', 'bump', 'spikes', 'oscillation', 'memory', 'convergence', 'stp', "
-        "'weights', 'lyapunov', 'spectrum', 'fixed_points' or 'regime', got 'rate'",
+        "'weights', 'lyapunov', 'spectrum', 'fixed_points', 'diffusion' or 'regime', got 'rate'",
     ),
     "options of what is not measured": (
         plan("dynamics.spectrum.k=3"),
@@ -218,6 +218,11 @@ CASES = {
     "no exponent": (
         plan("measure=[lyapunov]", "dynamics.lyapunov.k=0"),
         "dynamics.lyapunov.k: must be at least 1, got 0",
+    ),
+    "diffusion without noise": (plan("measure=[bump, diffusion]"), "measure: needs noise: without it trials"),
+    "runs that cannot go on": (
+        plan("longest=30"),
+        "longest: has no effect: regimes are not measured (add regime to measure)",
     ),
     "measure of what is not there": (plan("measure=[weights]"), "measure: weights has no effect: no weights"),
     "dynamics of weights that learn": (

@@ -18,6 +18,7 @@ from neuroflame.core.statistics.windows import samplings
 from neuroflame.errors import SpecError
 from neuroflame.spec import NetworkSpec
 from neuroflame.spec.measures import statistics
+from neuroflame.spec.sweep import SweepSpec
 from tests.unit.test_trajectory import CASES, RING
 
 EVERY = 0.004
@@ -278,6 +279,46 @@ def test_independent_noise_is_asynchronous():
     assert found["regime"].tolist() == ["homogeneous"]
 
 
+def test_the_floor_of_the_ratio_is_that_of_disorder_and_not_of_a_bump():
+    """Of N independent rates 2|⟨r e^{iθ}⟩| has the mean σ √(π/N); of a cosine neighbours hardly differ."""
+    frozen = {
+        "populations": {"E": {"size": 60, "tau": 0.005}},
+        "J0": {"E": 20.0},
+        "duration": 0.1,
+        "stimuli": [{"shape": "pattern", "number": 0, "onset": 0.0, "offset": 0.1, "strength": 2.0}],
+    }
+    ratios, floors = [], []
+    for number in range(60):
+        spec = NetworkSpec.parse(frozen).with_values({"stimuli.0.number": number})
+        found = measured(spec, window=0.05)
+        ratios.append(found["bump.E.ratio"][0])
+        floors.append(found["bump.E.floor"][0])
+    assert np.mean(floors) == pytest.approx(0.1 * np.sqrt(np.pi / 60), rel=0.05)
+    assert np.mean(ratios) == pytest.approx(np.mean(floors), rel=0.2)
+    smooth = {"shape": "cosine", "onset": 0.0, "offset": 0.1, "strength": 10.0, "width": 1.0}
+    found = measured(NetworkSpec.parse(frozen | {"stimuli": [smooth]}), window=0.05)
+    assert found["bump.E.ratio"][0] > 10 * found["bump.E.floor"][0]
+
+
+def test_rates_of_both_signs_are_relative_to_their_root_mean_square():
+    spec = NetworkSpec.parse(
+        {
+            "populations": {"E": {"size": 40, "tau": 0.02}},
+            "transfer": "tanh",
+            "duration": 1.0,
+            "stimuli": [{"shape": "pattern", "number": 0, "onset": 0.0, "offset": 1.0, "strength": 1.0}],
+        }
+    )
+    found = measured(spec, window=0.1)
+    rates = Network(spec, device="cpu", precision="double")(steps=1000)[0, -1].numpy()
+    assert found["rate.E.cv"][0] == pytest.approx(rates.std() / np.sqrt((rates**2).mean()), rel=1e-6)
+    angle = np.exp(2j * np.pi * np.arange(40) / 40)
+    expected = 2 * abs((rates * angle).mean()) / np.sqrt((rates**2).mean())
+    assert found["bump.E.ratio"][0] == pytest.approx(expected, rel=1e-6)
+    assert found["rate.E.active"].tolist() == [1.0]
+    assert measured(spec.with_values({"stimuli": []}), window=0.1)["rate.E.active"].tolist() == [0.0]
+
+
 def test_silence():
     spec = NetworkSpec.parse(
         {"populations": {"E": {"size": 8, "threshold": 1.0}}, "J0": {"E": 0.5}, "duration": 3.0}
@@ -374,8 +415,47 @@ def test_evidence_is_that_of_the_reference(case):
 
 def test_what_cannot_be_measured_is_refused():
     spec = NetworkSpec.parse(RING)
-    with pytest.raises(SpecError, match="cannot be measured where points have times"):
-        measured(spec, {"stimuli.cue.onset": np.array([0.04, 0.05])})
+    with pytest.raises(
+        SpecError, match="window: must be given where the times of stimuli are swept or jittered"
+    ):
+        measured(spec, {"stimuli.cue.onset": np.array([0.04, 0.05])}, window=None)
+    sweep = {"network": RING, "space": {"stimuli.cue.onset": [0.04, 0.05]}, "measure": ["rates", "regime"]}
+    with pytest.raises(
+        SpecError, match="window: must be given where the times of stimuli are swept or jittered"
+    ):
+        SweepSpec.parse(sweep)
+    assert SweepSpec.parse(sweep | {"window": 0.05}).window == 0.05
     burst = {"shape": "pattern", "number": 1, "onset": 0.05, "offset": 0.1, "strength": 1.0}
     with pytest.raises(SpecError, match=r"stimuli.0: has no phase that a cue could be turned by"):
         measured(spec.with_values({"stimuli": [burst]}), initial=["cued@90"])
+
+
+def test_points_with_times_of_their_own_have_the_statistics_of_runs_alone():
+    """Where the window is given: by default it depends on a point's times, and samples on the tile."""
+    spec = NetworkSpec.parse(RING).with_values({"duration": 0.6, "J.EE": 1.0, "J.EI": 0.0, "J.II": 0.0})
+    onsets = np.array([0.02, 0.07, 0.12])
+    keys = {"initial": ["cued", "cued@90", "cued"], "executor": "reference"}
+    found = measured(spec, {"stimuli.cue.onset": onsets}, measure=("regime",), **keys)
+    for row, onset in enumerate(onsets):
+        alone = measured(
+            spec,
+            {"stimuli.cue.onset": onsets[[row]]},
+            seeds=np.array([row + 3]),
+            initial=[keys["initial"][row]],
+            executor="reference",
+        )
+        fixed = measured(
+            spec.with_values({"stimuli.cue.onset": onset}),
+            {"J0.E": np.array([spec.get("J0.E")])},
+            seeds=np.array([row + 3]),
+            initial=[keys["initial"][row]],
+            executor="reference",
+        )
+        for name, values in alone.items():
+            assert values[0] == found[name][row] or values[0] != values[0], name
+            if name == "memory.lifetime":  # moments of the run in place of moments from the offset
+                assert values[0] == pytest.approx(fixed[name][0], abs=0.021)
+            elif not name.startswith(("alpha.", "bump.I.phase", "bump.I.velocity")):
+                same = values[0] == fixed[name][0] or values[0] != values[0]
+                assert same, name
+    np.testing.assert_allclose(found["memory.error"], 0.0, atol=1e-3)

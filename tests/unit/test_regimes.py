@@ -60,6 +60,21 @@ TRAVELS = BUMP | {
     "bump.E.velocity": 0.5,
     "bump.E.velocity.se": 0.001,
 }
+TRAINS = {
+    "residual": np.nan,
+    "residual.window": np.nan,
+    "residual.rotating": np.nan,
+    "noisy": True,
+    "rate.E.sd_t": 0.2,
+    "rate.E.sd_i": 2.0,
+    "rate.E.cv": 0.4,
+    "rate.E.crossings": 200.0,
+    "bump.E.floor": 0.02,
+    "sync.E": 0.001,
+    "spikes.E.sync": 0.001,
+    "spikes.E.cv": 0.9,
+}
+TOGETHER = {"sync.E": 0.6, "spikes.E.sync": 0.6, "osc.E.q": 0.2}
 RINGS = {
     "runaway": {"status": "diverged"},
     "slow": MOVES | BUMP,
@@ -68,6 +83,10 @@ RINGS = {
     "bump": BUMP,
     "homogeneous": {},
     "heterogeneous": {"rate.E.cv": 0.2, "bump.E.floor": 0.01},
+    "asynchronous irregular": TRAINS,
+    "asynchronous regular": TRAINS | {"spikes.E.cv": 0.1},
+    "synchronous irregular": TRAINS | TOGETHER,
+    "synchronous regular": TRAINS | TOGETHER | {"spikes.E.cv": 0.1},
     "oscillating": WAVES,
     "chaotic": ERRATIC | {"lyapunov.1": 2.0, "lyapunov.1.se": 0.1},
     "fluctuating": ERRATIC,
@@ -102,17 +121,20 @@ def test_the_order_decides_where_several_apply():
     ("threshold", "row", "column", "below", "above"),
     [
         ("growth", {}, "growth", "homogeneous", "runaway"),
-        ("residual", BUMP, "residual.window", "bump", "slow"),
-        ("residual", BUMP, "residual", "bump", "slow"),
+        ("residual", {}, "residual.window", "homogeneous", "slow"),
+        ("residual", {}, "residual", "homogeneous", "slow"),
+        ("residual", BUMP | {"residual.window": 0.1}, "residual.rotating", "bump", "slow"),
         ("rate", SILENT, "rate.E.mean", "quiescent", "homogeneous"),
-        ("velocity", TRAVELS, "bump.E.velocity", "slow", "travelling"),
+        ("velocity", TRAVELS, "bump.E.velocity", "bump", "travelling"),
         ("ratio", BUMP | {"bump.E.floor": 0.0, "rate.E.cv": 0.0}, "bump.E.ratio", "homogeneous", "bump"),
         ("cv", {}, "rate.E.cv", "homogeneous", "heterogeneous"),
         ("sd_t", WAVES | {"rate.E.crossings": 1.0}, "rate.E.sd_t", "slow", "oscillating"),
         ("q", WAVES, "osc.E.q", "fluctuating", "oscillating"),
         ("sync", WAVES, "sync.E", "fluctuating", "oscillating"),
+        ("irregular", TRAINS, "spikes.E.cv", "asynchronous regular", "asynchronous irregular"),
+        ("sync", TRAINS, "spikes.E.sync", "asynchronous irregular", "synchronous irregular"),
         ("crossings", ERRATIC, "rate.E.crossings", "slow", "fluctuating"),
-        ("trend", WAVES | {"osc.E.growth.se": 0.0}, "osc.E.growth", "oscillating", "fluctuating"),
+        ("trend", WAVES | {"osc.E.growth.se": 0.0}, "osc.E.growth", "oscillating", "slow"),
         ("lyapunov", RINGS["chaotic"], "lyapunov.1", "slow", "chaotic"),
     ],
 )
@@ -132,9 +154,9 @@ def test_labels_change_at_their_threshold_and_confidence_vanishes_there(threshol
 
 
 def test_thresholds_without_a_number_are_the_rows_own():
-    assert label(BUMP, {"residual": 5e-4})[0] == "bump"
-    assert label(BUMP, {"residual": 5e-4, "residual.tolerance": 1e-4})[0] == "slow"
-    assert label(BUMP, {"residual": 5e-4}, thresholds=Thresholds(residual=1e-4))[0] == "slow"
+    assert label({"residual": 5e-4})[0] == "homogeneous"
+    assert label({"residual": 5e-4, "residual.tolerance": 1e-4})[0] == "slow"
+    assert label({"residual": 5e-4}, thresholds=Thresholds(residual=1e-4))[0] == "slow"
     chaos = RINGS["chaotic"] | {"lyapunov.1": 0.05, "lyapunov.1.se": 0.001}
     assert label(chaos, {"elapsed": 10.0})[0] == "slow"
     assert label(chaos, {"elapsed": 100.0})[0] == "chaotic"
@@ -150,14 +172,52 @@ def test_errors_count_for_velocity_exponents_and_growth():
     unsure = TRAVELS | {"bump.E.velocity.se": 0.4}
     assert label(unsure)[0] == "slow"
     assert label(unsure, thresholds=Thresholds(errors=1.0))[0] == "travelling"
-    assert label(RINGS["chaotic"], {"lyapunov.1.se": 1.0})[0] == "slow"
+    assert label(RINGS["chaotic"], {"lyapunov.1.se": 1.0})[0] == "fluctuating"
+    assert label(RINGS["chaotic"], {"lyapunov.1": -2.0})[0] == "slow"
     assert label(WAVES, {"osc.E.growth": 0.2, "osc.E.growth.se": 0.1})[0] == "oscillating"
+
+
+def test_spikes_may_drift_by_chance_and_bumps_of_spikes_are_bumps():
+    drifting = TRAINS | {"rate.E.trend": 0.2, "rate.E.trend.se": 0.1}
+    assert label(drifting)[0] == "asynchronous irregular"
+    assert label(drifting, {"rate.E.trend.se": 0.01})[0] == "slow"
+    assert label(TRAINS, {"bump.E.ratio": 0.8, "bump.E.trend": 0.0, "bump.E.velocity": 0.0})[0] == "bump"
+    assert label(TRAINS, {"spikes.E.cv": np.nan}) == ("slow", 0.0)
+    assert label(TRAINS, WAVES, {"noisy": True, "spikes.E.sync": 0.9})[0] == "oscillating"
+    assert label(SILENT, TRAINS | SILENT, {"spikes.E.cv": np.nan, "spikes.E.sync": np.nan})[0] == "quiescent"
+
+
+def test_states_of_noisy_runs_are_the_same_if_chance_explains_their_difference():
+    names = np.array(["homogeneous", "homogeneous"], dtype=object)
+    states, slack = np.array([[10.0, 0.0], [11.0, 0.5]]), np.array([[0.8, np.inf], [0.8, np.inf]])
+    assert len(set(same_states(states, names, 0.02))) == 2
+    assert len(set(same_states(states, names, 0.02, slack))) == 1
+    assert len(set(same_states(states * [2, 1], names, 0.02, slack))) == 2
+    names[1] = "oscillating"
+    assert len(set(same_states(states, names, 0.02, slack))) == 2
 
 
 def test_an_unstable_bump_is_no_bump():
     assert label(BUMP, {"alpha": -1.0})[0] == "bump"
     found, confidence = label(BUMP, {"alpha": 1.0})
     assert (found, confidence) == ("slow", 0.0)
+    assert label({"alpha.symmetric": -1.0})[0] == "homogeneous"
+    assert label({"alpha.symmetric": 1.0})[0] == "slow"
+
+
+def test_a_bump_that_creeps_to_where_it_is_pinned_is_at_rest_and_one_that_dissolves_is_not():
+    creeps = BUMP | {"residual": 0.01, "residual.window": 0.01, "bump.E.velocity": 0.01}
+    assert label(creeps)[0] == "bump"
+    assert label(creeps, {"residual.rotating": 0.01})[0] == "slow"
+    assert label(creeps, {"bump.E.velocity": 0.1, "bump.E.velocity.se": 0.1})[0] == "slow"
+    assert label(creeps, {"bump.E.ratio": 0.01})[0] == "slow"
+
+
+def test_what_still_decays_by_much_of_what_is_left_of_it_has_not_settled():
+    """A residual is small where rates are: what is left of them tells."""
+    assert label({"rate.E.mean": 2e-3, "rate.E.sd_i": 0.2})[0] == "slow"
+    assert label({"rate.E.mean": 2e-3, "rate.E.sd_t": 0.2})[0] == "slow"
+    assert label({"rate.E.mean": 2e-3, "rate.E.sd_i": 0.01})[0] == "homogeneous"
 
 
 def test_noise_is_judged_on_average():

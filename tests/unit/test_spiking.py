@@ -207,7 +207,7 @@ def test_windows_of_each_points_own_are_those_of_a_file_with_its_times():
             assert alone[name][0] == together[name][i] or np.isnan(alone[name][0]), name
 
 
-@pytest.mark.parametrize("measure", ["spectrum", "convergence", "regime"])
+@pytest.mark.parametrize("measure", ["spectrum", "lyapunov", "fixed_points"])
 def test_what_asks_whether_a_state_rests_is_for_rate_units(measure):
     with pytest.raises(SpecError, match="is for rate units, and E spikes"):
         Network(NetworkSpec.parse(BASE), device="cpu").measure(measure=[measure])

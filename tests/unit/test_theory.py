@@ -28,30 +28,13 @@ from neuroflame.theory import (
     transfer,
 )
 from neuroflame.theory import homogeneous as homogeneous_room
+from tests.networks import FACILITATING, RING, coupling, transmitted
+from tests.networks import PAIR as SMALL_PAIR
 
-PAIR = {
-    "dt": 0.001,
-    "duration": 1.0,
-    "populations": {"E": {"size": 40, "tau": 0.02}, "I": {"size": 30, "tau": 0.01, "threshold": 0.1}},
-    "J": {"EE": 1.5, "EI": -2.0, "IE": 1.2, "II": -0.5},
-    "J0": {"E": 2.0, "I": 0.5},
-}
-FACILITATING = {
-    "dt": 0.001,
-    "duration": 1.0,
-    "populations": {"E": {"size": 5, "tau": 0.02}},
-    "J": {"EE": 5.0},
-    "J0": {"E": -1.0},
-    "stp": {"EE": {"U": 0.05, "tau_fac": 1.0, "tau_rec": 0.1}},
-}
-RING = {
-    "dt": 0.001,
-    "duration": 1.0,
-    "populations": {"E": {"size": 64, "tau": 0.02}},
-    "J": {"EE": 0.6},
-    "J0": {"E": 1.0},
-    "connectivity": {"profile": {"kind": "cosine", "kappa": 4.0}},
-}
+PAIR = merge(
+    SMALL_PAIR,
+    {"populations": {"E": {"size": 40, "tau_syn": 0.0}, "I": {"size": 30, "tau_syn": 0.0}}, "duration": 1.0},
+)
 SPARSE = {
     "connectivity": {"kind": "sparse", "K": 20},
     "J": {"EE": 1.0, "EI": -1.5, "IE": 1.0, "II": -1.0},
@@ -62,16 +45,6 @@ SPARSE = {
 def field_of(base, **changes):
     spec = NetworkSpec.parse(merge(base, changes))
     return mean_field(spec, number_at(spec, {}))
-
-
-def transmitted(rate, U=0.05, fac=1.0, rec=0.1):
-    u = U * (1 + fac * rate) / (1 + U * fac * rate)
-    return u * rate / (1 + u * rec * rate)
-
-
-def coupling(rate, drive=-1.0):
-    """The J at which r = J u x r + I."""
-    return (rate - drive) / transmitted(rate)
 
 
 # --- homogeneous states -----------------------------------------------------------------------------------
@@ -280,8 +253,8 @@ def test_rest_of_a_random_tanh_network_gives_way_at_a_radius_of_one(tau_syn):
         (RING, {}, "bump"),
         (RING, {"connectivity": {"profile": {"kappa": 3.0}}}, "homogeneous"),
         (RING, {"J0": {"E": -1.0}}, "quiescent"),
-        (RING, {"J": {"EE": 1.2}, "connectivity": {"profile": {"kappa": 0.1}}}, "unstable"),
-        (FACILITATING, {}, "bistable"),
+        (RING, {"J": {"EE": 1.2}, "connectivity": {"profile": {"kappa": 0.1}}}, "runaway"),
+        (FACILITATING, {}, "multistable"),
         (FACILITATING, {"J": {"EE": 3.0}}, "quiescent"),
     ],
 )
@@ -292,7 +265,7 @@ def test_regimes(base, changes, regime):
 def test_a_pattern_of_turned_profiles_is_not_called_a_bump():
     found = predict_regime(field_of(RING, connectivity={"profile": {"phase": 30.0}}))
     assert found.bumps is None
-    assert found.regime == "unstable"
+    assert found.regime == "travelling"
     assert any("turned" in note for note in found.notes)
     assert any("wave" in note for note in found.notes)
 

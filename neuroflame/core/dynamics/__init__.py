@@ -8,6 +8,7 @@ from neuroflame.core.dynamics.map import StepMap
 from neuroflame.core.dynamics.measures import DYNAMICS, measure_dynamics
 from neuroflame.core.dynamics.newton import solve
 from neuroflame.core.dynamics.spectrum import Spectrum, spectrum
+from neuroflame.core.dynamics.symmetric import symmetric_growth
 
 __all__ = [
     "DYNAMICS",
@@ -23,4 +24,5 @@ __all__ = [
     "measure_dynamics",
     "solve",
     "spectrum",
+    "symmetric_growth",
 ]

@@ -15,11 +15,18 @@ if TYPE_CHECKING:
     from neuroflame.core.dynamics.map import StepMap
 
 NEUTRAL = 5.0
-"""|α| of the mode is below this over N τ, of the population with the most pronounced bump."""
+"""|α| of the mode is below this over N τ, N the neurons that fire in the population with the most pronounced bump.
+
+How far the mode is from neutral is the error of a sum over those neurons for an integral. In a threshold-linear ring
+with weights (A + 2 B cos Δ)/N it is at most 2 B sin²θ_c/(N τ), θ_c the half-width: 3/(N τ) in terms of the neurons that
+fire, however narrow the bump is.
+"""
 OVERLAP = 0.9
 """Cosine between its eigenvector and ∂x/∂θ, at least."""
 BUMP = 0.1
 """m1/m0 of a bump, at least."""
+SILENT = 1e-3
+"""Hz. What a neuron fires at, at least."""
 
 
 def goldstone_modes(step_map: StepMap, flat: Tensor, values: np.ndarray, vectors: list[Tensor]) -> np.ndarray:
@@ -54,17 +61,18 @@ def goldstone_modes(step_map: StepMap, flat: Tensor, values: np.ndarray, vectors
 
 
 def _bump(step_map: StepMap, flat: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """Return m1/m0 of the population where it is largest, and 5/(N τ) of that population, (rows,)."""
+    """Return m1/m0 of the population where it is largest, and 5/(N τ) of its neurons that fire, (rows,)."""
     program = step_map.program
     ratios, limits = [], []
     for name, profile in step_map.parts(flat).items():
         if name.startswith("rates."):
             mode = fourier_mode(profile)
-            audible = mode[:, 0] > 1e-3
-            ratios.append(torch.where(audible, bump_amplitude(mode) / mode[:, 0].clamp(min=1e-3), 0.0))
+            audible = mode[:, 0] > SILENT
+            ratios.append(torch.where(audible, bump_amplitude(mode) / mode[:, 0].clamp(min=SILENT), 0.0))
             tau = program.number(f"populations.{name.removeprefix('rates.')}.tau")
             tau = torch.where(tau > 0, tau, program.spec.slowest())
-            limits.append((NEUTRAL / (profile.shape[1] * tau)).expand(len(flat)))
+            firing = (profile > SILENT).sum(dim=1).clamp(min=1)
+            limits.append(NEUTRAL / (firing * tau))
     ratio, largest = torch.stack(ratios).max(dim=0)
     limit = torch.stack(limits).gather(0, largest[None])[0]
     return ratio.cpu().numpy(), limit.cpu().numpy()

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from neuroflame.columns import Column
+from neuroflame.core.dynamics.diffusion import diffusion
 from neuroflame.core.dynamics.fixed_points import fixed_points
 from neuroflame.core.dynamics.lyapunov import lyapunov
 from neuroflame.core.dynamics.map import StepMap
@@ -107,9 +108,26 @@ def _fixed_points(ensemble: Ensemble, final: State, options: DynamicsOptions) ->
     )
 
 
+def _diffusion(ensemble: Ensemble, final: State, options: DynamicsOptions) -> Iterator[Statistic]:
+    for name, found in diffusion(ensemble, final, options.diffusion).items():
+        for suffix, unit, doc, value in (
+            (
+                "diffusion",
+                "rad²/s",
+                "Slope of the across-trial variance of the bump's phase, its drift taken out: variance = D t.",
+                found.constant,
+            ),
+            ("diffusion.se", "rad²/s", "Its standard error, by leaving out trials.", found.error),
+            ("drift", "rad/s", "Mean velocity of the bump over trials.", found.drift),
+            ("drift.se", "rad/s", "Its standard error.", found.drift_error),
+        ):
+            yield Column(f"bump.{name}.{suffix}", "float", unit, doc), value
+
+
 DYNAMICS: dict[str, Callable[[Ensemble, State, DynamicsOptions], Iterator[Statistic]]] = {
     "lyapunov": _lyapunov,
     "spectrum": _spectrum,
     "fixed_points": _fixed_points,
+    "diffusion": _diffusion,
 }
 """What ``measure:`` may name beside `neuroflame.core.statistics.MEASURES`."""

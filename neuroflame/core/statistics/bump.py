@@ -14,9 +14,7 @@ from neuroflame.core.statistics.windows import EPOCHS, FINAL, FIRST_HALF, SECOND
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from torch import Tensor
-
-    from neuroflame.core.statistics.view import Statistic, View
+    from neuroflame.core.statistics.view import Reduced, Statistic, View
 
 
 def bump(view: View) -> Iterator[Statistic]:
@@ -25,27 +23,27 @@ def bump(view: View) -> Iterator[Statistic]:
         found = view.reduced(name)
         early, late = (bump_amplitude(found.modes[half].mT) for half in (FIRST_HALF, SECOND_HALF))
         seconds = 0.5 * view.steps(FINAL) * view.spec.dt
-        growth = audible((late - early) / (0.5 * (early + late) * seconds), found.mean)
+        growth = audible((late - early) / (0.5 * (early + late) * seconds), found.level[FINAL])
         doc = "Growth of the bump's amplitude over the final window, over the amplitude; negative: it dissolves."
-        yield from _mode(found.modes[FINAL], name, "", "in the final window")
+        yield from _mode(found, FINAL, name, "", "in the final window")
         yield column(f"bump.{name}.trend", "1/s", doc), growth
         for epoch, words in EPOCHS.items():
             if view.has(epoch):
-                yield from _mode(found.modes[epoch], name, f".{epoch}", words)
+                yield from _mode(found, epoch, name, f".{epoch}", words)
 
 
-def _mode(mode: Tensor, name: str, suffix: str, words: str) -> Iterator[Statistic]:
-    m0, cosine, sine = mode
-    m1 = bump_amplitude(mode.mT)
+def _mode(found: Reduced, window: str, name: str, suffix: str, words: str) -> Iterator[Statistic]:
+    (m0, cosine, sine), level = found.modes[window], found.level[window]
+    m1 = bump_amplitude(found.modes[window].mT)
     # Not torch's arctangent: it rounds the last points of a tile in another way.
     phase = torch.from_numpy(np.remainder(np.arctan2(sine.numpy(), cosine.numpy()), 2.0 * np.pi))
     yield column(f"bump.{name}.m0{suffix}", "Hz", f"Mean rate {words}."), m0
     yield column(f"bump.{name}.m1{suffix}", "Hz", f"Amplitude 2|⟨r exp(iθ)⟩| of the bump {words}."), m1
     yield (
         column(f"bump.{name}.ratio{suffix}", "", f"Amplitude of the bump over the mean rate {words}."),
-        audible(m1 / m0, m0),
+        audible(m1 / level, level),
     )
     yield (
         column(f"bump.{name}.phase{suffix}", "rad", f"Angle of the bump's centre {words}, in [0, 2π)."),
-        audible(phase, m0),
+        audible(phase, level),
     )

@@ -12,9 +12,11 @@ from neuroflame.core import reference
 from neuroflame.core.external import External
 from neuroflame.core.feedforward import step_feedforward
 from neuroflame.core.statistics.courses import blocks, crossings, drift, slope
-from neuroflame.core.statistics.view import SILENT, column, truth
+from neuroflame.core.statistics.view import SIGNED, SILENT, column, truth
+from neuroflame.core.statistics.windows import FINAL
 from neuroflame.core.timescales import time_constants
 from neuroflame.core.torch_physics import mean_neurons
+from neuroflame.spec.measures import spiking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,9 +39,13 @@ def convergence(view: View) -> Iterator[Statistic]:
     assert program is not None
     assert final is not None
     points, tolerance = len(view.lost), TOLERANCES[program.dtype]
+    trains = spiking(view.spec)  # which never come to rest
     courses = {name: view.series(name) for name in view.spec.populations}
-    at_end = residual(program, final).cpu().numpy()
-    fixed, rotating = moving(list(courses.values()), view.tau_max)
+    if trains:
+        at_end = fixed = rotating = np.full(points, np.nan)
+    else:
+        at_end = residual(program, final).cpu().numpy()
+        fixed, rotating = moving(list(courses.values()), view.tau_max)
     doc = "Largest |dx/dt| τ / (1 + |x|) over the state variables at the end."
     yield column("residual", "", doc), at_end
     doc = (
@@ -57,8 +63,8 @@ def convergence(view: View) -> Iterator[Statistic]:
     worst = np.maximum(at_end, fixed)
     still = truth(worst < tolerance, np.isnan(worst))
     yield Column("converged", "bool", "", doc), still
-    doc = "Whether there is noise: a run then comes to rest only on average."
-    yield Column("noisy", "bool", "", doc), noisy(program)
+    doc = "Whether there is noise, or spikes: a run then comes to rest only on average."
+    yield Column("noisy", "bool", "", doc), noisy(program) | bool(trains)
     doc = (
         "Slowest growth rate of a population's mean between neighbouring eighths of the final window, of the "
         "population that grows most, times the slowest time constant."
@@ -67,7 +73,10 @@ def convergence(view: View) -> Iterator[Statistic]:
     yield column("elapsed", "s", "Simulated time."), np.full(points, view.spec.steps * view.spec.dt)
     for name in view.spec.populations:
         share = np.where(view.lost, np.nan, active(program, final, name).cpu().numpy())
-        doc = "Share of neurons whose input without noise exceeds their threshold at the end."
+        doc = (
+            "Share of neurons whose input without noise exceeds their threshold at the end, by what makes a "
+            "neuron fire at 0.001 Hz."
+        )
         yield column(f"rate.{name}.active", "", doc), share
         yield from _drift(view, name, courses[name])
 
@@ -75,19 +84,36 @@ def convergence(view: View) -> Iterator[Statistic]:
 def _drift(view: View, name: str, series: Series) -> Iterator[Statistic]:
     """Yield how a population's mean and its bump move over the final window."""
     mean = series.mean.mean(axis=-1) if series.samples else np.full(len(view.lost), np.nan)
-    heard = np.abs(mean) >= SILENT
+    found = view.reduced(name)
+    level = found.level[FINAL].numpy() if view.signed(name) else mean
+    heard = np.abs(level) >= SILENT
     with np.errstate(invalid="ignore", divide="ignore"):
-        tilt = slope(series.mean, series.every)[0] / mean if series.samples > 2 else mean * np.nan
+        tilt = slope(series.mean, series.every)[0] / level if series.samples > 2 else mean * np.nan
         phase = np.unwrap(np.arctan2(series.sine, series.cosine), axis=-1)
+        error, tilt_error = (spread / np.abs(level) for spread in _errors(series.mean, series.every))
+        size = np.hypot(series.cosine, series.sine)
+        amplitude = size.mean(axis=-1) if series.samples else mean
+        shape_error, shape_tilt_error = (spread / amplitude for spread in _errors(size, series.every))
+    doc = "Standard error of the mean rate over the final window, over the mean, by the means of its eighths."
+    yield column(f"rate.{name}.error", "", doc), np.where(heard, error, np.nan)
     doc = "Slope of the population's mean over the final window, over the mean."
     yield column(f"rate.{name}.trend", "1/s", doc), np.where(heard, tilt, np.nan)
+    doc = "Its standard error, by the slopes in eighths of the window."
+    yield column(f"rate.{name}.trend.se", "1/s", doc), np.where(heard, tilt_error, np.nan)
+    doc = "Standard error of the bump's amplitude over the final window, over the amplitude, by its eighths."
+    yield column(f"bump.{name}.error", "", doc), np.where(heard, shape_error, np.nan)
+    doc = "Standard error of the growth of the bump's amplitude, by the slopes in eighths of the window."
+    yield column(f"bump.{name}.trend.se", "1/s", doc), np.where(heard, shape_tilt_error, np.nan)
     doc = "How often the population's mean crosses its own average in the final window."
     count = crossings(series.mean) if series.samples > 2 else mean * np.nan
     yield column(f"rate.{name}.crossings", "", doc), np.where(np.isnan(mean), np.nan, count)
 
-    found = view.reduced(name)
-    lowest = torch.sqrt(found.variance) / found.mean * (np.pi / view.spec.populations[name].size) ** 0.5
-    doc = "Ratio that unstructured variation over neurons alone would give: rate.cv times √(π/N)."
+    unstructured = torch.sqrt(found.unstructured) / found.level[FINAL]
+    lowest = unstructured * (np.pi / view.spec.populations[name].size) ** 0.5
+    doc = (
+        "Ratio that unstructured variation over neurons alone would give: √(π/N) times its coefficient of variation, "
+        "which differences of neighbours on the ring tell, √(½⟨(r_i − r_j)²⟩) over the mean."
+    )
     floor = np.where(heard, lowest.numpy(), np.nan)
     yield column(f"bump.{name}.floor", "", doc), floor
 
@@ -96,6 +122,15 @@ def _drift(view: View, name: str, series: Series) -> Iterator[Statistic]:
     yield column(f"bump.{name}.velocity", "rad/s", doc), np.where(heard, velocity, np.nan)
     doc = "Its standard error, by the scatter of the slopes in eighths of the window."
     yield column(f"bump.{name}.velocity.se", "rad/s", doc), np.where(heard, error, np.nan)
+
+
+def _errors(course: Array, every: float) -> tuple[Array, Array]:
+    """Return standard errors of a course's mean and of its slope, a second, by the scatter of its eighths, (P,)."""
+    parts = blocks(course, EIGHTHS)
+    if parts is None:
+        return np.full(len(course), np.nan), np.full(len(course), np.nan)
+    means = np.ascontiguousarray(parts.mean(axis=-1))
+    return means.std(axis=-1, ddof=1) / np.sqrt(EIGHTHS), drift(course, every, EIGHTHS)[1]
 
 
 def residual(program: Program, state: State) -> Tensor:
@@ -121,13 +156,26 @@ def residual(program: Program, state: State) -> Tensor:
 
 
 def active(program: Program, state: State, name: str) -> Tensor:
-    """Return the share of a population's neurons whose input without noise exceeds threshold, (P,)."""
+    """Return the share of a population's neurons whose input without noise exceeds threshold, (P,).
+
+    It exceeds it where it would make the neuron fire at `SILENT` or more above its rate at threshold: inputs that
+    decay to a threshold without reaching it are not above it. Where rates take both signs, in magnitude; where the
+    population spikes, if a constant input like it would bring the voltage to threshold.
+    """
     received, _ = step_feedforward(program, state.feedforward, External(program).at(state.step - 1))
     total = received[name] + state.currents[name]
     if name in state.slow:
         total = total + state.slow[name]
-    threshold = state.thresholds.get(name, program.populations[name].threshold)
-    return mean_neurons((total > threshold).double())
+    population = program.populations[name]
+    if population.spiking is not None:
+        threshold = state.thresholds.get(name, population.threshold)
+        return mean_neurons((population.spiking.rest + total > threshold).double())
+    aims, rests = (
+        population.rate_max_start * reference.transferred(program, state, name, value)
+        for value in (total, state.thresholds.get(name, population.threshold))
+    )
+    rise = (aims - rests).abs() if population.transfer in SIGNED else aims - rests
+    return mean_neurons((rise >= SILENT).double())
 
 
 def noisy(program: Program) -> Array:

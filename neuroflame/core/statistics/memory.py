@@ -10,7 +10,6 @@ from neuroflame.columns import Column
 from neuroflame.core.statistics.view import SILENT, column, truth
 from neuroflame.core.statistics.windows import FINAL, after_cue
 from neuroflame.spec.measures import cue_of
-from neuroflame.spec.stimuli import span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,36 +28,58 @@ def memory(view: View) -> Iterator[Statistic]:
     found = cue_of(view.spec)
     if found is None:
         return
-    path, cue = found
-    name = view.spec.targets(cue)[0]
-    assert view.program is not None
+    name = view.spec.targets(found[1])[0]
     points = len(view.lost)
     turned = np.zeros(points) if view.cue is None else view.cue
-    target = view.program.number(f"{path}.phase").cpu().numpy() + turned
-    mode = view.reduced(name).modes[FINAL].numpy()
+    phase, offset = _last_cue(view, name)
+    target = phase + turned
+    reduced, signed = view.reduced(name), view.signed(name)
+    mode = reduced.modes[FINAL].numpy()
     error = _away(np.arctan2(mode[2], mode[1]), target)
-    error = np.where(mode[0] >= SILENT, error, np.nan)
+    error = np.where(reduced.level[FINAL].numpy() >= SILENT, error, np.nan)
     doc = f"Angle from the last cue to the bump of {name} in the final window, in (−180, 180]."
     yield column("memory.error", "degrees", doc), error
 
-    offset = round(span(cue, view.spec.dt).end / view.spec.dt)
-    steps, wanted = view.recording.trace_steps, after_cue(view.spec)
+    assert view.program is not None
+    steps, wanted = view.recording.trace_steps, after_cue(view.spec, own=not view.program.shared_times)
     rows = [i for i, n in enumerate(steps) if any(n in sampling for sampling in wanted)]
     mean, cosine, sine = view.samples(name, rows)
     with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = np.where(mean >= SILENT, 2.0 * np.hypot(cosine, sine) / mean, 0.0)
-        held = (ratio > 0.5 * ratio[:, :1]) & (np.abs(_away(np.arctan2(sine, cosine), target[:, None])) < FAR)
-    times = np.array([(steps[i] - offset) * view.spec.dt for i in rows])
-    undefined = np.isnan(turned) | view.lost
+        amplitude = 2.0 * np.hypot(cosine, sine)
+        ratio = amplitude if signed else np.where(mean >= SILENT, amplitude / mean, 0.0)
+        times = (np.array([steps[i] for i in rows], dtype=float) - offset[:, None]) * view.spec.dt  # (P, S)
+        first = np.argmax(times >= 0, axis=-1)[:, None] if rows else np.zeros((points, 1), dtype=int)
+        half = 0.5 * np.take_along_axis(ratio, first, axis=-1) if rows else ratio
+        near = np.abs(_away(np.arctan2(sine, cosine), target[:, None])) < FAR
+        held = (times >= 0) & (ratio > half) & near
+    undefined = np.isnan(target) | view.lost
     lasted = np.where(held, times, 0.0).max(axis=-1, initial=0.0)
     doc = (
         f"Time from the cue's offset to the last moment at which the bump of {name} is within {FAR:g} degrees of it "
-        "and its ratio above half of that at the offset."
+        f"and its {'amplitude' if signed else 'ratio'} above half of that at the offset."
     )
     yield column("memory.lifetime", "s", doc), np.where(undefined, np.nan, lasted)
     doc = "Whether that moment is the end of the run: the bump lives longer than was looked at."
     lives = held[:, -1] if rows else np.zeros(points, dtype=bool)
     yield Column("memory.censored", "bool", "", doc), truth(lives, undefined)
+
+
+def _last_cue(view: View, name: str) -> tuple[Array, Array]:
+    """Return the phase of the last cue to a population that ends before each run does, and the step of its end, (P,).
+
+    Phase in degrees; NaN where a point has no such cue.
+    """
+    assert view.program is not None
+    spec, points = view.spec, len(view.lost)
+    phase, end = np.full(points, np.nan), np.full(points, -np.inf)
+    for i, (stimulus, timed) in enumerate(zip(spec.stimuli, view.program.stimuli, strict=True)):
+        if stimulus.shape not in ("cosine", "gaussian") or spec.targets(stimulus)[0] != name:
+            continue
+        own = np.broadcast_to(timed.times.end.cpu().numpy(), (points,))
+        later = (own < spec.duration) & (own > end)
+        at = view.program.number(f"stimuli.{stimulus.name or i}.phase").cpu().numpy()
+        phase, end = np.where(later, at, phase), np.where(later, own, end)
+    return phase, np.where(np.isfinite(end), np.round(end / spec.dt), np.nan)
 
 
 def _away(angle: Array, cue: Array) -> Array:

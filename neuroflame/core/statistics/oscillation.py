@@ -9,6 +9,7 @@ import torch
 
 from neuroflame.core.statistics.courses import block_sds, detrended, slope
 from neuroflame.core.statistics.view import SILENT, column
+from neuroflame.core.statistics.windows import FINAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,8 +31,8 @@ def oscillation(view: View) -> Iterator[Statistic]:
     """Yield synchrony, frequency, its share of the power and the growth of the oscillation, by population."""
     for name in view.spec.populations:
         found = view.reduced(name)
-        mean, own = found.mean.abs(), found.own_variance
-        moves = torch.sqrt(own) > STILL * torch.clamp(mean, min=SILENT)
+        level, own = found.level[FINAL].abs(), found.own_variance
+        moves = torch.sqrt(own) > STILL * torch.clamp(level, min=SILENT)
         doc = (
             "Variance over time of the population's mean over the neurons' mean variance over time (χ²); "
             "undefined at rest."
@@ -41,7 +42,7 @@ def oscillation(view: View) -> Iterator[Statistic]:
             torch.where(moves, found.mean_sd**2 / own, torch.nan),
         )
         series = view.series(name)
-        frequency, share = rhythm(series)
+        frequency, share = rhythm(series, level.numpy() if view.signed(name) else None)
         doc = (
             "Peak of the spectrum of the population's mean; undefined below eight cycles in the final window."
         )
@@ -56,12 +57,18 @@ def oscillation(view: View) -> Iterator[Statistic]:
         yield column(f"osc.{name}.growth.se", "1/s", doc), np.where(undefined, np.nan, error)
 
 
-def rhythm(series: Series) -> tuple[Array, Array]:
+def rhythm(series: Series, level: Array | None = None) -> tuple[Array, Array]:
     """Return the frequency of each point's spectral peak, Hz, and the share of power at it and its harmonics.
 
     The spectrum is Welch's (1967): of the mean less its linear trend, in segments of a quarter of the window that
     overlap by half, under Hann's window. Power counts within 15 % of the peak's frequency, at the peak at least
     within the spectrum's own resolution.
+
+    Parameters
+    ----------
+    series : Series
+    level : ndarray, (P,), Hz, optional
+        How large rates are, in comparison with which a variation is rounding or not. By default their mean.
     """
     points, samples = series.mean.shape
     length = samples // SEGMENTS
@@ -85,9 +92,9 @@ def rhythm(series: Series) -> tuple[Array, Array]:
     at_peak = np.abs(bins - place[:, None]) <= PADDING
     with np.errstate(invalid="ignore", divide="ignore"):
         share = np.where(at_harmonic | at_peak, power, 0.0).sum(axis=-1) / power.sum(axis=-1)
-    mean = np.abs(series.mean.mean(axis=-1))
+    size = np.abs(series.mean.mean(axis=-1)) if level is None else level
     spread = np.sqrt((course * course).mean(axis=-1))
-    defined = (mean >= SILENT) & (spread > STILL * mean) & (place * step * samples * series.every >= CYCLES)
+    defined = (size >= SILENT) & (spread > STILL * size) & (place * step * samples * series.every >= CYCLES)
     return np.where(defined, place * step, np.nan), np.where(defined, share, np.nan)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from neuroflame.core.statistics.view import audible, column
+from neuroflame.core.statistics.windows import FINAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,13 +19,13 @@ def rates(view: View) -> Iterator[Statistic]:
     """Yield mean rate and its variation over neurons and time, by population."""
     for name in view.spec.populations:
         found = view.reduced(name)
-        mean = found.mean
-        yield column(f"rate.{name}.mean", "Hz", "Mean rate over neurons and the final window."), mean
+        level = found.level[FINAL]
+        yield column(f"rate.{name}.mean", "Hz", "Mean rate over neurons and the final window."), found.mean
         yield (
             column(
                 f"rate.{name}.cv", "", "Standard deviation over neurons of the time-mean rate, over the mean."
             ),
-            audible(torch.sqrt(found.variance) / mean, mean),
+            audible(torch.sqrt(found.variance) / level, level),
         )
         yield (
             column(
@@ -32,7 +33,7 @@ def rates(view: View) -> Iterator[Statistic]:
                 "",
                 "Temporal standard deviation of the population's mean, over the mean.",
             ),
-            audible(found.mean_sd / mean, mean),
+            audible(found.mean_sd / level, level),
         )
         yield (
             column(
@@ -40,6 +41,6 @@ def rates(view: View) -> Iterator[Statistic]:
                 "",
                 "Mean of the neurons' own temporal standard deviations, over the mean.",
             ),
-            audible(found.own_sd / mean, mean),
+            audible(found.own_sd / level, level),
         )
         yield column(f"rate.{name}.max", "Hz", "Highest time-mean rate of a neuron."), found.highest

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 SILENT = 1e-3
 """Hz. What is relative to the mean rate is undefined below it: rates decay towards 0 without reaching it."""
+SIGNED = frozenset({"tanh", "erf_odd"})
+"""Transfer functions of both signs: means of such rates cancel, and say nothing of how large they are."""
 
 AT_ONCE = 2**26
 """Numbers that are held at once while windows are reduced: points are taken in turn."""
@@ -72,10 +74,15 @@ class Reduced:
     ----------
     modes : mapping of Tensor, (3, P), Hz
         By window: mean rate, and real and imaginary part of ⟨r e^{iθ}⟩ of the profile.
+    level : mapping of Tensor, (P,), Hz
+        By window, what relative statistics are relative to: the mean rate; where the transfer function takes both
+        signs, the root mean square of the profile, in the final window of the rates over neurons and time.
     variance : Tensor, (P,), Hz²
         Over neurons of the final window's profile.
     own_sd, own_variance : Tensor, (P,), Hz and Hz²
         Means over neurons of their temporal standard deviations and variances in the final window.
+    unstructured : Tensor, (P,), Hz²
+        Half the mean square of what neighbours on the ring differ by, of the final window's profile.
     highest : Tensor, (P,), Hz
         The final window's highest time-mean rate of a neuron.
     mean_sd : Tensor, (P,), Hz
@@ -83,9 +90,11 @@ class Reduced:
     """
 
     modes: Mapping[str, Tensor]
+    level: Mapping[str, Tensor]
     variance: Tensor
     own_sd: Tensor
     own_variance: Tensor
+    unstructured: Tensor
     highest: Tensor
     mean_sd: Tensor
 
@@ -136,22 +145,35 @@ class View:
             at_once = max(1, AT_ONCE // (3 * size * len(windows)))
             rows = [slice(first, first + at_once) for first in range(0, points, at_once)]
             kept = torch.cat([self._reduce(population, some) for some in rows], dim=1).cpu()
-            modes = kept[: 3 * len(windows)].unflatten(0, (-1, 3))
+            by_window = kept[: 4 * len(windows)].unflatten(0, (-1, 4))
             of_mean = _pooled_sd(self._parts(population, FINAL, self._mean_samples))
-            of_neurons = self._masked(torch.cat([kept[3 * len(windows) :], of_mean[None]]), self.final)
-            masked = {w.name: self._masked(mode, w) for w, mode in zip(windows, modes, strict=True)}
-            self._reduced[population] = Reduced(masked, *of_neurons.unbind())
+            of_neurons = self._masked(torch.cat([kept[4 * len(windows) :], of_mean[None]]), self.final)
+            masked = {w.name: self._masked(some, w) for w, some in zip(windows, by_window, strict=True)}
+            self._reduced[population] = Reduced(
+                {name: some[:3] for name, some in masked.items()},
+                {name: some[3] for name, some in masked.items()},
+                *of_neurons.unbind(),
+            )
         return self._reduced[population]
 
     def _reduce(self, population: str, rows: slice) -> Tensor:
-        """Return the modes of the windows, then the other entries of `Reduced` but the last, (…, P)."""
+        """Return modes and level of each window, then the other entries of `Reduced` but the last, (…, P)."""
         names = [w.name for w in self.recording.plan.windows]
         profiles = torch.stack([self._profile(population, name, rows) for name in names])
         modes, final = fourier_mode(profiles), names.index(FINAL)
         deviation = profiles[final] - modes[final, :, :1]
+        between = profiles[final] - profiles[final].roll(1, dims=1)
         own = _pooled_sd(self._parts(population, FINAL, _samples, rows))
-        of_neurons = mean_neurons(torch.stack([deviation * deviation, own, own * own]))
-        return torch.cat([modes.movedim(-1, 1).flatten(0, 1), of_neurons, profiles[final].amax(dim=1)[None]])
+        of_neurons = mean_neurons(
+            torch.stack([deviation * deviation, own, own * own, 0.5 * between * between])
+        )
+        level = modes[..., 0]
+        if self.signed(population):
+            square = mean_neurons(profiles * profiles)
+            square[final] += of_neurons[2]
+            level = torch.sqrt(square)
+        by_window = torch.cat([modes.movedim(-1, 1), level[:, None]], dim=1).flatten(0, 1)
+        return torch.cat([by_window, of_neurons, profiles[final].amax(dim=1)[None]])
 
     def _profile(self, population: str, window: str, rows: slice) -> Tensor:
         """Return `profile` of some points, whatever it is where a lane had diverged."""
@@ -161,6 +183,11 @@ class View:
             of = _rows(steps[rows].to(mean.device) if isinstance(steps, Tensor) else steps, mean)
             mean = sum((n / of * part for n, part, _ in parts), torch.zeros_like(mean))
         return mean
+
+    def signed(self, population: str) -> bool:
+        """Whether a population's rates take both signs."""
+        spiking = self.spec.populations[population].spiking is not None
+        return not spiking and self.spec.transfer_of(population) in SIGNED
 
     def intervals(self, population: str) -> tuple[Tensor, Tensor, Tensor]:
         """Return what `Intervals.cv` does for a population; where a point is lost, no neuron has enough."""
@@ -178,7 +205,7 @@ class View:
     @cached_property
     def sampling(self) -> Sampling:
         """When the final window was sampled."""
-        ends = (self.final.start, self.final.stop)
+        ends = tuple(int(torch.as_tensor(end).reshape(-1)[0]) for end in (self.final.start, self.final.stop))
         return next(s for s in self.recording.plan.samplings if (s.start, s.stop) == ends)
 
     @cached_property
@@ -312,9 +339,9 @@ def _pooled_sd(parts: Sequence[Part]) -> Tensor:
     return torch.sqrt(torch.clamp(spread / steps, min=0.0))
 
 
-def audible(value: Tensor, mean: Tensor) -> Tensor:
-    """Return a value, undefined where the mean rate that it is relative to is that of silence."""
-    return torch.where(mean < SILENT, torch.full_like(value, torch.nan), value)
+def audible(value: Tensor, level: Tensor) -> Tensor:
+    """Return a value, undefined where the level of rates that it is relative to is that of silence."""
+    return torch.where(level < SILENT, torch.full_like(value, torch.nan), value)
 
 
 def truth(value: Array, undefined: Array) -> Array:

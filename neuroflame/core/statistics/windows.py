@@ -103,25 +103,32 @@ def _spans(spec: NetworkSpec) -> tuple[Span, ...]:
     return tuple(span(stimulus, spec.dt) for stimulus in spec.stimuli)
 
 
-def samplings(spec: NetworkSpec, asked: float | None, measure: Iterable[str]) -> tuple[Sampling, ...]:
+def samplings(
+    spec: NetworkSpec, asked: float | None, measure: Iterable[str], *, own: bool = False
+) -> tuple[Sampling, ...]:
     """Return when the populations' means and first Fourier modes are sampled for some measures.
 
     The final window at least every min(5 ms, the network's shortest time constant), back from the last step; what
-    follows a cue at its offset and every 20 ms.
+    follows a cue at its offset and every 20 ms; the whole run every 20 ms where points have times of their own.
     """
     wanted, found = set(measure), []
     if wanted & _SAMPLED:
         final = windows(spec, asked)[0]
         every = max(1, int(min(LONGEST_STEP, shortest(spec)) / spec.dt + 1e-9))
         found.append(Sampling(int(final.start), int(final.stop), every))
-    return (*found, *after_cue(spec)) if "memory" in wanted else tuple(found)
+    return (*found, *after_cue(spec, own=own)) if "memory" in wanted else tuple(found)
 
 
-def after_cue(spec: NetworkSpec) -> tuple[Sampling, ...]:
-    """Return when what follows the last cue is sampled: at its offset, and from there to the end; never without one."""
+def after_cue(spec: NetworkSpec, *, own: bool = False) -> tuple[Sampling, ...]:
+    """Return when what follows the last cue is sampled: at its offset, and from there to the end; never without one.
+
+    Where each point has an offset of its own, moments do not depend on it: they are counted back from the end.
+    """
     cue = cue_of(spec)
     if cue is None:
         return ()
     offset = round(span(cue[1], spec.dt).end / spec.dt)
     every = max(1, round(MEMORY_STEP / spec.dt))
+    if own:
+        return (Sampling(0, spec.steps, every),)
     return Sampling(offset - 1, offset, 1), Sampling(offset, spec.steps, every)

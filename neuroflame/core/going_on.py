@@ -1,0 +1,77 @@
+"""Runs that have not settled are made again, twice as long each time, until they have or time is up."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from neuroflame.core.statistics import final_window
+from neuroflame.spec.stimuli import span
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from neuroflame.core.measure import Measured
+    from neuroflame.spec import NetworkSpec
+
+Array = np.ndarray
+
+
+def go_on(
+    first: Measured,
+    again: Callable[[NetworkSpec, float, int, Array, Array], Measured],
+    spec: NetworkSpec,
+    *,
+    window: float | None,
+    longest: float,
+) -> Measured:
+    """Return the statistics of P points, those of points that were `slow` from runs as long as they need.
+
+    A run and its final window become twice as long until its label is another one or the next would be longer than
+    ``longest``. A run that rests where it would not stay, at an unstable fixed point, starts from then on with rates a
+    little apart from neuron to neuron.
+
+    Parameters
+    ----------
+    first : Measured
+        Of runs as long as the specification says, ``regime`` among its columns.
+    again : callable
+        Of a specification, the final window (s), the factor on its length, the rows of the points that are to be
+        measured, and which of them start apart.
+    spec : NetworkSpec
+    window : float, optional
+        The final window that was asked for, seconds.
+    longest : float
+        Seconds.
+    """
+    if any(span(stimulus, spec.dt).end >= spec.duration for stimulus in spec.stimuli):
+        return first  # a longer run would have another stimulus
+    data = {name: values.copy() for name, values in first.data.items()}
+    width, factor = final_window(spec, window), 2
+    apart = np.zeros(len(data["regime"]), dtype=bool)
+    rows = np.flatnonzero(data["regime"] == "slow")
+    while len(rows) and factor * spec.duration <= longest * (1 + 1e-9):
+        apart[rows] |= _held(data, rows)
+        longer = spec.with_values({"duration": factor * spec.duration})
+        most = max(
+            1, len(first.data["regime"]) // factor
+        )  # no more samples at once than those of the first runs
+        for some in np.split(rows, range(most, len(rows), most)):
+            found = again(longer, factor * width, factor, some, apart[some])
+            for name, values in found.data.items():
+                data[name][some] = values
+        rows = rows[data["regime"][rows] == "slow"]
+        factor *= 2
+    return replace(first, data=data)
+
+
+def _held(data: dict[str, Array], rows: Array) -> Array:
+    """Return which runs are at rest at a fixed point that is unstable."""
+    still = data["converged"][rows].astype(object) == True  # noqa: E712 (element by element)
+    found = np.zeros(len(rows), dtype=bool)
+    for name in ("alpha", "alpha.symmetric"):
+        if name in data:
+            found |= data[name][rows] > 0
+    return still & found
