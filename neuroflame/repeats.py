@@ -89,7 +89,7 @@ def over_repeats(
     for name in statistics:
         column = columns[name]
         if column.kind == "str":
-            parts = [_frequent([cells[name][row] for row in some]) for some in rows]
+            parts: list[tuple[Any, ...]] = [_frequent([cells[name][row] for row in some]) for some in rows]
             made = {
                 name: column,
                 f"{name}.share": Column(f"{name}.share", "float", "", "Share of the rows with it."),
