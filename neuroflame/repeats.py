@@ -43,7 +43,7 @@ def circular_sd(angles: Array, turn: float) -> float:
 
 
 def over_repeats(
-    data: Mapping[str, Any], columns: Mapping[str, Column], over: Sequence[str] = ("graph", "seed")
+    data: Any, columns: Mapping[str, Column], over: Sequence[str] = ("graph", "seed")
 ) -> tuple[dict[str, Array], dict[str, Column]]:
     """Return one row for all repetitions of an assignment: of each statistic its mean, standard error and number.
 
