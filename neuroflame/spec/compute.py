@@ -75,7 +75,7 @@ class Answer(Spec):
 class Compute(Spec):
     """Where and how a sweep runs. None of it changes which points there are."""
 
-    tile: Literal["auto"] | Whole = quantity("Points in a tile; auto aims at a few seconds.", default="auto")
+    tile: Literal["auto"] | Whole = quantity("Points in a tile, at most; auto aims at a few seconds.", default="auto")
     actors: Literal["auto"] | Whole = quantity(
         "Processes that simulate; auto is one for each share of a GPU, or for each core without GPUs.",
         default="auto",

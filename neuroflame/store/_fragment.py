@@ -191,7 +191,7 @@ class Reader:
     Raises
     ------
     CorruptFragment
-        If it is no Parquet file of ours.
+        If it is no Parquet file of ours, or was written under another name.
     StoreError
         If a newer version of NeuroFlame wrote it.
     """
@@ -205,11 +205,15 @@ class Reader:
         except (pa.ArrowException, OSError) as error:
             raise CorruptFragment("its footer cannot be read") from error
         self.schema = self._file.schema_arrow
-        version = (self.schema.metadata or {}).get(b"neuroflame.format", b"")
+        about = self.schema.metadata or {}
+        version = about.get(b"neuroflame.format", b"")
         if not version.isdigit() or "point_id" not in self.schema.names:
             raise CorruptFragment("it is no fragment of a sweep")
         if int(version) > FORMAT:
             raise newer_format("a fragment", int(version))
+        written = about.get(b"neuroflame.name", name.encode()).decode()
+        if written != name:
+            raise CorruptFragment(f"it was written as {written}")
 
     @cached_property
     def columns(self) -> dict[str, Column]:

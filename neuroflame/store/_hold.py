@@ -35,7 +35,7 @@ PATIENCE = 90.0
 """Seconds of silence after which a holder on another machine counts as dead: more than the minute for which
 network file systems may show old contents."""
 _LET_GO = 60.0  # seconds that a holder is given to stop when it is told to
-_SETTLE = 2.0  # seconds after which what was written into an object store is ours or another's
+_SETTLE = 2.0  # seconds after which a record is ours or another's where files cannot be made exclusively
 
 
 class HeldElsewhere(StoreError):
@@ -236,12 +236,45 @@ def _claim(files: Files, own: Holder, *, locked: bool, force: bool, tell: Callab
             raise _held(files, other)
         if lives:
             _oust(files, own, other)
-    files.replace(RECORD, _json(own))
-    if not locked:
-        time.sleep(_SETTLE)
-        found = read_holder(files)
-        if found is not None and found.token != own.token:
-            raise _held(files, found)
+            return
+    if locked:
+        files.replace(RECORD, _json(own))
+        return
+    _succeed(files, own, other, tell)
+    time.sleep(_SETTLE)
+    found = read_holder(files)
+    if found is not None and found.token != own.token:
+        raise _held(files, found)
+
+
+def _succeed(files: Files, own: Holder, other: Holder | None, tell: Callable[[str], None]) -> None:
+    """Put our name after another's where there is no lock: of all that saw that name one may.
+
+    It is the one that makes a file whose name says after whom, and while that is there finds the record as it was.
+    """
+    after = other.token if other is not None else None
+    claim = f"hold-after-{after or 'nobody'}.json"
+    until, told = time.monotonic() + PATIENCE, False
+    while not files.put_new(claim, _json(own)):
+        _check_still(files, after)
+        if time.monotonic() > until:  # whoever made it was killed before it had written its name
+            files.remove(claim)
+        if not told:
+            tell(f"another process is claiming {files.shown}: waiting up to {PATIENCE:.0f} s for its name")
+            told = True
+        time.sleep(min(0.5, PATIENCE / 10))
+    try:
+        _check_still(files, after)
+        files.replace(RECORD, _json(own))
+    finally:
+        files.remove(claim)
+
+
+def _check_still(files: Files, token: str | None) -> None:
+    """Raise HeldElsewhere if the record is another's by now."""
+    found = read_holder(files)
+    if found is not None and found.token != token:
+        raise _held(files, found)
 
 
 def _heard_of(files: Files, other: Holder, tell: Callable[[str], None]) -> bool:

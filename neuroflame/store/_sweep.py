@@ -325,7 +325,7 @@ class SweepStore:
 
     def _quarantine(self, path: str, reason: str) -> None:
         """Move a damaged fragment out of sight, unless another process mends it in the meantime."""
-        from neuroflame.store._fragment import verify
+        from neuroflame.store._fragment import Reader, verify
 
         name = path.replace("/", "-").removesuffix(".parquet")
         target = f"quarantine/{name}.{secrets.token_hex(4)}.parquet"
@@ -335,6 +335,7 @@ class SweepStore:
             blob = self._files.read(target)
             try:
                 verify(blob)
+                Reader(blob, PurePath(path).stem)
             except CorruptFragment:
                 self.append_record(
                     "warning", {"event": "quarantined", "file": path, "moved_to": target, "reason": reason}

@@ -51,8 +51,15 @@ class Feed(ABC):
         """Return the reference of a tile to run; None if there is none now."""
 
     @abstractmethod
-    def began(self, ref: str) -> None:
-        """Take note that a worker has begun with a tile; its time counts from here."""
+    def began(self, ref: str, worker: str) -> None:
+        """Take note that a worker, under a name of its own, has begun with a tile; its time counts from here."""
+
+    @abstractmethod
+    def slowness(self, worker: str) -> float:
+        """Return the seconds that a worker takes for a point, about.
+
+        Of several workers that are free the fastest is to have the next tile: its size is made for that one.
+        """
 
     @abstractmethod
     def overdue(self) -> list[str]:
@@ -76,6 +83,10 @@ class Feed(ABC):
     @abstractmethod
     def resized(self, actors: int) -> None:
         """Take note that another number of tiles can run at once: machines came or went."""
+
+    @abstractmethod
+    def note(self, text: str) -> None:
+        """Tell the user something in passing."""
 
     @abstractmethod
     def tick(self) -> None:

@@ -91,16 +91,28 @@ class Controller(Feed):
         if self._again:
             tile = self._again.popleft()
         elif self._agenda.waiting:
-            group = self._cost.group_of(self._agenda.first_waiting)
-            tile = self._agenda.next(int(min(left, self._cost.size(self._agenda.waiting, group))))
+            size = self._size(int(min(left, self._agenda.waiting)))
+            if size == 0:
+                return None
+            tile = self._agenda.next(size)
         else:
             return None
-        self._flights.depart(tile, self._cost.deadline(len(tile), self._group(tile)))
+        group = self._group(tile)
+        self._flights.depart(tile, self._cost.deadline(len(tile), group), group.weight)
         return tile.ref
 
-    def began(self, ref: str) -> None:
+    def _size(self, pending: int) -> int:
+        group = self._cost.group_of(self._agenda.first_waiting)
+        free = self._flights.free(self._cost.actors)
+        return min(pending, self._cost.size(pending, group, free=free, busy=self._flights.busy))
+
+    def began(self, ref: str, worker: str) -> None:
         """Take note that a worker has begun with a tile."""
-        self._flights.begin(_identity(ref))
+        self._flights.begin(_identity(ref), worker)
+
+    def slowness(self, worker: str) -> float:
+        """Return the seconds that a worker takes for a point, about."""
+        return self._cost.slowness(worker)
 
     def overdue(self) -> list[str]:
         """Return the references of tiles that have taken too long."""
@@ -108,12 +120,13 @@ class Controller(Feed):
 
     def finished(self, result: TileResult) -> None:
         """Take note of a tile whose rows are in the store."""
-        tile = self._flights.land(result.id)
-        if tile is None:
+        landed = self._flights.land(result.id)
+        if landed is None:
             return
+        tile, worker = landed
         self._lost_in_a_row = 0
         group = self._group(tile)
-        self._cost.observe(result.points, result.seconds, group=group, first=result.first)
+        self._cost.observe(result.points, result.seconds, worker=worker, group=group, first=result.first)
         if result.too_many:
             self._cost.shrink(result.too_many, group)
         with self._aborting():
@@ -126,7 +139,9 @@ class Controller(Feed):
         crash = self._flights.crash(_identity(ref), reason, self._agenda.block)
         if crash is None:
             return
-        tile, again, why = crash
+        tile, again, why, worker = crash
+        if worker is not None:
+            self._cost.forget(worker)
         self.progress.event(
             "lost", {"tile": tile.id, "points": len(tile), "reason": why, "tried_again": bool(again)}
         )
@@ -167,6 +182,10 @@ class Controller(Feed):
             self.progress.note(f"{actors} actors now")
             self._resources = replace(self._resources, actors=actors)
             self._cost.actors = max(1, actors)
+
+    def note(self, text: str) -> None:
+        """Tell the user something in passing."""
+        self.progress.note(text)
 
     def tick(self) -> None:
         """Tell how far the sweep is, and stop if another process has taken it over."""

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from neuroflame.core.memory import free_bytes
 from neuroflame.errors import SpecError
 from neuroflame.spec.hebbian import learning_bytes, learning_connections
 from neuroflame.spec.kernels import kernel_refusal
 from neuroflame.spec.measures import samples_course
+from neuroflame.sweep.pace import Pace
+from neuroflame.sweep.shares import Actor, last_size
 from neuroflame.sweep.tiles import GRAIN, whole_grains
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from neuroflame.spec.network import NetworkSpec
     from neuroflame.spec.sweep import SweepSpec
+    from neuroflame.sweep.flights import Busy
     from neuroflame.sweep.points import Points
 
 TARGET_S = 4.0
@@ -141,9 +143,9 @@ class GroupCosts:
 class CostModel:
     """Says how many points the next tile should have, and how long a tile may take.
 
-    A tile takes a + b·points seconds; a is large where each step of a program costs the same for few points
-    as for many. Both are fitted to the last tiles, in which sizes are varied as far as is needed to tell them
-    apart. A group's points count as so many points of the sweep's own network as their guessed times tell.
+    Sizes aim at a time, and follow what each worker's last tiles took; they are varied as far as is needed to tell
+    what a tile costs beside its points. Towards the end tiles shrink, such that all workers end together. A
+    group's points count as so many points of the sweep's own network as their guessed times tell.
 
     Parameters
     ----------
@@ -164,8 +166,7 @@ class CostModel:
         self._deadline = None if spec.compute.deadline == "auto" else float(spec.compute.deadline)
         self._groups = GroupCosts(spec, cuda=cuda)
         self._own = GroupCost(1.0, point_bytes(spec, spec.network))
-        self._seen: deque[tuple[float, float]] = deque(maxlen=8)
-        self._rough = True
+        self._pace = Pace()
         self._memory = float(_CUDA_BYTES if cuda else _SHARE * free_bytes() / self.actors)
 
     def group_of(self, points: Points) -> GroupCost:
@@ -173,22 +174,39 @@ class CostModel:
         return self._groups.of(points)
 
     def observe(
-        self, points: int, seconds: float, *, group: GroupCost | None = None, first: bool = False
+        self,
+        points: int,
+        seconds: float,
+        *,
+        worker: str = "",
+        group: GroupCost | None = None,
+        first: bool = False,
     ) -> None:
         """Learn from a finished tile; a worker's first, which compiles too, counts until there are others."""
-        if first and not self._rough:
-            return
-        if self._rough and not first:
-            self._seen.clear()
-            self._rough = False
-        self._seen.append((points * (group or self._own).weight, max(seconds, 1e-6)))
+        weight = (group or self._own).weight
+        self._pace.observe(worker, points * weight, max(seconds, 1e-6), first=first)
+
+    def forget(self, worker: str) -> None:
+        """Leave a worker out that is gone."""
+        self._pace.forget(worker)
 
     def shrink(self, points: int, group: GroupCost | None = None) -> None:
         """Learn that so many points at once were too many for the memory."""
         self._memory = min(self._memory, points // 2 * (group or self._own).bytes)
 
-    def size(self, pending: int, group: GroupCost | None = None) -> int:
-        """Return the number of points for the next tile.
+    def slowness(self, worker: str | None = None) -> float:
+        """Return the seconds of a point of the sweep's own network on a worker, of a usual one if it is not known."""
+        return self._pace.slowness(worker) if self._pace.knows else self._guess
+
+    def size(
+        self,
+        pending: int,
+        group: GroupCost | None = None,
+        *,
+        free: Sequence[str] = (),
+        busy: Sequence[Busy] = (),
+    ) -> int:
+        """Return the number of points for the next tile, which the fastest free worker will have.
 
         Parameters
         ----------
@@ -196,20 +214,47 @@ class CostModel:
             Points that are in no tile yet.
         group : GroupCost, optional
             What its points cost; by default what those of the sweep's own network do.
+        free : sequence of str
+            Workers that have no tile.
+        busy : sequence of Busy
+            Tiles that are with a worker, or on their way to one.
+
+        Returns
+        -------
+        int
+            Points; 0 if those workers that are busy will have done all sooner than another could help.
         """
-        if self._fixed is not None:
-            return self._fixed
         group = group or self._own
-        share = -(-pending // self.actors)  # so that no actor is left without work while another has plenty
+        taken = sum(one.worker is None for one in busy)
+        ready: list[str | None] = [*sorted(free, key=self.slowness)[taken:]]
+        ready += [None] * (self.actors - len(busy) - len(ready))
+        own = ready[0] if ready else None
+        unit = GRAIN if self._fixed is None else min(GRAIN, self._fixed)
+        last = self._last(pending * group.weight, own, ready[1:], busy, unit * group.weight) / group.weight
+        if last == 0:
+            return 0
+        if self._fixed is not None:
+            return min(self._fixed, max(unit, int(last) // unit * unit))
         most = max(1, min(_LARGEST, int(self._memory / group.bytes)))
-        return max(1, min(whole_grains(self._wanted() / group.weight), whole_grains(share), most))
+        return max(1, min(whole_grains(self._wanted(own) / group.weight), whole_grains(last), most))
+
+    def _last(
+        self, pending: float, own: str | None, ready: Sequence[str | None], busy: Sequence[Busy], unit: float
+    ) -> float:
+        """Return what is right at the end, in points of the sweep's own network."""
+        if not self._pace.knows:  # as if all were as fast, and free
+            return pending / self.actors
+        overhead = self._pace.overhead or 0.0
+        others = [Actor(self.slowness(other)) for other in ready]
+        for one in busy:
+            slowness = self.slowness(one.worker)
+            late = one.elapsed - slowness * (one.work + overhead)
+            others.append(Actor(slowness, abs(late)))  # what is late is expected to be late by as much again
+        return last_size(pending, Actor(self.slowness(own)), others, overhead=overhead, unit=unit)
 
     def seconds(self, points: int) -> float:
         """Return the seconds that so many points are expected to take with all actors."""
-        if not self._seen:
-            return points * self._guess / self.actors
-        done = sum(count for count, _ in self._seen)
-        return points * sum(time for _, time in self._seen) / done / self.actors
+        return points * self.slowness() / self.actors
 
     def bytes(self, points: int) -> int:
         """Return the memory of a tile of so many points."""
@@ -220,28 +265,22 @@ class CostModel:
         if self._deadline is not None:
             return self._deadline
         count = points * (group or self._own).weight
-        if not self._seen:
+        if not self._pace.knows:
             return _START_S + _BLIND_PATIENCE * self._longer * count * self._guess
-        return _START_S + _PATIENCE * self._longer * count * max(time / seen for seen, time in self._seen)
+        slowest = max(time / seen for seen, time in self._pace.tiles)
+        return _START_S + _PATIENCE * self._longer * count * slowest
 
-    def _wanted(self) -> float:
-        if not self._seen:  # a guess can be wrong by much: begin small
+    def _wanted(self, worker: str | None) -> float:
+        """Return the points for which a worker takes the time aimed at."""
+        tiles = self._pace.tiles
+        if not tiles:  # a guess can be wrong by much: begin small
             return min(TARGET_S / self._guess, _FIRST)
-        sizes = {count for count, _ in self._seen}
-        count, time = self._seen[-1]
-        if len(sizes) == 1:  # too little to tell a from b: try another size
-            if time > LONGEST_S and count > GRAIN:
-                return count * LONGEST_S / time
-            return min(4 * count, max(2 * count, count * TARGET_S / time))
-        start, slope = self._fitted()
-        if slope <= 0:
-            return 2.0 * max(sizes)
-        wanted = max((TARGET_S - start) / slope, _WORTH * start / slope)
-        return min(wanted, max((LONGEST_S - start) / slope, 0.0), 4.0 * max(sizes))
-
-    def _fitted(self) -> tuple[float, float]:
-        """Return a and b, both at least 0."""
-        count, time = np.array(self._seen).T
-        slope = max(0.0, float(np.cov(count, time)[0, 1] / np.var(count, ddof=1)))
-        start = float(time.mean() - slope * count.mean())
-        return (start, slope) if start >= 0 else (0.0, float(time.sum() / count.sum()))
+        slowness, overhead = self._pace.slowness(worker), self._pace.overhead
+        most = max(count for count, _ in tiles)
+        if overhead is None:  # try another size
+            time = most * slowness
+            if time > LONGEST_S and most > GRAIN:
+                return LONGEST_S / slowness
+            return min(4 * most, max(2 * most, TARGET_S / slowness))
+        wanted = max(TARGET_S / slowness - overhead, _WORTH * overhead)
+        return min(wanted, max(LONGEST_S / slowness - overhead, 0.0), 4.0 * most)

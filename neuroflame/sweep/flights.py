@@ -18,8 +18,28 @@ if TYPE_CHECKING:
 class _Flight:
     tile: Tile
     allowed: float  # seconds
+    work: float
+    worker: str | None = None
     begun: float | None = None  # time.monotonic()
     hung: str | None = None  # what is to be said of it
+
+
+class Busy(NamedTuple):
+    """A tile that was handed out.
+
+    Parameters
+    ----------
+    worker : str or None
+        Who has it; None while nobody has begun with it.
+    work : float
+        How much it is, as a number of points of the sweep's own network.
+    elapsed : float
+        Seconds since it was begun.
+    """
+
+    worker: str | None
+    work: float
+    elapsed: float
 
 
 class Crash(NamedTuple):
@@ -33,11 +53,14 @@ class Crash(NamedTuple):
         What to try of it; nothing if that was the end.
     reason : str
         Why it died.
+    worker : str or None
+        The worker.
     """
 
     tile: Tile
     again: list[Tile]
     reason: str
+    worker: str | None
 
 
 class Flights:
@@ -56,6 +79,7 @@ class Flights:
     def __init__(self, retries: int) -> None:
         self._retries = retries
         self._flights: dict[str, _Flight] = {}
+        self._free: dict[str, None] = {}
 
     def __len__(self) -> int:
         return len(self._flights)
@@ -65,19 +89,45 @@ class Flights:
         """Points of these tiles."""
         return sum(len(flight.tile) for flight in self._flights.values())
 
-    def depart(self, tile: Tile, allowed: float) -> None:
-        """Hand out a tile that may take so many seconds, from when a worker begins with it."""
-        self._flights[tile.id] = _Flight(tile, allowed)
+    @property
+    def busy(self) -> list[Busy]:
+        """What these tiles are, and how long workers have had them."""
+        now = time.monotonic()
+        return [
+            Busy(flight.worker, flight.work, 0.0 if flight.begun is None else now - flight.begun)
+            for flight in self._flights.values()
+        ]
 
-    def begin(self, identity: str) -> None:
-        """Count a tile's time from now."""
+    def free(self, actors: int) -> list[str]:
+        """Return the workers that had a tile and have none, as many as there can be of so many in all.
+
+        Those that were heard of last: a worker that goes while it has no tile is not told of.
+        """
+        most = max(0, actors - len(self._flights))
+        return list(self._free)[len(self._free) - min(most, len(self._free)) :]
+
+    def depart(self, tile: Tile, allowed: float, weight: float = 1.0) -> None:
+        """Hand out a tile that may take so many seconds, from when a worker begins with it.
+
+        The weight is that of a point, as a multiple of a point of the sweep's own network.
+        """
+        self._flights[tile.id] = _Flight(tile, allowed, len(tile) * weight)
+
+    def begin(self, identity: str, worker: str) -> None:
+        """Count a tile's time from now, when a worker has it."""
+        self._free.pop(worker, None)
         if identity in self._flights:
             self._flights[identity].begun = time.monotonic()
+            self._flights[identity].worker = worker
 
-    def land(self, identity: str) -> Tile | None:
-        """Return a tile that came back; None if it is not awaited."""
+    def land(self, identity: str) -> tuple[Tile, str] | None:
+        """Return a tile that came back, and who had it; None if it is not awaited."""
         flight = self._flights.pop(identity, None)
-        return flight.tile if flight is not None else None
+        if flight is None:
+            return None
+        if flight.worker is not None:
+            self._free[flight.worker] = None
+        return flight.tile, flight.worker or ""
 
     def overdue(self) -> list[Tile]:
         """Return the tiles whose time has run out, each once."""
@@ -95,17 +145,17 @@ class Flights:
             return None
         tile, why = flight.tile, flight.hung or f"its worker died: {reason}"
         if tile.losses < self._retries:
-            return Crash(tile, [replace(tile, losses=tile.losses + 1)], why)
+            return Crash(tile, [replace(tile, losses=tile.losses + 1)], why, flight.worker)
         if len(tile) == 1:
-            return Crash(tile, [], why)
+            return Crash(tile, [], why, flight.worker)
         losses = self._retries if flight.hung else 0
         halves = np.array_split(tile.ranks, 2)
-        return Crash(
-            tile, [make_tile(block, tile.block, ranks, tile.attempt, losses) for ranks in halves], why
-        )
+        again = [make_tile(block, tile.block, ranks, tile.attempt, losses) for ranks in halves]
+        return Crash(tile, again, why, flight.worker)
 
     def recall(self) -> list[Tile]:
         """Return all tiles: nobody runs them any more."""
         tiles = [flight.tile for flight in self._flights.values()]
         self._flights.clear()
+        self._free.clear()
         return tiles

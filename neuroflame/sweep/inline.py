@@ -24,7 +24,7 @@ class InlineBackend(Backend):
             ref = feed.next()
             if ref is None:
                 raise AssertionError("a feed without running tiles must have one to run")
-            feed.began(ref)
+            feed.began(ref, "")
             try:
                 result = worker.run(ref)
             except (StoreError, BackendError, SimulationError) as error:

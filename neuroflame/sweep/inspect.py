@@ -71,9 +71,15 @@ def describe(uri: str) -> str:
     if frame is not None:
         causes.update((text, 1) for text in frame["error"].dropna().tolist())
     done = counts.total()
+    last = next(iter(store.read_records("run")[-1:]), {})
+    # A search may need fewer points than it may use.
+    ended = last.get("event") == "complete" and done == last.get("done")
+    share = f"of {spec.points:,} done ({100 * done / max(1, spec.points):.0f} %)"
+    if ended and done < spec.points:
+        share = f"done, of {spec.points:,} at most: the search has what it sought"
     lines = [
         f"sweep     {spec.name}: {spec.search.kind} over {_listed(spec)}",
-        f"points    {done:,} of {spec.points:,} done ({100 * done / max(1, spec.points):.0f} %)",
+        f"points    {done:,} {share}",
         f"          {counts['diverged']:,} diverged, {counts['failed']:,} failed",
         *(f"          {count:,} failed: {text}" for text, count in causes.top(_CAUSES)),
     ]
@@ -86,18 +92,18 @@ def describe(uri: str) -> str:
             if holder.status.get("dashboard"):
                 lines.append(f"dashboard {holder.status['dashboard']}")
         else:
-            ended = "ended" if holder.ended else "did not say goodbye: killed, or its machine went down"
-            lines.append(f"last run  {holder}; {ended}")
+            bye = "ended" if holder.ended else "did not say goodbye: killed, or its machine went down"
+            lines.append(f"last run  {holder}; {bye}")
             lines += [f"best      {now.best:.4g}"] if now is not None and now.best is not None else []
     lines += [
         f"table     {table.uri}",
         f"created   {table.manifest.get('created', '?')} by version {table.manifest.get('version', '?')}",
     ]
-    if not running and done < spec.points:
-        last = next(iter(store.read_records("run")[-1:]), {})
+    if not running and not ended and done < spec.points:
         if last.get("why"):
             lines.append(f"stopped   {last['why']}")
-        lines.append(f"go on     neuroflame-sweep resume {uri}")
+        more = " --set stop=null" if last.get("why") else ""  # else it would stop at once again
+        lines.append(f"go on     neuroflame-sweep resume {uri}{more}")
     if not running and counts["failed"]:
         lines.append(f"try again neuroflame-sweep resume {uri} --retry-failed")
     return "\n".join(lines)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from neuroflame.spec.compute import Compute
+    from neuroflame.sweep.ray_nodes import Nodes
     from neuroflame.sweep.worker import Job
 
 _QUIET = {
@@ -59,6 +60,7 @@ class RayBackend(Backend):
         self._bundle: dict[str, float] = {}
         self._watchdog: Watchdog | None = None
         self._dashboard: str | None = None
+        self._nodes: Nodes | None = None
 
     def check(self) -> None:
         """Raise BackendError where nobody answers at the address: Ray would try for a minute."""
@@ -80,13 +82,19 @@ class RayBackend(Backend):
 
     def run(self, job: Job, feed: Feed) -> None:
         """Hand the feed's tiles to actors until it is done, or no actor is left."""
-        from neuroflame.sweep.ray_nodes import check_seen
+        from neuroflame.sweep.ray_nodes import Nodes
         from neuroflame.sweep.ray_tune import run_tune
 
-        if self._address is not None:
-            check_seen(job.uri)
         assert self._scratch is not None
-        run_tune(job, feed, bundle=self._bundle, count=self._count, scratch=self._scratch)
+        if self._address is not None:
+            self._nodes = Nodes(job.uri, feed.note)
+            self._nodes.check()
+        try:
+            run_tune(job, feed, bundle=self._bundle, count=self._count, scratch=self._scratch)
+        finally:
+            if self._nodes is not None:
+                self._nodes.close()
+                self._nodes = None
 
     def close(self) -> None:
         """Let go of the machines: a Ray of our own is stopped, a cluster's is left."""
@@ -186,7 +194,8 @@ class RayBackend(Backend):
         """Return how many actors fit on the machines that there are now, each on one of them."""
         import ray
 
-        machines = [node["Resources"] for node in ray.nodes() if node.get("Alive")]
+        nodes = ray.nodes() if self._nodes is None else self._nodes.usable()
+        machines = [node["Resources"] for node in nodes if node.get("Alive")]
         fit = sum(min(_times(have, *need) for need in self._bundle.items()) for have in machines)
         return fit if self._compute.actors == "auto" else min(int(self._compute.actors), fit)
 

@@ -122,6 +122,7 @@ def make_trainable(job: Job) -> type[tune.Trainable]:
             return True
 
         def step(self) -> dict[str, Any]:
+            self._worker.prepare()  # where this fails, another machine may do
             try:
                 return {"done": True, "tile": asdict(self._worker.run(self._ref))}
             except (StoreError, BackendError, SimulationError) as error:  # another try would not help
@@ -170,7 +171,7 @@ class TileCallback(Callback):
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """Pass on that an actor has a tile."""
-        Run.known[self._key].feed.began(trial.config["tile"])
+        Run.known[self._key].feed.began(trial.config["tile"], _name(trial.temporary_state.ray_actor))
 
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
@@ -224,18 +225,31 @@ class TileScheduler(FIFOScheduler):
             self._kept += more
 
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
-        """Return the first pending trial that no actor is assigned to."""
+        """Return the first pending trial that no actor is assigned to: the fastest free actor will have it."""
         inner = _inner(tune_controller)
         trial: Trial
         for trial in inner._pending_trials_list:
             if trial in inner._pending_trials and trial not in inner._trial_to_actor:
+                self._fastest_first(inner, trial)
                 return trial
         return None
+
+    def _fastest_first(self, inner: Any, trial: Trial) -> None:
+        """Sort the actors that Tune keeps, of which it takes the first."""
+        slowness = Run.known[self._key].feed.slowness
+        handles = inner._actor_manager._live_actors_to_ray_actors_resources
+        kept = inner._actor_cache._cached_objects[trial.placement_group_factory]
+        kept.sort(key=lambda actor: slowness(_name(handles[actor][0])))
 
 
 def _inner(tune_controller: Any) -> Any:
     """Return the controller itself: schedulers are given a wrapper that lets few attributes through."""
     return vars(tune_controller).get("_tune_controller", tune_controller)
+
+
+def _name(actor: Any) -> str:
+    """Return what tells an actor from others."""
+    return str(actor._actor_id.hex())
 
 
 def _reason(trial: Trial) -> str:

@@ -124,7 +124,7 @@ class Worker:
         BackendError
             If the machine cannot do what is asked.
         """
-        spec, store = self._prepare()
+        spec, store = self.prepare()
         tile = parse_ref(ref)
         points = self._points(tile, spec, store)
         first = self._measure is None
@@ -152,7 +152,14 @@ class Worker:
             gpu=gpu_use(),
         )
 
-    def _prepare(self) -> tuple[SweepSpec, SweepStore]:
+    def prepare(self) -> tuple[SweepSpec, SweepStore]:
+        """Return the sweep and its store, opened once.
+
+        Raises
+        ------
+        StoreError
+            If the store is not there.
+        """
         if self._spec is None or self._store is None:
             if self._job.threads is not None:
                 limit_threads(self._job.threads)

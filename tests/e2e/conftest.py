@@ -1,10 +1,8 @@
 """A Ray that is there before the sweep, for tests that need not start their own."""
 
-import os
-import subprocess
-import sys
-
 import pytest
+
+from tests.e2e.owners import owner
 
 OWNER = """
 import ray, sys
@@ -17,18 +15,5 @@ sys.stdin.read()
 @pytest.fixture(scope="module")
 def cluster():
     """Return the address of a Ray with two cores that another process owns."""
-    settings = {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
-    owner = subprocess.Popen(
-        [sys.executable, "-c", OWNER],
-        env={**os.environ, **settings},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_AUTH_MODE", "disabled")
-        yield owner.stdout.readline().strip()
-    alive = owner.poll() is None
-    owner.communicate("", timeout=60)
-    assert alive, "a sweep has stopped a Ray that was not its own"
+    with owner(OWNER) as process:
+        yield process.stdout.readline().strip()

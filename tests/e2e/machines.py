@@ -2,12 +2,10 @@
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 from contextlib import contextmanager
 
-import pytest
+from tests.e2e.owners import owner
 
 # The head has no cores: it lets the driver in, and actors run on the other nodes.
 OWNER = """
@@ -64,21 +62,8 @@ class Machines:
 @contextmanager
 def machines(*names):
     """Give a cluster with these nodes of one core each."""
-    settings = {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
-    process = subprocess.Popen(
-        [sys.executable, "-c", OWNER],
-        env={**os.environ, **settings},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_AUTH_MODE", "disabled")
+    with owner(OWNER) as process:
         made = Machines(process)
-        try:
-            for name in names:
-                made.add(name)
-            yield made
-        finally:
-            process.communicate("", timeout=60)
+        for name in names:
+            made.add(name)
+        yield made

@@ -8,6 +8,7 @@ import os
 import signal
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,3 +95,20 @@ def slow(network, values, *, seeds, **options):
     """Take a tenth of a second for each point."""
     time.sleep(0.1 * len(seeds))
     return cheap(network, values, seeds=seeds, **options)
+
+
+def unequal(network, values, *, seeds, **options):
+    """Take 4 ms a point in one process, 1 ms in the others, and write down when: `UNEQUAL` names the folder."""
+    folder = Path(os.environ["UNEQUAL"])
+    begin = time.time()
+    time.sleep((0.004 if _is_slow(folder) else 0.001) * len(seeds))
+    with open(folder / f"{os.getpid()}.times", "a") as file:
+        file.write(f"{begin} {time.time()}\n")
+    return cheap(network, values, seeds=seeds, **options)
+
+
+def _is_slow(folder):
+    """Say whether this process was the first to ask."""
+    with suppress(FileExistsError), open(folder / "slow", "x") as file:
+        file.write(str(os.getpid()))
+    return (folder / "slow").read_text() == str(os.getpid())

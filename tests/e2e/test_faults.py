@@ -3,10 +3,12 @@
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import yaml
@@ -14,6 +16,7 @@ import yaml
 from neuroflame.store import SweepStore, open_table
 from neuroflame.sweep.progress import Progress
 from neuroflame.sweep.running import resume, run_sweep, start
+from tests.e2e.chance import MOMENTS
 from tests.e2e.machines import machines
 from tests.unit.test_sweep_controller import CHEAP, GRID, Told, rows
 from tests.unit.test_sweep_spec import NETWORK, sweep
@@ -21,7 +24,6 @@ from tests.unit.test_sweep_spec import NETWORK, sweep
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
 
 SLOW = "tests.e2e.simulators:slow"
-MOMENTS = int(os.environ.get("NEUROFLAME_TEST_KILLS", "1"))
 
 
 def assert_equal_and_single(out, whole):
@@ -55,7 +57,7 @@ class At(Progress):
 # --- machines
 
 
-@pytest.mark.parametrize("moment", range(MOMENTS))
+@pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("fault", ["raylet killed", "node removed"])
 def test_a_machine_that_goes(fault, moment, tmp_path):
     """Its tiles are run by the others; one that comes in its stead is used."""
@@ -126,6 +128,9 @@ FILE = {
 }
 
 
+SLOWLY = {"compute": {**FILE["compute"], "executor": "reference"}}
+
+
 @pytest.fixture
 def file(tmp_path):
     path = tmp_path / "sweep.yml"
@@ -158,9 +163,11 @@ exit $status
 """
 
 
+@pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("backend", ["ray", "inline"])
-def test_a_disk_that_fills_up(backend, file, tmp_path):
+def test_a_disk_that_fills_up(backend, moment, file, tmp_path):
     """A real one, of some hundred kilobytes, in a mount namespace of its own; then resumed where there is room."""
+    size = f"{random.Random(moment).randrange(100, 280, 4)}k"
     disk, kept, whole = (tmp_path / name for name in ("disk", "kept", "whole"))
     disk.mkdir()
     kept.mkdir()
@@ -171,7 +178,7 @@ def test_a_disk_that_fills_up(backend, file, tmp_path):
         able = False
     if not able:
         pytest.skip("mount namespaces are not allowed here")
-    before = [*alone, "sh", "-c", IN_A_SMALL_DISK, "sh", "200k", disk, kept]
+    before = [*alone, "sh", "-c", IN_A_SMALL_DISK, "sh", size, disk, kept]
     finished = command("run", file, "--out", disk, "--backend", backend, "--quiet", before=before)
     assert_one_line(finished, "disk is full: cannot write parts/")
     run_sweep(file, whole, backend="inline")
@@ -199,6 +206,35 @@ def test_files_that_may_not_grow(file, tmp_path):
     assert_equal_and_single(out, tmp_path / "whole")
 
 
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("backend", ["ray", "inline"])
+def test_a_directory_that_becomes_read_only(backend, moment, file, tmp_path):
+    """In the middle of a run: told in a line; what was finished is safe, and the rest is computed later."""
+    if os.geteuid() == 0 and shutil.which("setpriv") is None:
+        pytest.skip("root may write everywhere, and there is no setpriv")
+    file.write_text(yaml.safe_dump({**FILE, "network": {**NETWORK, "duration": 2.0}, **SLOWLY}))
+    chance, out, whole = random.Random(moment), tmp_path / "out", tmp_path / "whole"
+    run_sweep(file, whole, backend="inline")
+    before = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    locked = out / chance.choice(["parts", "tmp"])
+    after = chance.randint(0, 12)
+    words = ["run", file, "--out", out, "--backend", backend, "--quiet"]
+    with ThreadPoolExecutor() as pool:
+        finished = pool.submit(command, *words, before=before)
+        while not finished.done():
+            if (out / "manifest.json").exists() and len(list((out / "parts").iterdir())) >= after:
+                break
+            time.sleep(0.01)
+        locked.chmod(0o555)
+        done = finished.result()
+    assert_one_line(done, "permission denied: cannot ")
+    assert_one_line(command(*words, before=before), "permission denied: cannot ")
+    assert len(rows(out)) < len(rows(whole))
+    locked.chmod(0o755)
+    assert command(*words, "--no-report", before=before).returncode == 0
+    assert_equal_and_single(out, whole)
+
+
 def test_fragments_damaged_between_runs(file, tmp_path):
     """Cut short, emptied, overwritten, gone: told, put aside, computed again."""
     out = tmp_path / "out"
@@ -223,12 +259,7 @@ def test_fragments_damaged_between_runs(file, tmp_path):
 
 
 def test_two_runs_and_a_look_from_another_shell(file, tmp_path):
-    data = {
-        **FILE,
-        "network": {**NETWORK, "duration": 3.0},
-        "compute": {**FILE["compute"], "executor": "reference"},
-    }
-    file.write_text(yaml.safe_dump(data))
+    file.write_text(yaml.safe_dump({**FILE, "network": {**NETWORK, "duration": 3.0}, **SLOWLY}))
     out = tmp_path / "out"
     words = [sys.executable, "-m", "neuroflame", "run", file, "--out", out, "--log-json"]
     first = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -248,3 +279,41 @@ def test_two_runs_and_a_look_from_another_shell(file, tmp_path):
     seen = command("status", out)
     assert "did not say goodbye" in seen.stdout
     assert 0 < len(open_table(str(out))) < 80
+
+
+COMER = """
+import sys
+from neuroflame.errors import StoreError
+from neuroflame.sweep.running import start
+from tests.e2e.test_faults import COMERS
+from tests.unit.test_sweep_spec import sweep
+spec = sweep(**COMERS, compute={"tile": int(sys.argv[2])})
+try:
+    start(spec, sys.argv[1], backend="inline", measure="tests.e2e.simulators:slow", takeover=sys.argv[3] == "takeover")
+except StoreError as error:
+    sys.exit(str(error))
+"""
+COMERS = {**GRID, "repeat": {"graphs": 2, "seeds": 6}}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_runs_that_come_and_go(moment, tmp_path):
+    """On one directory, with tiles of different sizes, killed at random, taken over: nothing is done twice."""
+    chance, out, running, ended = random.Random(moment), tmp_path / "out", [], []
+    run_sweep(sweep(**COMERS), tmp_path / "whole", backend="inline", measure=CHEAP)
+    for _ in range(8):
+        words = [out, chance.choice([1, 2, 3, 5, 8]), chance.choice(["", "", "takeover"])]
+        running.append(
+            subprocess.Popen(
+                [sys.executable, "-c", COMER, *map(str, words)], stderr=subprocess.PIPE, text=True
+            )
+        )
+        time.sleep(chance.uniform(0.2, 2.5))
+        if chance.random() < 0.5:
+            running.pop(chance.randrange(len(running))).kill()
+    for process in running:
+        _, complaint = process.communicate(timeout=120)
+        ended.append((process.returncode, complaint))
+    assert all(code == 0 or "run by" in text or "taken over" in text for code, text in ended), ended
+    assert start(sweep(**COMERS), str(out), backend="inline", measure=CHEAP).status.failed == 0
+    assert_equal_and_single(out, tmp_path / "whole")

@@ -27,11 +27,11 @@ NOT_HERE = "raise ImportError('a node has no NeuroFlame of its own')"
 LOOK = """
 import ray
 from neuroflame.errors import BackendError
-from neuroflame.sweep.ray_nodes import check_seen, runtime_env
+from neuroflame.sweep.ray_nodes import Nodes, runtime_env
 import sys
 ray.init(address=sys.argv[1], runtime_env=runtime_env(), log_to_driver=False, logging_level="ERROR")
 try:
-    check_seen("/no/such/place")
+    Nodes("/no/such/place", print).check()
 except BackendError as error:
     print(error)
 """

@@ -15,6 +15,7 @@ from neuroflame.errors import Interrupted
 from neuroflame.store import SweepStore
 from neuroflame.sweep.progress import Progress
 from neuroflame.sweep.running import resume, run_sweep, start
+from tests.e2e.chance import MOMENTS
 from tests.e2e.processes import processes
 from tests.unit.test_sweep_controller import CHEAP, GRID, TPE, rows
 from tests.unit.test_sweep_spec import NETWORK, sweep
@@ -22,7 +23,6 @@ from tests.unit.test_sweep_spec import NETWORK, sweep
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
 
 SLOW = "tests.e2e.simulators:slow"
-MOMENTS = int(os.environ.get("NEUROFLAME_TEST_KILLS", "1"))
 
 
 class Census(Progress):
@@ -133,7 +133,7 @@ def finish(out, expected):
     assert len(written) == len(set(written)) == len(expected)
 
 
-@pytest.mark.parametrize("moment", range(MOMENTS))
+@pytest.mark.parametrize("moment", MOMENTS)
 def test_a_killed_driver_loses_nothing(moment, whole, tmp_path):
     file, expected = whole
     chance, out = random.Random(moment), tmp_path / "out"

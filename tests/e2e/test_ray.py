@@ -3,6 +3,7 @@
 import random
 import signal
 
+import numpy as np
 import pytest
 
 from neuroflame.errors import BackendError
@@ -10,6 +11,7 @@ from neuroflame.store import open_table
 from neuroflame.sweep.progress import Progress
 from neuroflame.sweep.running import run_sweep, start
 from tests.e2e.processes import actors
+from tests.unit.test_boundary_sweep import BOUNDARY
 from tests.unit.test_sweep_controller import GRID, TPE, rows
 from tests.unit.test_sweep_spec import sweep
 
@@ -41,8 +43,19 @@ def test_a_search_that_learns(cluster, tmp_path):
     assert rows(tmp_path / "ray") == rows(tmp_path / "inline")
 
 
+def test_a_search_for_a_border(cluster, tmp_path):
+    """Labels of several initial conditions travel from the actors; whole pieces of a batch run at once."""
+    spec = sweep(**BOUNDARY, compute={"tile": 3})
+    run_sweep(spec, tmp_path / "inline", backend="inline", measure=CHEAP)
+    run_sweep(spec, tmp_path / "ray", address=cluster, measure=CHEAP)
+    assert rows(tmp_path / "ray") == rows(tmp_path / "inline")
+    borders = [open_table(str(tmp_path / name)).border() for name in ("ray", "inline")]
+    assert set(borders[0]["between"]) == {"no / no | yes / yes"}
+    assert borders[0].equals(borders[1])
+
+
 @pytest.mark.parametrize("seed", range(2))
-@pytest.mark.parametrize("changes", [GRID, TPE], ids=["grid", "tpe"])
+@pytest.mark.parametrize("changes", [GRID, TPE, BOUNDARY], ids=["grid", "tpe", "boundary"])
 def test_killed_actors_lose_nothing(seed, changes, cluster, tmp_path):
     run_sweep(sweep(**changes), tmp_path / "whole", backend="inline", measure=CHEAP)
     killer = Killer(seed, times=3)
@@ -81,3 +94,17 @@ def test_more_than_there_is(compute, cluster, tmp_path):
         pytest.skip("there is a GPU here")
     with pytest.raises(BackendError, match="an actor needs"):
         start(sweep(compute=compute), str(tmp_path / "out"), address=cluster, measure=CHEAP)
+
+
+def test_actors_of_unequal_speed_end_together(tmp_path, monkeypatch):
+    """One takes four times as long as the other: neither waits for longer than a tile of its own."""
+    (tmp_path / "times").mkdir()
+    monkeypatch.setenv("UNEQUAL", str(tmp_path / "times"))
+    axis = {"J.EE": {"from": 0.0, "to": 9.0, "num": 16_000}}
+    spec = sweep(space=axis, compute={"actors": 2})
+    assert start(spec, str(tmp_path / "out"), measure="tests.e2e.simulators:unequal").status.done == 16_000
+    times = [np.loadtxt(file, ndmin=2) for file in (tmp_path / "times").glob("*.times")]
+    assert len(times) == 2
+    end = max(tiles[-1, 1] for tiles in times)
+    for tiles in times:
+        assert end - tiles[-1, 1] < np.diff(tiles).max()

@@ -6,12 +6,20 @@ import pytest
 from neuroflame.errors import Interrupted, SpecError, StoreError
 from neuroflame.report import build_report, summary
 from neuroflame.store import SweepStore, open_table
+from neuroflame.sweep.inspect import describe
 from neuroflame.sweep.planner import make_plan
 from neuroflame.sweep.running import resume, start
 from tests.unit.test_sweep_controller import CHEAP, Stop, rows
 from tests.unit.test_sweep_spec import sweep
 
 SPACE = {"J.EE": {"low": 0, "high": 4}, "J0.E": {"low": 0, "high": 4}}
+
+
+BOUNDARY = {
+    "space": SPACE,
+    "repeat": {"graphs": 2, "initial_conditions": ["cold", "hot"]},
+    "search": {"kind": "boundary", "on": "rate.E.mean > 20", "points": 240, "tolerance": 0.05},
+}
 
 
 def boundary(space=SPACE, repeat=None, stop=None, **search):
@@ -51,6 +59,22 @@ def test_a_resumed_search_equals_an_uninterrupted_one(after, repeat, tmp_path):
     assert 0 < len(open_table(str(tmp_path / "parts"))) < len(open_table(str(tmp_path / "whole")))
     assert resume(str(tmp_path / "parts"), backend="inline", measure=CHEAP).resumed
     assert rows(tmp_path / "parts") == rows(tmp_path / "whole")
+
+
+def test_status_tells_a_search_that_ended_from_one_that_stopped(tmp_path):
+    """The former has what it sought, and there is nothing to go on with, unless rows are lost."""
+    out = tmp_path / "out"
+    run(boundary(stop={"points": 50}), out)
+    text = describe(str(out))
+    assert "points    50 of 300 done (17 %)" in text
+    assert "stopped   50 points were computed" in text
+    assert f"go on     neuroflame-sweep resume {out} --set stop=null" in text
+    done = resume(str(out), overrides={"stop": None}, backend="inline", measure=CHEAP).status.done
+    text = describe(str(out))
+    assert f"points    {done} done, of 300 at most: the search has what it sought" in text
+    assert "resume" not in text
+    next((out / "parts").iterdir()).unlink()
+    assert f"go on     neuroflame-sweep resume {out}" in describe(str(out))
 
 
 def test_a_search_that_stopped_early_goes_on(tmp_path):

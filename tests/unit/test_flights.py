@@ -28,7 +28,7 @@ def test_time_counts_from_when_a_worker_begins(clock, block):
     flights.depart(tile, 10.0)
     clock[0] += 1000  # it waits for a machine
     assert flights.overdue() == []
-    flights.begin(tile.id)
+    flights.begin(tile.id, "a")
     clock[0] += 9.9
     assert flights.overdue() == []
     clock[0] += 0.2
@@ -57,7 +57,7 @@ def test_halves_of_what_hung_are_tried_once(clock, block):
     flights, tile = Flights(retries=1), make_tile(block, 0, np.arange(2))
     for _ in range(2):
         flights.depart(tile, 5.0)
-        flights.begin(tile.id)
+        flights.begin(tile.id, "a")
         clock[0] += 6
         assert flights.overdue()
         crash = flights.crash(tile.id, "", block)
@@ -65,7 +65,7 @@ def test_halves_of_what_hung_are_tried_once(clock, block):
     first, _ = crash.again
     assert first.losses == 1
     flights.depart(first, 5.0)
-    flights.begin(first.id)
+    flights.begin(first.id, "a")
     clock[0] += 6
     flights.overdue()
     crash = flights.crash(first.id, "", block)

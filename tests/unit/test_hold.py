@@ -198,6 +198,58 @@ def test_of_two_that_begin_at_once_one_gives_way(store, quick, monkeypatch):
         store.hold()
 
 
+class Slow:
+    """Files of which the record takes long to be written."""
+
+    def __init__(self, files, seconds):
+        self._files, self._seconds = files, seconds
+
+    def __getattr__(self, name):
+        return getattr(self._files, name)
+
+    def replace(self, name, data):
+        time.sleep(self._seconds)
+        self._files.replace(name, data)
+
+
+@pytest.mark.parametrize("left", [False, True], ids=["nobody", "one that said goodbye"])
+def test_without_locks_one_that_is_slow_to_write_its_name_is_waited_for(left, store, quick, monkeypatch):
+    """For longer than a record takes to settle: of those that saw the same predecessor one alone has it."""
+    without_locks(monkeypatch)
+    if left:
+        write(store, replace(far(store), ended=True))
+    holds, refused, barrier = [], [], threading.Barrier(3)
+
+    def claim(seconds):
+        files = Slow(store._files, seconds)
+        barrier.wait()
+        try:
+            holds.append(_hold.Hold.take(files))
+        except HeldElsewhere as error:
+            refused.append(str(error))
+
+    threads = [threading.Thread(target=claim, args=[seconds]) for seconds in (0.7, 0.6, 0.5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(holds) == 1
+    assert len(refused) == 2
+    assert all("is being run by" in text for text in refused)
+    holds[0].check()
+    holds[0].release()
+    assert not [name for name in os.listdir(store.uri) if name.startswith("hold-after")]
+
+
+def test_without_locks_a_claim_whose_maker_was_killed_is_removed(store, quick, monkeypatch):
+    without_locks(monkeypatch)
+    store._files.put_new("hold-after-nobody.json", b"{}")
+    told, begin = [], time.monotonic()
+    store.hold(tell=told.append).release()
+    assert 1.0 <= time.monotonic() - begin < 5.0
+    assert "another process is claiming" in told[0]
+
+
 def test_takeover(store, holder, quick):
     """The first hears of it, names the second, and stops; the second waits for that."""
     answers = []

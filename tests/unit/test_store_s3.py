@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 import threading
 import uuid
 
@@ -102,6 +104,52 @@ def test_of_many_creators_one_succeeds(uri):
     assert made == [SweepStore.open(uri).manifest["by"]]
     assert len(refused) == 3
     assert all("already holds a sweep" in text for text in refused)
+
+
+CLAIMANT = """
+import sys
+from neuroflame.errors import StoreError
+from neuroflame.sweep.running import start
+from tests.unit.test_store_s3 import SHARED
+from tests.unit.test_sweep_spec import sweep
+
+sweep(**SHARED)  # what takes long is imported before both are let go
+import boto3, pyarrow.fs, pyarrow.parquet, neuroflame.sweep.inline, neuroflame.core.measure, tests.e2e.simulators
+print("ready", flush=True)
+sys.stdin.readline()
+try:
+    outcome = start(sweep(**SHARED), sys.argv[1], backend="inline", measure="tests.e2e.simulators:slow")
+    print("ran", outcome.status.done - outcome.status.restored)
+except StoreError as error:
+    print("refused", error)
+"""
+SHARED = {"space": {"J.EE": [1, 2, 3, 4, 5, 6, 7, 8]}, "repeat": {"seeds": 5}, "compute": {"tile": 4}}
+
+
+@pytest.mark.parametrize("count", [2, 3])
+@pytest.mark.parametrize("fresh", [True, False], ids=["made by them", "left by another"])
+def test_of_processes_that_begin_at_once_one_runs(fresh, count, uri, tmp_path):
+    """The directory is made by one of them, or was left by a run that ended: no point is computed twice."""
+    spec = sweep(**SHARED)
+    if not fresh:
+        with pytest.raises(Interrupted):
+            start(spec, uri, backend="inline", measure=CHEAP, progress=Stop(1))
+    command = [sys.executable, "-c", CLAIMANT, uri]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    processes = [subprocess.Popen(command, text=True, **pipes) for _ in range(count)]
+    for process in processes:
+        assert process.stdout.readline() == "ready\n", process.communicate()[1]
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    told = [process.communicate(timeout=100) for process in processes]
+    said = sorted(out.split()[0] for out, _ in told)
+    assert said == ["ran"] + ["refused"] * (count - 1), told
+    assert all("is being run by process" in out for out, _ in told if out.startswith("refused"))
+    run_sweep(spec, tmp_path / "whole", backend="inline", measure=CHEAP)
+    assert table_rows(uri) == table_rows(tmp_path / "whole")
+    written = [identity for ids in SweepStore.open(uri).finished().values() for identity in ids]
+    assert len(written) == len(set(written)) == 40
 
 
 def test_damage_is_put_aside_and_a_store_travels_between_processes(uri):

@@ -403,7 +403,7 @@ class Losing(Backend):
             ref = feed.next()
             if ref is None or self.rounds >= 0:  # the first rounds end with a tile in the air
                 return
-            points = worker._points(parse_ref(ref), *worker._prepare())
+            points = worker._points(parse_ref(ref), *worker.prepare())
             if set(points.values["J.EE"].tolist()) & self.kills:
                 feed.lost(ref, "killed")
             else:
@@ -458,8 +458,8 @@ class Hanging(Losing):
         worker = Worker(job)
         while not feed.done:
             ref = feed.next()
-            feed.began(ref)
-            points = worker._points(parse_ref(ref), *worker._prepare())
+            feed.began(ref, "")
+            points = worker._points(parse_ref(ref), *worker.prepare())
             if set(points.values["J.EE"].tolist()) & self.kills:
                 while ref not in feed.overdue():
                     feed.tick()
