@@ -43,7 +43,7 @@ def circular_sd(angles: Array, turn: float) -> float:
 
 
 def over_repeats(
-    data: Mapping[str, Any], columns: Mapping[str, Column], over: Sequence[str] = ("graph", "seed")
+    data: Any, columns: Mapping[str, Column], over: Sequence[str] = ("graph", "seed")
 ) -> tuple[dict[str, Array], dict[str, Column]]:
     """Return one row for all repetitions of an assignment: of each statistic its mean, standard error and number.
 
@@ -89,7 +89,7 @@ def over_repeats(
     for name in statistics:
         column = columns[name]
         if column.kind == "str":
-            parts = [_frequent([cells[name][row] for row in some]) for some in rows]
+            parts: list[tuple[Any, ...]] = [_frequent([cells[name][row] for row in some]) for some in rows]
             made = {
                 name: column,
                 f"{name}.share": Column(f"{name}.share", "float", "", "Share of the rows with it."),

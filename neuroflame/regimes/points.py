@@ -163,7 +163,7 @@ def same_states(states: Array, labels: Array, tolerance: float, slack: Array | N
     """
     count = len(states)
     slack = np.zeros_like(states) if slack is None else slack
-    noisy = (slack > 0).any(axis=1)
+    noisy: Array = np.asarray((slack > 0).any(axis=1))
     cluster = np.arange(count)
     runaway = labels == "runaway"
     for i in range(count):

@@ -47,8 +47,8 @@ class Chaos:
         Of a neuron's rate, over neurons and time: Δ(0)/g², since the input is the sum of the rates. It is less than
         ⟨tanh²⟩, which rates follow with τ.
     exponent : float
-        NaN above a gain of 10. Largest Lyapunov exponent, in units of 1/τ: −1 + √(1 − E), E the lowest energy of a quantum particle in
-        1 − g² ⟨φ' φ'⟩(t).
+        Largest Lyapunov exponent, in units of 1/τ: −1 + √(1 − E), E the lowest energy of a quantum particle in
+        1 − g² ⟨φ' φ'⟩(t); NaN above a gain of 10.
     """
 
     input_variance: float
@@ -88,8 +88,9 @@ def _correlate(function: Callable[[Array], Array], variance: float, covariance: 
 
 
 def _log_cosh(x: Array) -> Array:
-    size: Array = np.abs(x)
-    return size + np.log1p(np.exp(-2.0 * size)) - np.log(2.0)
+    size = np.abs(x)
+    found: Array = size + np.log1p(np.exp(-2.0 * size)) - np.log(2.0)
+    return found
 
 
 def _potential(gain: float, variance: float, covariance: float) -> float:

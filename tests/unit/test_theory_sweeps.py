@@ -5,6 +5,7 @@ import pytest
 import yaml
 
 from neuroflame import cli
+from neuroflame.cli import commands
 from neuroflame.columns import Column
 from neuroflame.errors import SpecError
 from neuroflame.report import phase_diagram
@@ -133,7 +134,7 @@ def test_command_draws_the_predicted_diagram(folder, capsys):
     counts = {
         line.split()[0]: int(line.split()[1]) for line in lines if line.split()[0] in ("bump", "homogeneous")
     }
-    table = predicted_table(cli._sweep(cli.make_parser().parse_args(["theory", "sweep.yml"])))
+    table = predicted_table(commands._sweep(cli.make_parser().parse_args(["theory", "sweep.yml"])))
     regimes = table.frame["theory.regime"].tolist()
     assert counts == {name: regimes.count(name) for name in counts}
     assert counts["bump"] > 0
@@ -170,7 +171,7 @@ def test_structures_that_are_not_allowed_are_unknown():
 
 
 def test_lines_of_predictions_over_a_diagram(folder):
-    spec = cli._sweep(cli.make_parser().parse_args(["theory", "sweep.yml"]))
+    spec = commands._sweep(cli.make_parser().parse_args(["theory", "sweep.yml"]))
     table = predicted_table(spec)
     data = view(table)
     assert predicted_columns(data) == ("theory.regime", "theory.alpha.mode1")

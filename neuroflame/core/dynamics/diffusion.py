@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -76,7 +77,7 @@ def diffusion(ensemble: Ensemble, final: State, options: DiffusionOptions) -> di
         own = _with_noise_of_their_own(ensemble, owner, trials)
         program = own.program()
         recording = choose("auto", program, plan).run(
-            program, start.map(lambda x, o=owner: x[o]), steps, plan
+            program, start.map(partial(_rows, owner=owner)), steps, plan
         )
         gone = (lost[owner] | (recording.fail_step >= 0)).cpu().numpy()
         parts.append(
@@ -99,6 +100,10 @@ def diffusion(ensemble: Ensemble, final: State, options: DiffusionOptions) -> di
         )
         for name in spec.populations
     }
+
+
+def _rows(value: torch.Tensor, owner: torch.Tensor) -> torch.Tensor:
+    return value[owner]
 
 
 def _with_noise_of_their_own(ensemble: Ensemble, owner: torch.Tensor, trials: int) -> Ensemble:
