@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from neuroflame.columns import Column
 from neuroflame.core.batch import Batch, home_of
@@ -17,11 +16,10 @@ from neuroflame.core.dynamics import Ensemble, measure_dynamics, symmetric_growt
 from neuroflame.core.executors import choose
 from neuroflame.core.going_on import go_on
 from neuroflame.core.protocols import measure_protocols
-from neuroflame.core.recorder import Recording, RecordPlan, bump_amplitude
+from neuroflame.core.recorder import RecordPlan
 from neuroflame.core.starts import NO_STARTS, cues_of, start_states
 from neuroflame.core.statistics import (
     FINAL,
-    MEASURES,
     View,
     check_measures,
     needs_evidence,
@@ -29,8 +27,8 @@ from neuroflame.core.statistics import (
     samplings,
 )
 from neuroflame.core.stimuli import drawn_onsets
+from neuroflame.core.summary import summarise
 from neuroflame.errors import SimulationError, SpecError
-from neuroflame.regimes import LABEL_COLUMNS, Thresholds, label_end_states
 from neuroflame.spec import NetworkSpec, find_path
 from neuroflame.spec.base import suggestion
 from neuroflame.spec.measures import (
@@ -46,8 +44,9 @@ from neuroflame.spec.starts import RandomStart, Supplied
 from neuroflame.spec.stimuli import is_time
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from neuroflame.core.state import State
     from neuroflame.core.statistics.view import Statistic
     from neuroflame.spec.dynamics import DynamicsOptions
     from neuroflame.spec.kicks import Perturbation
@@ -333,22 +332,7 @@ def _measured(
     with torch.no_grad():
         chosen = choose(executor, program, plan)
         recording = chosen.run(program, start_states(program, initial, starts, apart), spec.steps, plan)
-        ensemble = Ensemble(
-            spec,
-            operators,
-            {path: value.to(place) for path, value in numbers.items()},
-            seeds=keys.to(place),
-            stimulated=stimulated.to(place),
-            device=place,
-            turned=turned.to(place),
-        )
-        found: list[Statistic] = []
-        if "convergence" in wanted and symmetric(spec) and program.shared_times:
-            assert recording.final is not None
-            found.append((SYMMETRIC, symmetric_growth(ensemble, recording.final)))
-        if any(name in DYNAMIC for name in wanted):
-            assert recording.final is not None
-            found += measure_dynamics(ensemble, recording.final, wanted, dynamics)
+        found = list(_by_equations(batch, recording.final, wanted, dynamics, program.shared_times))
         if "convergence" in wanted:
             found.append((STARTED_APART, apart))
         if goes_on:
@@ -364,76 +348,16 @@ def _measured(
     return Measured(columns, data, chosen.name, str(place))
 
 
-def summarise(
-    view: View, measure: Sequence[str], dynamics: Sequence[Statistic] = ()
-) -> tuple[tuple[Column, ...], dict[str, np.ndarray]]:
-    """Return the columns and the data of a recording; labels come last, from all of the row, dynamics included."""
-    spec, recording = view.spec, view.recording
-    columns = [
-        Column("status", "str", "", "ok, diverged (see t_fail) or failed (see error)."),
-        Column("t_fail", "float", "s", "Time at which the point was seen to have diverged."),
-    ]
-    found = [
-        statistic for name in expanded(measure) if name in MEASURES for statistic in MEASURES[name](view)
-    ]
-    found += dynamics
-    failed = recording.fail_step.cpu().numpy()
-    data: dict[str, np.ndarray] = {
-        "status": np.where(failed < 0, "ok", "diverged").astype(object),
-        "t_fail": np.where(failed < 0, np.nan, failed * spec.dt),
-    }
-    columns += [column for column, _ in found]
-    there = [(column.name, value) for column, value in found if isinstance(value, Tensor)]
-    if there:
-        rows = torch.stack([value.cpu() for _, value in there]).numpy()
-        data |= {name: row for (name, _), row in zip(there, rows, strict=True)}
-    data |= {column.name: value for column, value in found if not isinstance(value, Tensor)}
-    data = {column.name: data[column.name] for column in columns}
-    if "regime" in measure:
-        columns += LABEL_COLUMNS
-        data["regime"], data["regime.confidence"] = label_end_states(data, Thresholds())
-    for column, series in _series(spec, recording):
-        columns.append(column)
-        data[column.name] = series
-    return tuple(columns), data
-
-
-def _series(spec: NetworkSpec, recording: Recording) -> list[tuple[Column, np.ndarray]]:
-    if not recording.traces or not recording.plan.trace_every:
-        return []
-    points = recording.fail_step.shape[0]
-    every = recording.plan.trace_every
-    shown = [i for i, n in enumerate(recording.trace_steps) if n % every == 0]
-    steps = [recording.trace_steps[i] for i in shown]
-    times = np.asarray(steps, dtype=np.float32) * np.float32(spec.dt)
-    found = [
-        (
-            Column("trace.time", "series", "s", "Times of the traces' samples."),
-            _rows(np.tile(times, (points, 1))),
-        )
-    ]
-    for name, samples in recording.traces.items():
-        trace = samples[:, shown]
-        mean, amplitude = trace[..., 0], bump_amplitude(trace)
-        for suffix, doc, series in (
-            ("rate", "Mean rate of the population.", mean),
-            ("m1", "Amplitude of the bump.", amplitude),
-        ):
-            found.append(
-                (Column(f"trace.{name}.{suffix}", "series", "Hz", doc), _rows(_cut(series, steps, recording)))
-            )
-    return found
-
-
-def _cut(series: Tensor, steps: Sequence[int], recording: Recording) -> np.ndarray:
-    after = torch.as_tensor(steps, device=series.device)
-    lost = (recording.fail_step[:, None] >= 0) & (after >= recording.fail_step[:, None])
-    cut: np.ndarray = torch.where(lost, torch.full_like(series, torch.nan), series).float().cpu().numpy()
-    return cut
-
-
-def _rows(matrix: np.ndarray) -> np.ndarray:
-    rows = np.empty(len(matrix), dtype=object)
-    for i, row in enumerate(matrix):
-        rows[i] = row
-    return rows
+def _by_equations(
+    batch: Batch, final: State | None, wanted: Sequence[str], dynamics: DynamicsOptions, shared_times: bool
+) -> Iterator[Statistic]:
+    """Yield what needs the network's equations at the state at the end."""
+    alike = "convergence" in wanted and symmetric(batch.spec) and shared_times
+    if not alike and not any(name in DYNAMIC for name in wanted):
+        return
+    assert final is not None
+    ensemble = Ensemble.of(batch)
+    if alike:
+        yield SYMMETRIC, symmetric_growth(ensemble, final)
+    if any(name in DYNAMIC for name in wanted):
+        yield from measure_dynamics(ensemble, final, wanted, dynamics)

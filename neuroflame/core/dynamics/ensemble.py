@@ -13,6 +13,7 @@ from neuroflame.core.program import Program, build_program
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from neuroflame.core.batch import Batch
     from neuroflame.core.connectivity import Operator
     from neuroflame.spec import NetworkSpec
 
@@ -45,6 +46,20 @@ class Ensemble:
     stimulated: Tensor
     device: torch.device
     turned: Tensor | None = None
+
+    @classmethod
+    def of(cls, batch: Batch) -> Ensemble:
+        """Return the points of a batch."""
+        place = batch.device
+        return cls(
+            batch.spec,
+            batch.operators,
+            {path: value.to(place) for path, value in batch.values.items()},
+            seeds=batch.seeds.to(place),
+            stimulated=batch.stimulated.to(place),
+            device=place,
+            turned=batch.turned.to(place),
+        )
 
     @property
     def points(self) -> int:
