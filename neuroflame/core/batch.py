@@ -81,7 +81,7 @@ class Batch:
 
     def program(self) -> Program:
         """Return what an executor runs."""
-        few = self.home != self.device
+        few = self.home.type != self.device.type
         program = build_program(
             self.spec,
             {name: RingOperator(o.post, o.pre) for name, o in self.operators.items()}
