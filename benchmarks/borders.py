@@ -10,19 +10,10 @@ import time
 import numpy as np
 
 from benchmarks.record import RESULTS, machine
-from tests.borders import Case, ball, drain, errors, grid_for, islands, left_out, line, make, wedge
+from tests.borders import CASES, DEAR, NOISY, Case, ball, drain, errors, grid_for, left_out, make, plane
 
-CASES = {
-    "one axis": Case(line, 1, 0.001),
-    "circle": Case(ball, 2, 0.01),
-    "circle, margin told": Case(ball, 2, 0.01, tells=True),
-    "wedge": Case(wedge, 2, 0.01),
-    "two islands": Case(islands, 2, 0.01),
-    "circle, noisy labels of 15 draws": Case(ball, 2, 0.02, noise=0.005, draws=15),
-    "sphere": Case(ball, 3, 0.03),
-    "two islands in three dimensions": Case(islands, 3, 0.03),
-}
-SLOW = {"ball in four dimensions": Case(ball, 4, 0.05)}
+SLOW = {"ball in four dimensions": Case(ball, 4, 0.05), "plane in four dimensions": Case(plane, 4, 0.1)}
+FAST = {**CASES, **DEAR, "circle, noisy labels of 15 draws": NOISY}
 
 
 def measured(case: Case) -> dict[str, float]:
@@ -81,7 +72,7 @@ def main() -> None:
     parser.add_argument("--slow", action="store_true", help="four dimensions too: some minutes")
     slow = parser.parse_args().slow
     found = {}
-    for name, case in {**CASES, **(SLOW if slow else {})}.items():
+    for name, case in {**FAST, **(SLOW if slow else {})}.items():
         found[name] = measured(case)
         if case.d in (2, 3) and not case.noise:
             found[name] |= learner(case, int(found[name]["points"]))

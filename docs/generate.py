@@ -21,8 +21,10 @@ from neuroflame.cli import make_parser
 from neuroflame.core.measure import measure_points
 from neuroflame.regimes import LABELS, Thresholds
 from neuroflame.spec.base import VARIANT_TAGS
+from neuroflame.spec.kicks import parse_kick
 from neuroflame.spec.measures import MEASURE_NAMES
 from neuroflame.spec.network import NetworkSpec
+from neuroflame.spec.ramps import Ramp
 from neuroflame.spec.sweep import SweepSpec
 
 if TYPE_CHECKING:
@@ -106,6 +108,9 @@ def statistics_page() -> str:
             if kind != "regime" or c.name not in others
         ]
         parts.append(f"\n## `{kind}`\n\n" + table(("column", "unit", "meaning"), rows))
+    for kind, found in protocol_columns().items():
+        rows = [(f"`{general(c.name)}`", c.unit, general(c.doc)) for c in found]
+        parts.append(f"\n## `{kind}`\n\n" + table(("column", "unit", "meaning"), rows))
     parts.append("\n## Thresholds\n\n")
     rows = [
         (
@@ -131,6 +136,24 @@ def columns_of(kind: str) -> list[Column]:
         spec = spec.with_values({"hebbian.EE": {"rule": "hebb", "eta": 0.1}})
     found = measure_points(spec, {}, seeds=seeds, initial=["cued"], measure=[kind], executor="reference")
     return [column for column in found.columns if column.name not in ("status", "t_fail")]
+
+
+def protocol_columns() -> dict[str, list[Column]]:
+    """Return the columns that a ramp and a kick add."""
+    ramp = Ramp.parse({"path": "J.EE", "from": 0.1, "to": 0.2, "num": 3, "hold": 0.01})
+    kick = parse_kick({"kind": "random", "size": 0.1, "duration": 0.05, "samples": 10})
+    found = measure_points(
+        NetworkSpec.parse(TINY),
+        {},
+        seeds=np.zeros(1, dtype=int),
+        initial=["cold"],
+        measure=["rates"],
+        ramp=ramp,
+        perturb=[kick],
+        executor="reference",
+    )
+    starts = {"ramp": "ramp.", "perturb": "recovery."}
+    return {name: [c for c in found.columns if c.name.startswith(start)] for name, start in starts.items()}
 
 
 def general(text: str) -> str:

@@ -17,24 +17,23 @@ from neuroflame.core.connectivity.edges import edges_of
 from neuroflame.core.connectivity.given import blocks_of, operator_of, with_blocks
 from neuroflame.core.executors import choose
 from neuroflame.core.inputs import points_of, read_inputs
-from neuroflame.core.labels import GROUPS, label, side_by_side
+from neuroflame.core.labels import GROUPS, assignments, label, side_by_side
 from neuroflame.core.measure import (
     PRECISIONS,
     EngineCache,
     check_batchable,
-    cues_of,
     measure_points,
     resolve_device,
-    start_states,
 )
 from neuroflame.core.program import Program, build_program
 from neuroflame.core.recorder import Recording, RecordPlan
-from neuroflame.core.starts import given_state
+from neuroflame.core.starts import cues_of, given_state, start_states
 from neuroflame.core.state import State
 from neuroflame.core.surrogate import STEEPNESS
 from neuroflame.diagnostics import Diagnostics
 from neuroflame.errors import SimulationError, SpecError
 from neuroflame.network_dynamics import DynamicsTools
+from neuroflame.network_protocols import ProtocolTools
 from neuroflame.spec import NetworkSpec, find_path, load_network
 from neuroflame.spec.base import suggestion
 from neuroflame.spec.dynamics import DynamicsOptions
@@ -55,7 +54,7 @@ Initial = str | Sequence[str] | State | Mapping[str, Any]
 SAMPLES_MAX = 1000
 
 
-class Network(DynamicsTools, Diagnostics, nn.Module):
+class Network(DynamicsTools, ProtocolTools, Diagnostics, nn.Module):
     """A recurrent network, ready to run.
 
     Parameters
@@ -429,18 +428,6 @@ class Network(DynamicsTools, Diagnostics, nn.Module):
     def extra_repr(self) -> str:
         """Return the sizes of the populations, for ``print``."""
         return ", ".join(f"{name}: {p.size}" for name, p in self.spec.populations.items())
-
-
-def assignments(sweep: Values, *, pairwise: bool) -> dict[str, np.ndarray]:
-    """Return the value of each path at each point: the grid of the vectors, or the vectors side by side."""
-    vectors = {path: np.atleast_1d(np.asarray(v, dtype=np.float64)) for path, v in sweep.items()}
-    for path, vector in vectors.items():
-        if vector.ndim != 1 or not vector.size:
-            raise SpecError("must be a number or a vector of at least one", got=vector.shape, path=path)
-    if pairwise or len(vectors) < 2:
-        return vectors
-    grid = np.meshgrid(*vectors.values(), indexing="ij")
-    return {path: axis.ravel() for path, axis in zip(vectors, grid, strict=True)}
 
 
 def _each(initial: str | Sequence[str], points: int) -> list[str]:

@@ -11,7 +11,9 @@ import torch
 
 from neuroflame.core import dynamics
 from neuroflame.core.dynamics.fixed_points import summaries
-from neuroflame.core.measure import check_batchable, cues_of
+from neuroflame.core.labels import assignments
+from neuroflame.core.measure import check_batchable
+from neuroflame.core.starts import cues_of
 from neuroflame.core.state import State
 from neuroflame.errors import SimulationError
 from neuroflame.spec import find_path
@@ -265,8 +267,6 @@ def _assignments(
     pairwise: bool,
     start: Start = "network",
 ) -> tuple[dict[str, np.ndarray], int]:
-    from neuroflame.network import assignments
-
     values = assignments(sweep or {}, pairwise=pairwise)
     check_batchable(model.spec, list(values))
     return values, model.count(values, {}, start, seeds)

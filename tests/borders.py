@@ -29,6 +29,12 @@ def line(x):
     return x[:, 0] - 0.3137
 
 
+def plane(x):
+    """Positive on one side of a plane askew to all axes; the distance from it."""
+    normal = np.array([1.0, 0.6, 0.3, 0.8])[: x.shape[1]]
+    return (x - 0.47) @ normal / np.linalg.norm(normal)
+
+
 @dataclass
 class Case:
     """What is searched: a function that is positive in one region, and how it is seen."""
@@ -54,6 +60,25 @@ class Case:
         found["label"][:, 0] = np.where(inside, "yes", "no")
         found["margin"][:, 0] = margin if self.tells else np.nan
         return found
+
+
+CASES = {
+    "one axis": Case(line, 1, 0.001),
+    "circle": Case(ball, 2, 0.01),
+    "circle, margin told": Case(ball, 2, 0.01, tells=True),
+    "wedge": Case(wedge, 2, 0.01),
+    "two islands": Case(islands, 2, 0.01),
+    "sphere": Case(ball, 3, 0.03),
+    "two islands in three dimensions": Case(islands, 3, 0.03),
+}
+"""Borders that are known within their tolerance for a fifth of the grid's points."""
+DEAR = {
+    "plane through a cube, coarsely": Case(plane, 3, 0.05),
+    "plane through a cube": Case(plane, 3, 0.03),
+    "ball in four dimensions, coarsely": Case(ball, 4, 0.1),
+}
+"""Those that take more: coarse tolerances in three and four dimensions."""
+NOISY = Case(ball, 2, 0.02, noise=0.005, draws=15)
 
 
 def axes(d, **changes):
@@ -90,12 +115,18 @@ def errors(case, border):
 
 
 def left_out(case, border, count=20000):
-    """Return the volume that the triangulation gives the wrong label, as a fraction of all."""
+    """Return the volume on the wrong side of the border, as a fraction of all.
+
+    A side is the sign of what is interpolated on the triangulation of all places, ±1 there, and the border's points, 0.
+    """
     from scipy.interpolate import LinearNDInterpolator
 
     x = np.random.default_rng(0).random((count, case.d))
-    inside = (np.array(border.sites.labels)[border.sites.code] == "yes").astype(float)
-    return float(((LinearNDInterpolator(border.sites.units, inside)(x) > 0.5) != (case.of(x) > 0)).mean())
+    sign = np.where(np.array(border.sites.labels)[border.sites.code] == "yes", 1.0, -1.0)
+    known = LinearNDInterpolator(
+        np.concatenate([border.sites.units, border.units]), np.append(sign, np.zeros(len(border.units)))
+    )
+    return float(((known(x) > 0) != (case.of(x) > 0)).mean())
 
 
 def grid_for(case, error):

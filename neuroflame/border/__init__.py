@@ -4,11 +4,12 @@ Depends on `neuroflame.conditions`, `neuroflame.errors`, numpy and scipy alone.
 """
 
 from neuroflame.border.find import Border, border_of_rows, find_border
+from neuroflame.border.flat import separable
 from neuroflame.border.labels import LABELLED, Labelling
 from neuroflame.border.mesh import Edges, Mesh, longest_edge
 from neuroflame.border.scales import Scale, scale_of, scales_of
 from neuroflame.border.sites import Sites, gather
-from neuroflame.border.table import border_frame, border_of_table
+from neuroflame.border.table import Table, border_frame, border_of_table
 
 __all__ = [
     "LABELLED",
@@ -18,6 +19,7 @@ __all__ = [
     "Mesh",
     "Scale",
     "Sites",
+    "Table",
     "border_frame",
     "border_of_rows",
     "border_of_table",
@@ -26,4 +28,5 @@ __all__ = [
     "longest_edge",
     "scale_of",
     "scales_of",
+    "separable",
 ]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neuroflame.border.flat import crossings
 from neuroflame.border.labels import LABELLED, Labelling
 from neuroflame.border.mesh import Edges, Mesh, longest_edge
 from neuroflame.border.sites import Sites, gather
@@ -40,8 +41,11 @@ class Border:
     at : ndarray, (E,)
         Where along each edge the border is taken to be, from 0 at its first end to 1.
     error : ndarray, (E,)
-        Half the extent of each edge across the border, as a fraction of the range; half its length where it
-        is longer than `longest_edge` allows.
+        How far the border may be from there, as a fraction of the range: half the extent of each edge across the
+        border, or of the part of it in which planes can cross it that separate the labels nearby; half its length
+        where it is longer than `longest_edge` allows.
+    foretold : ndarray of bool, (E,)
+        Where a margin that passes through zero tells where along the edge the border is.
     """
 
     sites: Sites
@@ -49,6 +53,7 @@ class Border:
     edges: Edges
     at: Array
     error: Array
+    foretold: Array
 
     @property
     def units(self) -> Array:
@@ -116,8 +121,20 @@ def find_border(sites: Sites, tolerance: float, *, draws: int = 1) -> Border:
     )
     mesh = Mesh(kept.units, kept.code)
     edges = mesh.border()
-    error = np.where(edges.length > longest_edge(tolerance), edges.length, edges.across) / 2
-    return Border(kept, mesh, edges, _crossings(kept, edges), error)
+    long = edges.length > longest_edge(tolerance)
+    error = np.where(long, edges.length, edges.across) / 2
+    at, foretold = _crossings(kept, edges)
+    open_ = np.flatnonzero(error > tolerance)
+    low, high = crossings(kept.units, kept.code, edges.ends[open_])
+    flat = open_[np.isfinite(low)]
+    low, high = low[np.isfinite(low)], high[np.isfinite(low)]
+    bracketed = at.copy()
+    at = np.clip(at, GUARD, 1 - GUARD)
+    at[flat] = np.where(foretold[flat], np.clip(bracketed[flat], low, high), (low + high) / 2)
+    border = Border(kept, mesh, edges, at, error, foretold)
+    seen = ~long[flat] | _seen(border, flat, longest_edge(tolerance) / 2)
+    error[flat[seen]] = (edges.across[flat] * (high - low) / 2)[seen]
+    return border
 
 
 def border_of_rows(
@@ -152,8 +169,21 @@ def border_of_rows(
     return find_border(per_site, tolerance, draws=int(per_site.spent.max(initial=1)))
 
 
-def _crossings(sites: Sites, edges: Edges) -> Array:
-    """Return where along each edge the margin is zero by linear interpolation; ½ where nothing tells.
+def _seen(border: Border, which: Array, radius: float) -> Array:
+    """Return which edges cross the border where places of both labels are within a radius."""
+    from scipy.spatial import cKDTree
+
+    places, code = border.units[which], border.sites.code
+    found = np.ones(len(which), dtype=bool)
+    for one in np.unique(code):
+        here = (code[border.edges.ends[which]] == one).any(axis=1)
+        gap, _ = cKDTree(border.sites.units[code == one]).query(places[here])
+        found[here] &= gap <= radius
+    return found
+
+
+def _crossings(sites: Sites, edges: Edges) -> tuple[Array, Array]:
+    """Return where along each edge the margin is zero by linear interpolation, and whether it tells; else ½.
 
     A margin that jumps, as at a fold, tells nothing: there its change per length grows as edges get shorter. Nor
     does one that is far nearer to zero at one end than at the other, since few margins are straight lines: the
@@ -170,4 +200,4 @@ def _crossings(sites: Sites, edges: Edges) -> Array:
     if known.any():
         long = known & (edges.length >= np.median(edges.length[known]))
         known &= slope <= _JUMP * np.median(slope[long])
-    return np.clip(np.where(known, at, 0.5), GUARD, 1 - GUARD)
+    return np.where(known, at, 0.5), known

@@ -24,7 +24,7 @@ _MOST_AXES = 4
 
 
 class Table(Protocol):
-    """What `neuroflame.store.open_table` returns, as far as it is needed here."""
+    """What `neuroflame.store.open_table` returns, as far as borders and reports need it."""
 
     @property
     def uri(self) -> str:
@@ -36,10 +36,10 @@ class Table(Protocol):
 
     @property
     def columns(self) -> Mapping[str, Any]:
-        """Its columns."""
+        """Name, type, unit and meaning of each column (`neuroflame.columns.Column`)."""
 
     def to_pandas(self, columns: Iterable[str] | None = None) -> pd.DataFrame:
-        """Return one row per point, with these columns."""
+        """Return one row per point, with these columns or all."""
 
 
 def border_of_table(

@@ -23,7 +23,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neuroflame.conditions.grammar import ARITHMETIC, REMEDY, Node, conjuncts, names, parse_tree, show
+from neuroflame.conditions.grammar import (
+    ARITHMETIC,
+    REMEDY,
+    Node,
+    compared,
+    conjuncts,
+    names,
+    parse_tree,
+    show,
+)
 from neuroflame.errors import SpecError
 
 if TYPE_CHECKING:
@@ -66,6 +75,10 @@ class Condition:
     def names(self) -> tuple[str, ...]:
         """The names in it, in order: columns, and words that stand for texts."""
         return tuple(dict.fromkeys(names(self.root)))
+
+    def texts_of(self, column: str) -> tuple[str, ...]:
+        """Return the texts that a column is compared with, in order."""
+        return tuple(dict.fromkeys(compared(self.root, column)))
 
     def holds(self, data: Columns) -> np.ndarray:
         """Return where the condition is true.

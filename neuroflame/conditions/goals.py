@@ -58,10 +58,10 @@ def front(losses: np.ndarray) -> np.ndarray:
     found = np.zeros(len(losses), dtype=bool)
     rows = np.flatnonzero(np.isfinite(losses).all(axis=1))
     rows = rows[np.lexsort(losses[rows].T[::-1])]  # whoever beats a point comes before it
-    kept = np.empty((0, losses.shape[1]))
-    for row in rows:
-        no_worse = (kept <= losses[row]).all(axis=1)
-        if not (no_worse & (kept < losses[row]).any(axis=1)).any():
-            found[row] = True
-            kept = np.vstack([kept, losses[row]])
+    left = losses[rows]
+    while len(rows):
+        found[rows[0]] = True
+        beaten = (left[0] <= left).all(axis=1) & (left[0] < left).any(axis=1)
+        beaten[0] = True  # itself is done with
+        rows, left = rows[~beaten], left[~beaten]
     return found

@@ -162,6 +162,15 @@ def names(node: Node) -> Iterator[str]:
             yield from names(child)
 
 
+def compared(node: Node, column: str) -> Iterator[str]:
+    """Yield the texts that a column is compared with by == and != in a tree."""
+    if node[0] in ("==", "!=") and ("name", column) in node[1:]:
+        yield from (side[1] for side in node[1:] if side[0] in ("name", "text") and side[1] != column)
+    elif node[0] in ("and", "or", "not"):
+        for child in node[1:]:
+            yield from compared(child, column)
+
+
 def conjuncts(node: Node) -> list[Node]:
     """Return the parts that a tree joins by ``and``."""
     return [leaf for part in node[1:] for leaf in conjuncts(part)] if node[0] == "and" else [node]

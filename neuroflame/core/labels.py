@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from neuroflame.core.connectivity.base import angles
+from neuroflame.errors import SpecError
 from neuroflame.spec import NetworkSpec, find_path
 from neuroflame.spec.measures import spiking
 
@@ -110,3 +111,15 @@ def _masked(recording: Recording, name: str) -> Tensor:
     steps = torch.as_tensor(recording.variable_steps, device=data.device)
     lost = (recording.fail_step[:, None] >= 0) & (steps >= recording.fail_step[:, None])
     return torch.where(lost[..., None], torch.full_like(data, torch.nan), data)
+
+
+def assignments(sweep: Mapping[str, Any], *, pairwise: bool) -> dict[str, np.ndarray]:
+    """Return the value of each path at each point: the grid of the vectors, or the vectors side by side."""
+    vectors = {path: np.atleast_1d(np.asarray(v, dtype=np.float64)) for path, v in sweep.items()}
+    for path, vector in vectors.items():
+        if vector.ndim != 1 or not vector.size:
+            raise SpecError("must be a number or a vector of at least one", got=vector.shape, path=path)
+    if pairwise or len(vectors) < 2:
+        return vectors
+    grid = np.meshgrid(*vectors.values(), indexing="ij")
+    return {path: axis.ravel() for path, axis in zip(vectors, grid, strict=True)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,15 +11,14 @@ import torch
 from torch import Tensor
 
 from neuroflame.columns import Column
-from neuroflame.core.connectivity import Operator, RingOperator, make_operator
+from neuroflame.core.batch import Batch, home_of
+from neuroflame.core.connectivity import Operator, make_operator
 from neuroflame.core.dynamics import Ensemble, measure_dynamics, symmetric_growth
 from neuroflame.core.executors import choose
 from neuroflame.core.going_on import go_on
-from neuroflame.core.placing import moved
-from neuroflame.core.program import Program, build_program
-from neuroflame.core.random import START, uniforms
+from neuroflame.core.protocols import measure_protocols
 from neuroflame.core.recorder import Recording, RecordPlan, bump_amplitude
-from neuroflame.core.reference import initial_state
+from neuroflame.core.starts import NO_STARTS, cues_of, start_states
 from neuroflame.core.statistics import (
     FINAL,
     MEASURES,
@@ -42,23 +41,19 @@ from neuroflame.spec.measures import (
     spiking,
     symmetric,
 )
-from neuroflame.spec.starts import turn_of
+from neuroflame.spec.protocols import check_protocols
+from neuroflame.spec.starts import RandomStart, Supplied
 from neuroflame.spec.stimuli import is_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from neuroflame.core.state import State
     from neuroflame.core.statistics.view import Statistic
     from neuroflame.spec.dynamics import DynamicsOptions
+    from neuroflame.spec.kicks import Perturbation
+    from neuroflame.spec.ramps import Ramp
 
 PRECISIONS = {"exact": torch.float32, "fast": torch.float32, "double": torch.float64}
-COLD_RATE, HOT_RATE = 1e-3, 50.0
-"""Rates at which ``cold``, ``cued`` and ``hot`` points start, Hz."""
-APART = 0.01
-"""Hz, and share of the rates, by which neurons start apart, at most, where a run is made again for it."""
-UNCUED = ("cold", "hot")
-"""The initial conditions without stimuli."""
 TRACE_SAMPLES = 200
 SYMMETRIC = Column(
     "alpha.symmetric",
@@ -163,46 +158,6 @@ def check_batchable(spec: NetworkSpec, names: Sequence[str]) -> None:
             )
 
 
-def start_states(program: Program, names: Sequence[str], apart: np.ndarray | None = None) -> State:
-    """Return the state at step 0 of points with the given initial conditions.
-
-    Parameters
-    ----------
-    program : Program
-    names : sequence of str, P
-    apart : ndarray of bool, (P,), optional
-        Points whose neurons start a little apart from each other: by up to `APART`, drawn from the point's seed.
-    """
-    start = _start_states(program, names)
-    if apart is None or not apart.any():
-        return start
-    mask = torch.as_tensor(apart, device=program.device)[:, None]
-    rates = {
-        name: value
-        + torch.where(mask, APART, 0.0)
-        * (1.0 + value)
-        * uniforms(program.seeds, f"apart.{name}", START, value.shape[1], program.dtype)
-        for name, value in start.rates.items()
-    }
-    return replace(start, rates=rates)
-
-
-def _start_states(program: Program, names: Sequence[str]) -> State:
-    chosen = np.asarray(names)
-    if (chosen == "network").all():
-        return initial_state(program)
-    own = torch.as_tensor(chosen == "network", device=program.device)
-    level = torch.as_tensor(np.where(chosen == "hot", HOT_RATE, COLD_RATE), device=program.device)
-    preset = initial_state(program, dict.fromkeys(program.populations, level))
-    return initial_state(program).where(own, preset)
-
-
-def cues_of(names: Sequence[str], device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return which points receive the stimuli, and by how many degrees these are turned, (P,) each."""
-    turned = torch.tensor([turn_of(name) for name in names], dtype=torch.float64, device=device)
-    return torch.tensor([name not in UNCUED for name in names], device=device), turned
-
-
 def measure_points(
     spec: NetworkSpec,
     values: Mapping[str, np.ndarray],
@@ -210,8 +165,11 @@ def measure_points(
     graph: int = 0,
     seeds: np.ndarray,
     initial: Sequence[str],
+    starts: Mapping[str, RandomStart | Supplied] = NO_STARTS,
     measure: Sequence[str],
     dynamics: DynamicsOptions = DEFAULTS,
+    ramp: Ramp | None = None,
+    perturb: Sequence[Perturbation] = (),
     window: float | None = None,
     traces: bool = False,
     device: str = "cpu",
@@ -235,11 +193,18 @@ def measure_points(
     seeds : ndarray, (P,), int64
         Seeds of noise and of random starts.
     initial : sequence of str, P
-        Names among `neuroflame.spec.starts.STARTS`, or ``cued@45``: cued, the stimuli turned by 45 degrees.
+        Names among `neuroflame.spec.starts.STARTS`, or ``cued@45``: cued, the stimuli turned by 45 degrees; or one of
+        ``starts``, and the number of the draw or of the state after an ``@``.
+    starts : mapping
+        What the names of drawn and supplied starts mean.
     measure : sequence of str
         Names among `neuroflame.spec.measures.MEASURE_NAMES`.
     dynamics : DynamicsOptions
         Options of those that need the network's equations.
+    ramp : Ramp, optional
+        A value that is moved after the run, which is at the ramp's first value.
+    perturb : sequence of Perturbation
+        Kicks after the run.
     window : float, optional
         Length of the final window, seconds.
     traces : bool
@@ -264,6 +229,7 @@ def measure_points(
     """
     check_measures(spec, measure)
     check_batchable(spec, list(values))
+    check_protocols(spec, ramp, perturb, list(values))
     if precision not in PRECISIONS:
         raise SimulationError("is not a precision", got=precision, remedy=suggestion(precision, PRECISIONS))
     place, kept = resolve_device(device), engines or EngineCache()
@@ -277,9 +243,12 @@ def measure_points(
             graph=graph,
             seeds=np.asarray(seeds)[rows],
             initial=[initial[row] for row in rows.tolist()],
+            starts=starts,
             apart=apart,
             measure=measure,
             dynamics=dynamics,
+            ramp=ramp,
+            perturb=perturb,
             window=window,
             traces=factor if traces else 0,
             place=place,
@@ -303,9 +272,12 @@ def _measured(
     graph: int,
     seeds: np.ndarray,
     initial: Sequence[str],
+    starts: Mapping[str, RandomStart | Supplied],
     apart: np.ndarray,
     measure: Sequence[str],
     dynamics: DynamicsOptions,
+    ramp: Ramp | None,
+    perturb: Sequence[Perturbation],
     window: float | None,
     traces: int,
     place: torch.device,
@@ -324,43 +296,43 @@ def _measured(
     """
     points = len(seeds)
     operators = engines.operators(spec, graph, place, PRECISIONS[precision])
-    # A program of rings alone holds few numbers: it is made where small arithmetic is cheap.
-    few = place.type == "cuda" and all(isinstance(o, RingOperator) for o in operators.values())
-    at = torch.device("cpu") if few else place
+    at = home_of(place, operators)
     numbers = {
         path: torch.as_tensor(np.asarray(v, dtype=np.float64), device=at) for path, v in values.items()
     }
+    if ramp is not None:
+        numbers[ramp.path] = torch.full((points,), ramp.from_, dtype=torch.float64, device=at)
     keys = torch.as_tensor(np.asarray(seeds, dtype=np.int64), device=at)
-    stimulated, turned = cues_of(initial, at)
-    program = build_program(
+    stimulated, turned = cues_of(initial, at, starts)
+    batch = Batch(
         spec,
-        {name: RingOperator(o.post, o.pre) for name, o in operators.items()} if few else operators,
+        operators,
         numbers,
-        points=points,
-        seeds=keys,
+        keys,
+        stimulated,
+        turned,
         dtype=PRECISIONS[precision],
+        device=place,
         fast=precision == "fast",
-        device=at,
-        stimulated=stimulated,
-        turned=turned,
     )
-    if few:
-        program = replace(moved(program, place), host=program)
+    program = batch.program()
     wanted = expanded(measure)
     if not program.shared_times and window is None:
         check_window(measure)
+    supplied = any(isinstance(start, Supplied) for start in starts.values())  # whose currents may not be 0
+    goes_on = ramp is not None or bool(perturb)
     plan = RecordPlan(
         windows=program_windows(program, window),
         temporal=frozenset({FINAL}),
         trace_every=traces * max(1, -(-spec.steps // (traces * TRACE_SAMPLES))) if traces else 0,
         samplings=samplings(spec, window, wanted, own=not program.shared_times),
-        final_state="weights" in wanted or any(name in DYNAMIC for name in wanted),
+        final_state=supplied or goes_on or bool({"weights", *DYNAMIC} & set(wanted)),
         evidence=needs_evidence(wanted),
         intervals=FINAL if "spikes" in wanted and spiking(spec) else "",
     )
     with torch.no_grad():
         chosen = choose(executor, program, plan)
-        recording = chosen.run(program, start_states(program, initial, apart), spec.steps, plan)
+        recording = chosen.run(program, start_states(program, initial, starts, apart), spec.steps, plan)
         ensemble = Ensemble(
             spec,
             operators,
@@ -379,6 +351,9 @@ def _measured(
             found += measure_dynamics(ensemble, recording.final, wanted, dynamics)
         if "convergence" in wanted:
             found.append((STARTED_APART, apart))
+        if goes_on:
+            assert recording.final is not None
+            found += measure_protocols(batch, recording.final, executor, ramp, perturb)
         cue = torch.where(stimulated, turned, torch.nan).cpu().numpy()
         columns, data = summarise(View(spec, recording, program, cue), measure, found)
     for name, onset in drawn_onsets(spec, program.stimuli, points).items():

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from neuroflame.core.torch_physics import physics
 
-NOISE, START, TOPOLOGY, PATTERN, TIMING = 1, 2, 3, 4, 5
+NOISE, START, TOPOLOGY, PATTERN, TIMING, KICK = 1, 2, 3, 4, 5, 6
 
 
 def stream(name: str) -> int:

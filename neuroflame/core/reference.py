@@ -32,8 +32,8 @@ def initial_state(program: Program, rates: dict[str, Tensor] | None = None) -> S
     ----------
     program : Program
         The points.
-    rates : mapping of Tensor, (P,), Hz, optional
-        Homogeneous initial rates by population, instead of the specification's start.
+    rates : mapping of Tensor, (P,) or (P, N), Hz, optional
+        Initial rates by population, instead of the specification's start.
     """
     spec, start = program.spec, program.spec.initial
     shape = {name: (program.points, p.size) for name, p in program.populations.items()}
@@ -41,7 +41,8 @@ def initial_state(program: Program, rates: dict[str, Tensor] | None = None) -> S
     first, currents = dict(zeros), dict(zeros)
     for name, population in program.populations.items():
         if rates is not None:
-            first[name] = rates[name].to(program.dtype)[:, None].expand(shape[name])
+            given = rates[name].to(program.dtype)
+            first[name] = (given if given.dim() == 2 else given[:, None]).expand(shape[name])
         elif isinstance(start, ConstantStart):
             path = f"initial.rate.{name}" if isinstance(start.rate, dict) else "initial.rate"
             if not isinstance(start.rate, dict) or name in start.rate:

@@ -3,15 +3,18 @@
 Labels follow from columns of the table alone, so that other thresholds can be tried on a finished one.
 """
 
+from neuroflame.regimes.basins import basins
 from neuroflame.regimes.evidence import is_evidence
 from neuroflame.regimes.labels import LABEL_COLUMNS, LABELS, label_end_states
-from neuroflame.regimes.points import label_points, same_states
+from neuroflame.regimes.points import SMALLEST, label_points, same_states
 from neuroflame.regimes.thresholds import Thresholds
 
 __all__ = [
     "LABELS",
     "LABEL_COLUMNS",
+    "SMALLEST",
     "Thresholds",
+    "basins",
     "is_evidence",
     "label_end_states",
     "label_points",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,10 +13,12 @@ from neuroflame.regimes.labels import label_end_states
 from neuroflame.regimes.thresholds import Thresholds
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from neuroflame.regimes.evidence import Array, Columns
 
 REPEATS = ("graph", "seed")
-_SMALLEST = {"mean": 0.1, "ratio": 0.5, "sd_t": 1.0}
+SMALLEST = {"mean": 0.1, "ratio": 0.5, "sd_t": 1.0}
 """What differences are relative to at least, Hz or none: rounding does not make two states."""
 _LARGEST = 1e100
 """What is not below it is not a statistic of a state."""
@@ -60,45 +63,81 @@ def label_points(columns: Columns, thresholds: Thresholds | None = None) -> dict
     """
     limits = thresholds or Thresholds()
     found = Evidence(columns)
-    labels, _ = label_end_states(columns, limits)
-    states, slack = _features(found, limits)
     starts = found.text("initial_condition")
     error, lifetime = found.number("memory.error"), found.number("memory.lifetime")
     outlasts = found.number("memory.censored") == 1.0
     lasts = outlasts if limits.delay is None else outlasts | (lifetime >= limits.delay)
-    keys = [name for name in columns if str(name).startswith("point.") or name in REPEATS]
-    groups = _groups(columns, keys, found.rows)
     rows: list[dict[str, Any]] = []
-    for group in groups:
-        here = np.array([row for row in group if labels[row] is not None], dtype=int)
-        ended = labels[here] != "slow"
-        clusters = np.full(len(here), UNDECIDED)
-        some = here[ended]
-        clusters[ended] = same_states(states[some], labels[some], limits.same, slack[some])
-        count = len(set(clusters[ended].tolist()))
+    for ended in end_states(columns, limits):
+        group, here, clusters, labels = ended.group, ended.rows, ended.clusters, ended.labels
+        count = len(set(clusters.tolist()) - {UNDECIDED})
         cued = np.array([str(starts[row]).startswith("cued") for row in here], dtype=bool)
         cold = np.array([starts[row] == "cold" for row in here], dtype=bool)
         far = _root_mean_square(error[here][cued])
         kept = bool(cued.any() and lasts[here][cued].all() and far < limits.memory_error)
         rows.append(
             {
-                "regime": _regime(labels[here], clusters, cued, cold, kept=kept),
+                "regime": _regime(labels, clusters, cued, cold, kept=kept),
                 "states": count,
                 "multistable": count > 1,
-                "labels": ", ".join(sorted(set(labels[here]))),
-                "basins": _basins(labels[here], clusters),
+                "labels": ", ".join(sorted(set(labels))),
+                "basins": _basins(labels, clusters),
                 "initial_conditions": len({str(starts[row]) for row in group}),
                 "memory.error": far,
                 "memory.lifetime": _least(lifetime[here][cued]),
                 "row": group,
             }
         )
-    firsts = [group[0] for group in groups]
-    told = {str(name): np.asarray(columns[name])[firsts] for name in keys}
-    return told | {name: _column([row[name] for row in rows], kind) for name, kind in _KINDS.items()}
+    firsts = [row["row"][0] for row in rows]
+    told = {str(name): np.asarray(columns[name])[firsts] for name in point_keys(columns)}
+    return told | {name: column_of([row[name] for row in rows], kind) for name, kind in _KINDS.items()}
 
 
-def _column(cells: list[Any], kind: type) -> Array:
+@dataclass(frozen=True)
+class EndStates:
+    """Where the runs of one point end.
+
+    Attributes
+    ----------
+    group : list of int
+        Its rows of the table.
+    rows : ndarray, (R,)
+        Those that have a label.
+    starts, labels : ndarray of object, (R,)
+    clusters : ndarray, (R,)
+        Number of the end state, `UNDECIDED` where a run still moves.
+    """
+
+    group: list[int]
+    rows: Array
+    starts: Array
+    labels: Array
+    clusters: Array
+
+
+def end_states(columns: Columns, thresholds: Thresholds | None = None) -> Iterator[EndStates]:
+    """Yield where the runs of each point end; parameters as of `label_points`."""
+    limits = thresholds or Thresholds()
+    found = Evidence(columns)
+    labels, _ = label_end_states(columns, limits)
+    (states, slack), starts = _features(found, limits), found.text("initial_condition")
+    for group in _groups(columns, point_keys(columns), found.rows):
+        rows = np.array([row for row in group if labels[row] is not None], dtype=int)
+        ended = rows[labels[rows] != "slow"]
+        clusters = np.full(len(rows), UNDECIDED)
+        clusters[labels[rows] != "slow"] = same_states(
+            states[ended], labels[ended], limits.same, slack[ended]
+        )
+        yield EndStates(group, rows, starts[rows], labels[rows], clusters)
+
+
+def point_keys(columns: Columns) -> list[Any]:
+    """Return the names of the columns in which the rows of one point agree."""
+    return [name for name in columns if str(name).startswith("point.") or name in REPEATS]
+
+
+def column_of(cells: list[Any], kind: type) -> Array:
+    """Return cells, lists among them, as an array of one type."""
     column: Array = np.empty(len(cells), dtype=kind)
     for i, cell in enumerate(cells):
         column[i] = cell
@@ -158,7 +197,7 @@ def _features(found: Evidence, limits: Thresholds) -> tuple[Array, Array]:
             if kind == "ratio":
                 floor = limits.floors * np.nan_to_num(found.number(f"bump.{a}.floor"), nan=0.0)
                 values = np.where(noisy & (values <= np.maximum(limits.ratio, floor)), 0.0, values)
-            values = np.where(np.abs(values) < _LARGEST, values, 0.0) / _SMALLEST[kind]
+            values = np.where(np.abs(values) < _LARGEST, values, 0.0) / SMALLEST[kind]
             chance = (
                 limits.errors * found.number(error) * np.abs(values) if error else np.full(found.rows, np.inf)
             )

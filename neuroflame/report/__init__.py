@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from neuroflame.report.connectivity import plot_connectivity
     from neuroflame.report.diagrams import phase_diagram
     from neuroflame.report.history import search_front, search_history
+    from neuroflame.report.loops import hysteresis
     from neuroflame.report.page import ReportPaths, build_report
     from neuroflame.report.panels import statistics_against_axes
     from neuroflame.report.predicted import draw_prediction, predicted_diagram, predicted_summary
@@ -33,6 +34,7 @@ _HOMES = {
     "connectivity": ("plot_connectivity",),
     "diagrams": ("phase_diagram",),
     "history": ("search_front", "search_history"),
+    "loops": ("hysteresis",),
     "page": ("ReportPaths", "build_report"),
     "panels": ("statistics_against_axes",),
     "predicted": ("draw_prediction", "predicted_diagram", "predicted_summary"),
@@ -51,6 +53,7 @@ __all__ = [
     "build_report",
     "choose_points",
     "draw_prediction",
+    "hysteresis",
     "main_statistics",
     "objective",
     "parse_condition",

@@ -20,6 +20,7 @@ from neuroflame.report.choose import choose_points, main_statistics
 from neuroflame.report.contours import predicted_columns
 from neuroflame.report.diagrams import phase_diagram
 from neuroflame.report.history import search_front, search_history
+from neuroflame.report.loops import hysteresis
 from neuroflame.report.panels import curves, statistics_against_axes
 from neuroflame.report.series import traces
 from neuroflame.report.style import DPI, save
@@ -133,6 +134,9 @@ def _pictures(data: View) -> Iterator[Picture]:
             "Places in the colours of their labels, the border between them, and in grey what brackets it."
         )
         yield Picture("border", "headline", caption, lambda: border_diagram(data))
+    if "ramp.value" in data.columns:
+        caption = "What chosen points do as a value moves there and back; shaded is what brackets a jump."
+        yield Picture("hysteresis", "headline", caption, lambda: hysteresis(data))
     regions: dict[str, Any] = {}
     short = regions
     if counted is not None:

@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from neuroflame.errors import SpecError
+from neuroflame.report.axes import mapping
 from neuroflame.report.choose import Chosen, choose_points
 from neuroflame.report.labels import escape, quantity, settings
 from neuroflame.report.style import FAINT, MUTED, cut_to, inches, new_figure, styled
@@ -56,7 +57,7 @@ def traces(table: Table | View | str, points: Sequence[object] | None = None, n:
     names = _series(data)
     if "trace.time" not in data.columns or not names:
         raise SpecError("the table must hold traces to draw", remedy="set traces: true in the sweep")
-    chosen = choose_points(data, n) if points is None else _chosen(data, points)
+    chosen = choose_points(data, n) if points is None else chosen_points(data, points)
     if not chosen:
         raise SpecError("a point with traces must be in the table", got=points)
     columns = min(3, len(chosen))
@@ -90,9 +91,11 @@ def traces(table: Table | View | str, points: Sequence[object] | None = None, n:
 def epochs_of(data: View, row: Mapping[str, Any]) -> list[tuple[float, float]]:
     """Return onset and offset in seconds of a point's stimuli, with what was swept or drawn put in.
 
-    Points that start cold or hot get none, nor do stimuli that end with their array.
+    Points that start without them get none, nor do stimuli that end with their array.
     """
-    if row.get("initial_condition") in ("cold", "hot"):
+    start = str(row.get("initial_condition"))
+    defined = mapping(mapping(mapping(data.manifest, "sweep"), "repeat"), "starts")
+    if start in ("cold", "hot") or mapping(defined, start.partition("@")[0]).get("stimuli") is False:
         return []
     network = data.manifest.get("network")
     stimuli = network.get("stimuli") if isinstance(network, dict) else None
@@ -130,7 +133,14 @@ def _series(data: View) -> dict[str, tuple[Any, str, str]]:
     return found
 
 
-def _chosen(data: View, points: Sequence[object]) -> list[Chosen]:
+def chosen_points(data: View, points: Sequence[object]) -> list[Chosen]:
+    """Return points named by their ids or rows, each with a letter.
+
+    Raises
+    ------
+    SpecError
+        If one is not in the table.
+    """
     ids = {str(name): k for k, name in enumerate(data.frame["point_id"])} if "point_id" in data.frame else {}
     found = []
     for k, point in enumerate(points):
@@ -166,13 +176,13 @@ def _panel(ax: Axes, data: View, point: Chosen, names: Mapping[str, tuple[Any, s
     shown = [axis.column for axis in data.axes][:4] + list(data.repeats)
     parameters = settings(row, shown, data.columns)
     lost = "" if data.status[point.row] == "ok" else f" ({data.status[point.row]}{_when(row)})"
-    lines = _wrapped(parameters, 2.35)
+    lines = wrapped(parameters, 2.35)
     ax.set_title("\n".join([f"$\\bf{{{point.letter}}}$  {lines[0]}", *lines[1:]]), pad=14)
     ax.text(0, 1.025, escape(point.role + lost), transform=ax.transAxes, size=7.5, color=MUTED, va="bottom")
     return bool(epochs)
 
 
-def _wrapped(parameters: str, width: float) -> list[str]:
+def wrapped(parameters: str, width: float) -> list[str]:
     """Break a list of settings between its items, to lines that are at most so many inches wide."""
     lines = [""]
     for item in parameters.split(", "):

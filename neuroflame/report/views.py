@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,33 +19,14 @@ from neuroflame.report.axes import Axis, make_axis, mapping, texts
 from neuroflame.report.limits import SILENT, rate_behind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     import pandas as pd
+
+    from neuroflame.border import Table
 
 POINT_REGIME = "regime.point"
 """The column that says what all initial conditions of a row's point lead to."""
 REPEATS = ("graph", "seed", "initial_condition")
 BOOKKEEPING = ("point_id", "point_index", "status", "t_fail", "error", *REPEATS)
-
-
-class Table(Protocol):
-    """What `neuroflame.store.open_table` returns, as far as a report needs it."""
-
-    @property
-    def uri(self) -> str:
-        """Where it is."""
-
-    @property
-    def manifest(self) -> Mapping[str, Any]:
-        """What the sweep is."""
-
-    @property
-    def columns(self) -> dict[str, Column]:
-        """Name, type, unit and meaning of each column."""
-
-    def to_pandas(self, columns: Iterable[str] | None = None) -> pd.DataFrame:
-        """Return one row per point, with these columns or all."""
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ def check_boundary(spec: SweepSpec, search: BoundarySearch) -> None:
 def _check_on(spec: SweepSpec, search: BoundarySearch) -> None:
     if search.column is None:
         try:
-            spec.check_columns(parse_condition(search.on).names)
+            spec.check_condition(parse_condition(search.on))
         except SpecError as error:
             error.path = "search.on"
             raise

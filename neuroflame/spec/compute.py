@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import field_validator
+from pydantic import field_validator, model_validator
 
 from neuroflame.errors import SpecError
 from neuroflame.spec.base import Real, Spec, Whole, is_number, quantity
-from neuroflame.spec.starts import starts_of, turn_of
+from neuroflame.spec.starts import Start, expanded_starts, origin_of, turn_of
 
 
 class Repeat(Spec):
@@ -21,9 +21,18 @@ class Repeat(Spec):
     initial_conditions: tuple[str, ...] = quantity(
         "Starts: `network` as its file says, `cold` and `hot` at low and high rates without stimuli, "
         "`cued` cold with the stimuli; `{cued: 8}` is cued at 8 phases, the stimuli turned by 0, 45, … degrees: "
-        "`cued`, `cued@45`, ….",
+        "`cued`, `cued@45`, …; `{kind: random, num: 8}` are starts drawn at random, `{kind: state, file: up.npz}` "
+        "supplied ones, each with an optional `name`.",
         default=("network",),
     )
+    starts: dict[str, Start] = quantity(
+        "What the names of drawn and supplied starts mean; filled in from `initial_conditions`.", default={}
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _names(cls, data: Any) -> Any:
+        return expanded_starts(data)
 
     @field_validator("graphs", "seeds", mode="before")
     @classmethod
@@ -34,19 +43,21 @@ class Repeat(Spec):
             return tuple(range(value))
         return value
 
-    @field_validator("initial_conditions", mode="before")
-    @classmethod
-    def _phases(cls, value: object) -> object:
-        if not isinstance(value, list | tuple):
-            return value
-        return tuple(name for entry in value for name in starts_of(entry))
-
-    @field_validator("initial_conditions")
-    @classmethod
-    def _starts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for i, name in enumerate(value):
-            turn_of(name, path=str(i))
-        return value
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        used = {origin_of(name)[0] for name in self.initial_conditions}
+        for i, name in enumerate(self.initial_conditions):
+            turn_of(name, defined=self.starts, path=f"initial_conditions.{i}")
+            base = origin_of(name)[0]
+            start = self.starts.get(base)
+            if start is not None and name not in {f"{base}{suffix}" for suffix in start.suffixes}:
+                raise SpecError("is not one of the starts", got=name, path=f"initial_conditions.{i}")
+        for name in self.starts:
+            if name not in used:
+                raise SpecError(
+                    "has no effect: nothing starts so", path=f"starts.{name}", remedy="leave it out"
+                )
+        return self
 
     @field_validator("graphs", "seeds", "initial_conditions")
     @classmethod
@@ -75,7 +86,9 @@ class Answer(Spec):
 class Compute(Spec):
     """Where and how a sweep runs. None of it changes which points there are."""
 
-    tile: Literal["auto"] | Whole = quantity("Points in a tile, at most; auto aims at a few seconds.", default="auto")
+    tile: Literal["auto"] | Whole = quantity(
+        "Points in a tile, at most; auto aims at a few seconds.", default="auto"
+    )
     actors: Literal["auto"] | Whole = quantity(
         "Processes that simulate; auto is one for each share of a GPU, or for each core without GPUs.",
         default="auto",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any, Self
 
 from pydantic import field_validator, model_validator
@@ -12,19 +14,44 @@ from neuroflame.errors import SpecError
 from neuroflame.spec.base import Real, Spec, quantity
 
 _REMEDY = "name a column of the table, such as maximise: bump.E.m1"
+_TARGETS = "for example target: {rate.E.mean: 5, tolerance: 1}, or target: rate.E.mean = 5 ± 1"
+_NUMBER = r"\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?"
+_EQUATION = re.compile(rf"([A-Za-z_][\w.]*)\s*==?\s*([+-]?(?:{_NUMBER}))(?:\s*(?:±|\+-|\+/-)\s*({_NUMBER}))?")
+_EPOCH = re.compile(r"(\S+)\s+(before|during|after)\s+(?:the\s+)?cue\b")
+"""What is said of a column's epoch: ``bump.E.m1 after cue`` is the column ``bump.E.m1.after``."""
 SHORT = ("maximise", "minimise", "target")
 
 
 class Sought(Spec):
     """One thing that is sought."""
 
-    maximise: str | None = quantity("The column to make large.", default=None)
+    maximise: str | None = quantity(
+        "The column to make large; `bump.E.m1 after cue` is the column bump.E.m1.after.", default=None
+    )
     minimise: str | None = quantity("The column to make small.", default=None)
     target: dict[str, Real] | None = quantity(
-        "A column and the value that it should have, and optionally a `tolerance`: "
-        "max(|column − value| − tolerance, 0) is made small.",
+        "A column and the value that it should have, and optionally a `tolerance`, as a mapping or as the text "
+        "`rate.E.mean = 5 ± 1`: max(|column − value| − tolerance, 0) is made small.",
         default=None,
     )
+
+    @field_validator("target", mode="before")
+    @classmethod
+    def _from_text(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        found = _EQUATION.fullmatch(value.strip())
+        if found is None:
+            raise SpecError("must be a column and its value", got=value, remedy=_TARGETS)
+        column, number, tolerance = found.groups()
+        return {column: float(number), **({"tolerance": float(tolerance)} if tolerance else {})}
+
+    @field_validator("maximise", "minimise", "target", mode="before")
+    @classmethod
+    def _in_epoch(cls, value: object) -> object:  # the one that is declared last comes first
+        if isinstance(value, Mapping):
+            return {_EPOCH.sub(r"\1.\2", str(name)): number for name, number in value.items()}
+        return _EPOCH.sub(r"\1.\2", value.strip()) if isinstance(value, str) else value
 
     @field_validator("target")
     @classmethod
@@ -33,7 +60,8 @@ class Sought(Spec):
             return value
         columns = [name for name in value if name != "tolerance"]
         if len(columns) != 1:
-            remedy = "for example target: {rate.E.mean: 5, tolerance: 1}"
+            near = next((name for name in columns if get_close_matches(name, ["tolerance"])), None)
+            remedy = f"did you mean tolerance for {near}?" if near else _TARGETS
             raise SpecError("must name one column and its value", got=value, remedy=remedy)
         if value.get("tolerance", 0.0) < 0:
             raise SpecError("must be at least 0", got=value["tolerance"], path="tolerance")

@@ -83,7 +83,7 @@ class CmaesSearch(Learning):
 
 
 class Nsga2Search(Learning):
-    """Optuna's non-dominated sorting genetic algorithm, for several objectives."""
+    """The non-dominated sorting genetic algorithm NSGA-II, for several objectives and many trials."""
 
     kind: Literal["nsga2"] = quantity("The search's name.")
     population: Whole = quantity("Assignments of a generation.", default=32, ge=4)

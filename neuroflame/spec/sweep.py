@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import cached_property
 from itertools import islice, product
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from pydantic import field_validator, model_validator
 
-from neuroflame.conditions import parse_condition
+from neuroflame.conditions import Condition, parse_condition
 from neuroflame.errors import SpecError
 from neuroflame.spec.arrays import locate_files, without_files
 from neuroflame.spec.axes import Axis
@@ -20,15 +21,20 @@ from neuroflame.spec.boundary import check_boundary
 from neuroflame.spec.compute import Answer, Compute, Repeat
 from neuroflame.spec.conditional import check_conditions, count_assignments
 from neuroflame.spec.dynamics import DynamicsOptions
+from neuroflame.spec.kicks import Perturbation
 from neuroflame.spec.measures import DYNAMIC, MeasureName, check_applicable, check_window, statistics
 from neuroflame.spec.network import NetworkSpec, load_network
 from neuroflame.spec.paths import find_path
+from neuroflame.spec.protocols import check_protocols, protocol_columns
+from neuroflame.spec.ramps import Ramp, first_value
 from neuroflame.spec.resolved import ResolvedAxis, resolve_axis
 from neuroflame.spec.search import BoundarySearch, CmaesSearch, GridSearch, Learning, SearchSpec
+from neuroflame.spec.starts import check_supplied, locate_states, starts_identity
 from neuroflame.spec.stimuli import is_time
 from neuroflame.spec.stop import Stop
 from neuroflame.spec.theory import THEORY_TEXTS, TheoryName, theory_columns
 
+_STATUSES = ("ok", "diverged", "failed")
 _MOST_POINTS = 10**8
 _TRACED_POINTS = 2000
 _MOST_CORNERS = 64
@@ -47,6 +53,10 @@ class SweepSpec(Spec):
         "What is computed for each point.", default=("rates", "bump"), min_length=1
     )
     dynamics: DynamicsOptions = quantity("Options of the measures of dynamics.", default=DynamicsOptions())
+    ramp: Ramp | None = quantity("A value that moves there and back after each point's run.", default=None)
+    perturb: tuple[Perturbation, ...] = quantity(
+        "Kicks after each point's run, one or a list, and how the point recovers.", default=()
+    )
     theory: tuple[TheoryName, ...] = quantity(
         "What theory predicts for each point, in columns beside the simulated ones.", default=()
     )
@@ -85,13 +95,18 @@ class SweepSpec(Spec):
             data = {k: locate_files(v, folder) if k in {"network", "set"} else v for k, v in data.items()}
             if file:
                 data = _with_warm_start(data, folder)
+            if "repeat" in data:
+                data = {**data, "repeat": locate_states(data["repeat"], folder)}
         return super().parse(data, file=file)
 
     @model_validator(mode="before")
     @classmethod
     def _with_values_set(cls, data: Any) -> Any:
-        changes = data.get("set") if isinstance(data, Mapping) else None
-        if not changes or not isinstance(changes, Mapping):
+        if not isinstance(data, Mapping):
+            return data
+        changes = data["set"] if isinstance(data.get("set"), Mapping) else {}
+        first = first_value(data.get("ramp"))
+        if not changes and not first:
             return data
         network = data.get("network")
         if isinstance(network, Mapping):
@@ -103,12 +118,20 @@ class SweepSpec(Spec):
         if not isinstance(network, NetworkSpec):
             return data
         try:
-            return {**data, "network": network.with_values(changes)}
+            network = network.with_values(changes)
         except SpecError as error:
             at = f"{error.path}."
             named = any(at.startswith(f"{path}.") or f"{path}.".startswith(at) for path in changes)
             error.path = f"{'set' if named else 'network'}.{error.path}" if error.path else "set"
             raise
+        with suppress(SpecError):  # a ramp that does not fit is told of by its own check
+            network = network.with_values(first)
+        return {**data, "network": network}
+
+    @field_validator("perturb", mode="before")
+    @classmethod
+    def _one_kick(cls, value: object) -> object:
+        return [value] if isinstance(value, Mapping) else value
 
     @field_validator("measure", "theory")
     @classmethod
@@ -127,6 +150,8 @@ class SweepSpec(Spec):
                     remedy=f"add {name} to measure",
                     path=f"dynamics.{name}",
                 )
+        if self.ramp is not None and self.ramp.path in self.set:
+            raise SpecError("is set and ramped at once", path=f"set.{self.ramp.path}")
         for path in self.space:
             if any(f"{path}." == f"{name}." or f"{path}.".startswith(f"{name}.") for name in self.set):
                 remedy = f"to fix it, put one value under space: {path}: [value]"
@@ -139,7 +164,9 @@ class SweepSpec(Spec):
                     path=f"space.{axis.path}",
                 )
             self._check_ends(axis)
+        check_supplied(self.repeat.starts, self._structures())
         check_applicable(self.network, self.measure)
+        check_protocols(self.network, self.ramp, self.perturb, [axis.path for axis in self.axes])
         own = any(is_time(path) for path in self.space)
         if self.window is None and (own or any(s.jitter is not None for s in self.network.stimuli)):
             check_window(self.measure)
@@ -204,7 +231,7 @@ class SweepSpec(Spec):
         for i, text in enumerate(search.constraints):
             try:
                 condition = parse_condition(text)
-                self.check_columns(condition.names)
+                self.check_condition(condition)
                 condition.truth(self._one_row())
             except SpecError as error:
                 error.path = f"search.constraints.{i}"
@@ -212,7 +239,7 @@ class SweepSpec(Spec):
 
     def _one_row(self) -> dict[str, Any]:
         """Return columns like those of this sweep's table, with a row to try conditions on."""
-        names = [*statistics(self.network, self.measure, self.dynamics), *self.predicted]
+        names = [*self.measured, *self.predicted]
         found: dict[str, Any] = {name: np.ones(1) for name in ("graph", "seed", *names)}
         found |= {name: np.array(["ok"], object) for name in ("status", "error", "initial_condition")}
         found |= {name: np.array(["ok"], object) for name in THEORY_TEXTS if name in found}
@@ -252,6 +279,15 @@ class SweepSpec(Spec):
                 path=f"space.{axis.path}",
             )
 
+    def _structures(self) -> list[NetworkSpec]:
+        """Return the network, and with each end of each structural axis, as far as it is allowed alone."""
+        found = [self.network] if self.repeat.starts else []
+        for axis in self.axes if found else ():
+            if axis.structural:
+                ends = [{axis.path: value} for value in axis.ends]
+                found += [self.network.with_values(end) for end in ends if self._fault(end) is None]
+        return found
+
     def _fault(self, values: Mapping[str, Any]) -> SpecError | None:
         try:
             self.network.with_values(values)
@@ -261,7 +297,7 @@ class SweepSpec(Spec):
 
     def _check_column(self, name: str, path: str) -> None:
         predicted = [column for column in self.predicted if column not in THEORY_TEXTS]
-        known = [*statistics(self.network, self.measure, self.dynamics), *predicted]
+        known = [*self.measured, *predicted]
         if name not in known:
             raise SpecError(
                 "is not a column of this sweep", got=name, remedy=suggestion(name, known), path=path
@@ -274,16 +310,29 @@ class SweepSpec(Spec):
             if "." in name and name not in known:
                 raise SpecError("is not a column of this sweep", got=name, remedy=suggestion(name, known))
 
+    def check_condition(self, condition: Condition) -> None:
+        """Raise SpecError if a condition names no column of this sweep's table, or a status that there is not."""
+        self.check_columns(condition.names)
+        for text in condition.texts_of("status"):
+            if text not in _STATUSES:
+                raise SpecError("is no status", got=text, remedy=suggestion(text, _STATUSES))
+
     @property
     def number_columns(self) -> list[str]:
         """The columns of numbers of this sweep's table; swept paths with ``point.`` and without."""
         swept = [axis.path for axis in self.axes]
         return [
-            *statistics(self.network, self.measure, self.dynamics),
+            *self.measured,
             *self.predicted,
             *swept,
             *(f"point.{path}" for path in swept),
         ]
+
+    @property
+    def measured(self) -> list[str]:
+        """The columns of numbers that come from simulations."""
+        found = statistics(self.network, self.measure, self.dynamics)
+        return [*found, *protocol_columns(self.ramp, self.perturb)]
 
     @cached_property
     def axes(self) -> tuple[ResolvedAxis, ...]:
@@ -351,6 +400,9 @@ class SweepSpec(Spec):
             del data["dynamics"]
         if not self.theory:
             del data["theory"]
+        if not self.perturb:
+            del data["perturb"]
+        data["repeat"] = starts_identity(data["repeat"])
         if "regime" not in self.measure:
             del data["longest"]
         data["network"] = without_files(data["network"])

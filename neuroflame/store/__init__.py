@@ -8,6 +8,7 @@ fragments by one file, which is whole before the first of them goes::
     parts/packed-*.parquet      the rows of many tiles, put together by `SweepStore.compact`
     asks/<batch>.parquet        points that a search proposed, written before they are run
     records/<kind>-<utc>-*.json what happened: versions and devices of each run, warnings
+    inputs/<digest>             files that the sweep starts from, so that it can be moved and resumed without them
     quarantine/                 fragments whose checksum failed, moved here to be computed again
     tmp/                        files being written; no reader ever looks here
     hold.json, hold.lock        who runs the sweep, and how far it is: the only files that change

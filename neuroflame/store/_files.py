@@ -15,7 +15,7 @@ from neuroflame.errors import StoreError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-FOLDERS = ("parts", "asks", "records", "quarantine", "tmp")
+FOLDERS = ("parts", "asks", "records", "inputs", "quarantine", "tmp")
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _DENIED = {errno.EACCES, errno.EPERM}
 _NOT_A_FOLDER = {errno.ENOTDIR, errno.EEXIST, errno.EISDIR}

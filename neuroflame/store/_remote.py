@@ -64,6 +64,10 @@ class ArrowFiles:
             from neuroflame.store._s3 import s3_files
 
             return s3_files(found, root, uri)
+        if found.type_name == "gcs":
+            from neuroflame.store._gcs import gcs_files
+
+            return gcs_files(found, root, uri)
         return cls(found, root, uri)
 
     def _at(self, name: str) -> str:

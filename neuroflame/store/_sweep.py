@@ -248,6 +248,17 @@ class SweepStore:
                 self._warn(f"left out the record {name}: it is damaged")
         return sorted(records, key=lambda record: str(record.get("time", "")))
 
+    def keep_input(self, digest: str, data: bytes) -> None:
+        """Keep what a file holds that the sweep needs, under the digest by which the sweep knows it."""
+        self._files.put_new(f"inputs/{_checked(digest)}", data)
+
+    def kept_input(self, digest: str) -> bytes | None:
+        """Return what `keep_input` kept, None if there is nothing."""
+        try:
+            return self._files.read(f"inputs/{_checked(digest)}")
+        except FileNotFoundError:
+            return None
+
     def hold(self, *, force: bool = False, tell: Callable[[str], None] = lambda _: None) -> Hold:
         """Claim the directory for a run: one process at a time; see `neuroflame.store._hold.Hold.take`.
 

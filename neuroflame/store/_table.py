@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neuroflame.errors import StoreError
-from neuroflame.regimes import Thresholds, label_points
+from neuroflame.regimes import Thresholds, basins, label_points
 from neuroflame.repeats import over_repeats
 from neuroflame.store._files import Files, in_threads, open_files
 from neuroflame.store._format import CorruptFragment, warn
@@ -159,9 +159,27 @@ class Table:
         """
         import pandas as pd
 
+        return pd.DataFrame(label_points(self._evidence(), self.thresholds))
+
+    def basins(self) -> pd.DataFrame:
+        """Return one row for each end state of each point: how many starts end there, and the basin's share.
+
+        See `neuroflame.regimes.basins.basins` for the columns.
+
+        Raises
+        ------
+        StoreError
+            If the table lacks the statistics that labels are made from.
+        """
+        import pandas as pd
+
+        starts = self._manifest.get("sweep", {}).get("repeat", {}).get("starts", {})
+        drawn = [name for name, start in starts.items() if start["kind"] == "random"]
+        return pd.DataFrame(basins(self._evidence(), self.thresholds, drawn))
+
+    def _evidence(self) -> pd.DataFrame:
         check_evidence(self._columns, self._files.shown)
-        wanted = [column.name for column in self._columns.values() if column.kind != "series"]
-        return pd.DataFrame(label_points(self.to_pandas(wanted), self.thresholds))
+        return self.to_pandas([column.name for column in self._columns.values() if column.kind != "series"])
 
     def over_repeats(self, over: Sequence[str] = ("graph", "seed")) -> pd.DataFrame:
         """Return one row for all repetitions of an assignment: means, standard errors and numbers of the statistics.

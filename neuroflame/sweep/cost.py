@@ -11,6 +11,7 @@ from neuroflame.errors import SpecError
 from neuroflame.spec.hebbian import learning_bytes, learning_connections
 from neuroflame.spec.kernels import kernel_refusal
 from neuroflame.spec.measures import samples_course
+from neuroflame.spec.protocols import protocol_steps
 from neuroflame.sweep.pace import Pace
 from neuroflame.sweep.shares import Actor, last_size
 from neuroflame.sweep.tiles import GRAIN, whole_grains
@@ -78,6 +79,7 @@ def guessed_seconds_of(spec: SweepSpec, network: NetworkSpec, *, cuda: bool) -> 
     slower = _REFERENCE if alone else 1.0
     steps = spec.dynamics.extra_steps(network, spec.measure)
     slowed = sum(count * (slower if name == "diffusion" else _REFERENCE) for name, count in steps.items())
+    slowed += slower * sum(protocol_steps(network, spec.ramp, spec.perturb).values())
     return slower * guessed_seconds(network, cuda=cuda) + slowed * step_seconds(network, cuda=cuda)
 
 
@@ -88,7 +90,9 @@ def point_bytes(spec: SweepSpec, network: NetworkSpec) -> int:
         window = min(network.duration, spec.window or max(10.0 * network.slowest(), 2.0))
         series += int(window / _SAMPLED_S) * (len(network.populations) + len(network.stp)) * _SAMPLE_BYTES
     learning = learning_bytes(network, 8 if spec.compute.precision == "double" else 4)
-    return network.size * (_CELL_BYTES + 8 * spec.dynamics.vectors(spec.measure)) + series + learning
+    states = 2 if spec.perturb else 1  # a point that is kicked runs beside itself
+    cells = network.size * (states * _CELL_BYTES + 8 * spec.dynamics.vectors(spec.measure))
+    return cells + series + states * learning
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from neuroflame.columns import Column
 from neuroflame.errors import BackendError, SimulationError, SpecError
+from neuroflame.spec.starts import read_starts
 from neuroflame.sweep.points import Array, Points, missing, point_columns, point_data
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class MeasuredLike(Protocol):
 
 Measure = Callable[..., MeasuredLike]
 """`neuroflame.core.measure.measure_points`, or something that is called like it."""
+Kept = Callable[[str], bytes | None]
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ def evaluate(
     *,
     device: str = "cpu",
     engines: Any = None,
+    kept: Kept = lambda _: None,
 ) -> Rows:
     """Simulate the points of a tile and return their rows.
 
@@ -94,6 +97,8 @@ def evaluate(
         Where.
     engines : object, optional
         What the measure function keeps between tiles.
+    kept : callable, optional
+        From a digest to the content of a file that the sweep starts from, None where no copy was kept.
 
     Raises
     ------
@@ -109,13 +114,14 @@ def evaluate(
         network = spec.network.with_values(shared) if shared else spec.network
     except SpecError as error:
         return failed_rows(spec, points, _text(error))
+    options = _options(spec, kept)
     pieces: list[tuple[int, int, MeasuredLike | str]] = []
     too_many: list[int] = []
 
     def run(first: int, last: int) -> None:
         part = points.take(slice(first, last))
         try:
-            found = _measured(spec, network, part, structural, measure, device, engines)
+            found = _measured(spec, network, part, structural, measure, device, engines, options)
         except BackendError:
             raise
         except Exception as error:
@@ -181,6 +187,7 @@ def _measured(
     measure: Measure,
     device: str,
     engines: Any,
+    options: Mapping[str, Any],
 ) -> MeasuredLike:
     longest = spec.longest_run(network)
     found = measure(
@@ -201,6 +208,7 @@ def _measured(
         precision=spec.compute.precision,
         executor=spec.compute.executor,
         engines=engines,
+        **options,
         **({} if longest is None else {"longest": longest}),
     )
     for column in found.columns:
@@ -209,6 +217,12 @@ def _measured(
                 f"column {column.name} has {len(found.data[column.name])} rows for {len(points)} points"
             )
     return found
+
+
+def _options(spec: SweepSpec, kept: Kept) -> dict[str, Any]:
+    """Return what a measure function is told of a sweep that not every sweep has."""
+    found = {"starts": read_starts(spec.repeat.starts, kept), "ramp": spec.ramp, "perturb": spec.perturb}
+    return {name: value for name, value in found.items() if value}
 
 
 def _whole(column: Array, network: NetworkSpec, path: str) -> Array:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from neuroflame.spec.kernels import kernel_refusal
+from neuroflame.spec.protocols import protocol_steps
 from neuroflame.sweep.block import Block
 from neuroflame.sweep.cost import CostModel
 from neuroflame.sweep.search import KnownSearch, make_search
@@ -80,6 +81,10 @@ class Plan:
         reason = kernel_refusal(spec.network, [axis.path for axis in spec.axes], cuda=self.cuda)
         if reason is not None:
             lines.append(f"executor    reference: {reason}; compiled kernels are faster")
+        after = protocol_steps(spec.network, spec.ramp, spec.perturb)
+        if after:
+            each = ", ".join(f"{name} {steps:,}" for name, steps in after.items())
+            lines.append(f"afterwards  {each} steps a point, beside the {spec.network.steps:,} of its run")
         if extra:
             each = ", ".join(f"{name} {steps:,.0f}" for name, steps in extra.items())
             by = "" if set(extra) == {"diffusion"} else ", by the reference executor"

@@ -11,7 +11,7 @@ import numpy as np
 from neuroflame.errors import BackendError, SimulationError, StoreError
 from neuroflame.spec.overrides import override
 from neuroflame.spec.sweep import SweepSpec
-from neuroflame.store import open_table
+from neuroflame.store import SweepStore, open_table
 from neuroflame.sweep.evaluate import evaluate
 from neuroflame.sweep.manifest import spec_of
 from neuroflame.sweep.points import Points, dtype_of
@@ -21,7 +21,7 @@ from neuroflame.sweep.worker import MEASURE, load_measure
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from neuroflame.sweep.evaluate import Rows
+    from neuroflame.sweep.evaluate import Kept, Rows
 
 TOLERANCES = {"exact": 1e-4, "fast": 1e-2, "double": 1e-9}
 """By precision: differences up to so many times 1 + |stored| pass where code or machine are not the same."""
@@ -129,7 +129,7 @@ def reproduce(uri: str, point_id: str, *, measure: str = MEASURE) -> Reproductio
     spec = spec_of(table.manifest, file=uri)
     then = _provenance_of(row, table.manifest)
     points = _point(spec, row, uri)
-    rows = _computed(spec, points, then, measure)
+    rows = _computed(spec, points, then, measure, SweepStore.open(uri).kept_input)
     now = provenance(rows.executor, rows.device)
     changed = {key: (then.get(key), now.get(key)) for key in _DECIDES if then.get(key) != now.get(key)}
     tolerance = TOLERANCES[spec.compute.precision] if changed else 0.0
@@ -175,16 +175,16 @@ def _point(spec: SweepSpec, row: Mapping[str, Any], uri: str) -> Points:
     return points
 
 
-def _computed(spec: SweepSpec, points: Points, then: Mapping[str, str], measure: str) -> Rows:
+def _computed(spec: SweepSpec, points: Points, then: Mapping[str, str], measure: str, kept: Kept) -> Rows:
     """Simulate on the row's executor and device; where one of them is not here, on what there is."""
     simulate, engines = load_measure(measure)
     asked = {"compute.executor": then.get("executor") or spec.compute.executor}
     device = then.get("device") or spec.compute.device
     try:
         exact = SweepSpec.parse(override(spec.to_dict(), asked))
-        return evaluate(exact, points, simulate, device=device, engines=engines)
+        return evaluate(exact, points, simulate, device=device, engines=engines, kept=kept)
     except (BackendError, SimulationError, ValueError):
-        return evaluate(spec, points, simulate, device="auto", engines=engines)
+        return evaluate(spec, points, simulate, device="auto", engines=engines, kept=kept)
 
 
 def _equal(stored: Any, computed: Any) -> bool:

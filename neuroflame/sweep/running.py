@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import neuroflame
-from neuroflame.errors import Interrupted, StoreError
+from neuroflame.errors import Interrupted, SpecError, StoreError
 from neuroflame.spec.overrides import load_sweep, override
+from neuroflame.spec.starts import SuppliedStart
 from neuroflame.spec.sweep import SweepSpec
 from neuroflame.store import HeldElsewhere, Hold, SweepStore, Table, open_table
 from neuroflame.sweep.backend import Backend
@@ -154,6 +155,7 @@ def start(
     machine.check()
     spec.network.check_files()
     store, resumed = _open(spec, out)
+    _keep_states(spec, store)
     tell = progress or Progress()
     if resumed:
         tell.note(f"{out} holds this sweep: going on with it")
@@ -272,6 +274,17 @@ def _open(spec: SweepSpec, out: str) -> tuple[SweepStore, bool]:
                 raise error from None
     check_same(spec, store.manifest, file=out)
     return store, True
+
+
+def _keep_states(spec: SweepSpec, store: SweepStore) -> None:
+    """Copy the states that points start from into the sweep's directory, where they are not there."""
+    for name, start in spec.repeat.starts.items():
+        if isinstance(start, SuppliedStart) and store.kept_input(str(start.content)) is None:
+            try:
+                store.keep_input(str(start.content), start.read().to_bytes())
+            except SpecError as error:
+                error.path = f"repeat.starts.{name}.file"
+                raise
 
 
 def _threads(spec: SweepSpec, backend: Backend) -> int | None:

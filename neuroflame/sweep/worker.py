@@ -131,7 +131,14 @@ class Worker:
         if self._measure is None:
             self._measure, self._engines = load_measure(self._job.measure)
         start = time.monotonic()
-        rows = evaluate(spec, points, self._measure, device=self._job.device, engines=self._engines)
+        rows = evaluate(
+            spec,
+            points,
+            self._measure,
+            device=self._job.device,
+            engines=self._engines,
+            kept=store.kept_input,
+        )
         seconds = time.monotonic() - start
         publish(store, tile, rows, seconds)
         causes = Causes()

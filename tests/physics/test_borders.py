@@ -68,6 +68,45 @@ def test_the_three_borders_of_the_threshold_linear_ring(tmp_path):
         assert cKDTree((points[mine] - low) / np.subtract(high, low)).query(spread)[0].max() < 0.1, between
 
 
+def test_regimes_are_told_apart_where_the_closed_forms_do(tmp_path):
+    """128 neurons: of fewer than 40 a bump's own profile counts as variation that noise could give."""
+    low, high = np.array([0.1, 0.2]), np.array([1.4, 6.0])
+    paths = ("J.EE", "connectivity.profile.kappa")
+    table = run_sweep(
+        {
+            "network": {**RING, "populations": {"E": {"size": 128, "tau": 0.02}}},
+            "space": {path: {"low": a, "high": b} for path, a, b in zip(paths, low, high, strict=True)},
+            "window": 0.5,
+            "measure": ["regime"],
+            "search": {"kind": "boundary", "on": "regime", "points": 520, "tolerance": 0.01},
+            "compute": COMPUTE,
+        },
+        str(tmp_path / "ring"),
+    )
+    assert len(table) < 51**2 / 5
+    curves = ring_borders()
+    border = table.border()
+    assert border["error"].quantile(0.95) <= 0.01
+    points = border[[f"point.{path}" for path in paths]].to_numpy()
+    for between, name in (
+        ("bump | homogeneous", "no | yes"),
+        ("bump | runaway", "diverged | yes"),
+        ("homogeneous | runaway", "diverged | no"),
+    ):
+        mine = (border["between"] == between).to_numpy()
+        assert mine.sum() > 5, between
+        assert np.quantile(apart(points[mine], curves[name], low, high), 0.95) < 0.01, between
+    frame = table.to_pandas()
+    places = frame[[f"point.{path}" for path in paths]].to_numpy()
+    J, kappa = places.T
+    amplitude, at = curves["diverged | yes"]
+    largest = np.where(kappa < 2, 1.0, np.interp(kappa, at[::-1], amplitude[::-1]))
+    expected = np.where(largest < J, "runaway", np.where(J * kappa > 2, "bump", "homogeneous"))
+    far = np.min([apart(places, curve, low, high) for curve in curves.values()], axis=0) > 0.05
+    assert far.sum() > 50
+    assert (frame["regime"].to_numpy()[far] == expected[far]).all()
+
+
 def folds(J, U=0.03, fac=0.65, rec=0.2):
     """Return the inputs at which the low and the high state of a self-exciting population end, for each J.
 

@@ -257,7 +257,36 @@ CASES = {
     "turn that is none": (plan("repeat.initial_conditions=[cued@north]"), "is not an initial condition"),
     "no phases": (
         plan("repeat.initial_conditions=[{cued: 0}]"),
-        "repeat.initial_conditions: must be a name, or {cued: N} for cues at N phases",
+        "repeat.initial_conditions.0: must be a name, {cued: N} for cues at N phases",
+    ),
+    "start of no kind": (
+        plan("repeat.initial_conditions=[{kind: rnd}]"),
+        "sweep.yml: repeat.initial_conditions.0.kind: must be random or state, got 'rnd'",
+    ),
+    "state that is not there": (
+        plan("repeat.initial_conditions=[{kind: state, file: gone.npz}]"),
+        "sweep.yml: repeat.initial_conditions.0.file: there is no such file",
+    ),
+    "state of another kind": (
+        plan("repeat.initial_conditions=[{kind: state, file: text.yml}]"),
+        "is not a .npz file of arrays by the names of variables",
+    ),
+    "ramp of nothing": (
+        plan("ramp={path: J0.X, from: 0, to: 1, hold: 1}"),
+        "sweep.yml: ramp.path: there is no such value in the network, got 'J0.X' (did you mean",
+    ),
+    "ramp without pace": (plan("ramp={path: J0.E, from: 0, to: 1}"), "ramp.hold: must be given, or rate"),
+    "ramp of what is swept": (
+        plan("ramp={path: J.EE, from: 0, to: 1, hold: 1}"),
+        "ramp.path: is swept and ramped",
+    ),
+    "no such kick": (
+        plan("perturb={kind: nudge}"),
+        "sweep.yml: perturb.kind: must be one of 'rates', 'rotation', 'stp', 'random', got 'nudge'",
+    ),
+    "kick of nobody": (
+        plan("perturb={kind: rates, add: 1, populations: [X]}"),
+        "perturb.populations.0: is not a population, got 'X'",
     ),
     "phases of what is not cued": (plan("repeat.initial_conditions=[{hot: 8}]"), "{cued: N} for cues"),
     "a phase twice": (plan("repeat.initial_conditions=[cued, {cued: 2}]"), "must not hold a value twice"),

@@ -1,5 +1,10 @@
 """A search for borders as a sweep: run, resumed, in the table and in the report; with a stand-in that simulates."""
 
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -12,6 +17,7 @@ from neuroflame.sweep.running import resume, start
 from tests.unit.test_sweep_controller import CHEAP, Stop, rows
 from tests.unit.test_sweep_spec import sweep
 
+ROOT = Path(__file__).parents[2]
 SPACE = {"J.EE": {"low": 0, "high": 4}, "J0.E": {"low": 0, "high": 4}}
 
 
@@ -49,13 +55,39 @@ def test_the_border_in_the_table(tmp_path):
     assert np.abs(other["point.J.EE"] + other["point.J0.E"] - 2).median() < 0.5
 
 
-@pytest.mark.parametrize("after", [1, 3, 8])
+@pytest.mark.parametrize("after", [1, 2, 4])
 @pytest.mark.parametrize("repeat", [{}, {"graphs": 3, "seeds": 2}], ids=["one draw", "draws"])
 def test_a_resumed_search_equals_an_uninterrupted_one(after, repeat, tmp_path):
     spec = boundary(repeat=repeat)
     run(spec, tmp_path / "whole")
     with pytest.raises(Interrupted):
         run(spec, tmp_path / "parts", progress=Stop(after))
+    assert 0 < len(open_table(str(tmp_path / "parts"))) < len(open_table(str(tmp_path / "whole")))
+    assert resume(str(tmp_path / "parts"), backend="inline", measure=CHEAP).resumed
+    assert rows(tmp_path / "parts") == rows(tmp_path / "whole")
+
+
+SLOW_RUN = """
+import sys
+from neuroflame.sweep.running import start
+from tests.unit.test_boundary_sweep import boundary
+
+start(boundary(), sys.argv[1], backend="inline", measure="tests.e2e.simulators:slow")
+"""
+
+
+def test_a_search_that_was_killed_goes_on_with_the_same_points(tmp_path):
+    run(boundary(), tmp_path / "whole")
+    process = subprocess.Popen([sys.executable, "-c", SLOW_RUN, str(tmp_path / "parts")], cwd=ROOT)
+    try:
+        end = time.monotonic() + 120
+        while len(list((tmp_path / "parts" / "parts").glob("*.parquet"))) < 2:
+            assert process.poll() is None
+            assert time.monotonic() < end
+            time.sleep(0.01)
+    finally:
+        process.kill()
+        process.wait()
     assert 0 < len(open_table(str(tmp_path / "parts"))) < len(open_table(str(tmp_path / "whole")))
     assert resume(str(tmp_path / "parts"), backend="inline", measure=CHEAP).resumed
     assert rows(tmp_path / "parts") == rows(tmp_path / "whole")

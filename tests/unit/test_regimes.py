@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from neuroflame.errors import SpecError
-from neuroflame.regimes import LABELS, Thresholds, label_end_states, label_points, same_states
+from neuroflame.regimes import LABELS, Thresholds, basins, label_end_states, label_points, same_states
+from neuroflame.regimes.basins import wilson
 
 REST = {
     "status": "ok",
@@ -348,3 +349,35 @@ def test_states_are_linked_by_chains_whatever_their_order():
         assert len(set(clusters)) == 2
         groups = {frozenset(np.array(order)[clusters == c]) for c in set(clusters)}
         assert groups == {frozenset({0, 1, 2}), frozenset({3, 4})}
+
+
+# --- basins -----------------------------------------------------------------------------------------------
+
+
+def test_basins_count_the_starts_of_each_end_state():
+    ends = [REST, REST, REST, REST | BUMP, REST | MOVES]
+    starts = ["cold", "random@0", "random@1", "random@2", "random@3"]
+    rows = [e | {"initial_condition": s, "point.J.EE": 2.0} for e, s in zip(ends, starts, strict=True)]
+    frame = pd.DataFrame(rows)
+    found = pd.DataFrame(basins(frame, drawn=["random"]))
+    assert found["point.J.EE"].tolist() == [2.0] * 3
+    assert found["regime"].tolist() == ["homogeneous", "bump", "slow"]
+    assert found["state"].tolist() == [0, 1, -1]
+    assert found["starts"].tolist() == [3, 1, 1]
+    assert found["share"].tolist() == [0.6, 0.2, 0.2]
+    assert found["drawn"].tolist() == [2, 1, 1]
+    assert found["drawn.share"].tolist() == [0.5, 0.25, 0.25]
+    assert found["row"].tolist() == [[0, 1, 2], [3], [4]]
+    assert ((found["drawn.low"] < found["drawn.share"]) & (found["drawn.share"] < found["drawn.high"])).all()
+    assert pd.DataFrame(basins(frame))["drawn.share"].isna().all()
+
+
+@pytest.mark.parametrize(("share", "n"), [(0.02, 40), (0.5, 8), (0.9, 100)])
+def test_the_interval_of_a_basin_covers_its_share(share, n):
+    from scipy.stats import binom
+
+    chances = binom.pmf(np.arange(n + 1), n, share)
+    ends = np.array([wilson(k, n) for k in range(n + 1)])
+    covered = chances[(ends[:, 0] <= share) & (share <= ends[:, 1])].sum()
+    assert 0.92 < covered < 1.0
+    assert (np.diff(ends, axis=1) > 0.01).all()  # also where all draws end in one state

@@ -18,7 +18,16 @@ from neuroflame.core.statistics.rates import rates
 from neuroflame.core.statistics.spikes import spikes
 from neuroflame.core.statistics.view import View
 from neuroflame.core.statistics.weights import weights
-from neuroflame.core.statistics.windows import FINAL, final_window, program_windows, samplings, windows
+from neuroflame.core.statistics.windows import (
+    FINAL,
+    FIRST_HALF,
+    SECOND_HALF,
+    final_window,
+    final_windows,
+    program_windows,
+    samplings,
+    windows,
+)
 from neuroflame.errors import SpecError
 from neuroflame.spec.base import suggestion
 from neuroflame.spec.measures import MEASURE_NAMES, check_applicable
@@ -31,10 +40,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FINAL",
+    "FIRST_HALF",
     "MEASURES",
+    "SECOND_HALF",
     "View",
     "check_measures",
     "final_window",
+    "final_windows",
     "needs_evidence",
     "program_windows",
     "samplings",

@@ -63,21 +63,26 @@ def windows(
     steps, dt = spec.steps, spec.dt
     width = final_window(spec, asked, spans)
     wide = max(2, round(width / dt))
-    half = wide // 2
-    found = [
-        (FINAL, steps - wide, steps),
-        (FIRST_HALF, steps - wide, steps - wide + half),
-        (SECOND_HALF, steps - half, steps),
-    ]
+    found = list(final_windows(steps, wide))
     if spans:
         onset = round(min(s.begin for s in spans) / dt)
         last = max(spans, key=lambda s: s.end)
         begin, end = round(last.begin / dt), min(steps, round(last.end / dt))
         short = max(1, min(wide, (end - begin) // 2))
-        found.append(("before", max(0, onset - short), onset))
-        found.append(("during", end - short, end))
-        found.append(("after", end, min(steps, end + short)))
-    return tuple(Window(name, start, stop) for name, start, stop in found if stop > start)
+        found.append(Window("before", max(0, onset - short), onset))
+        found.append(Window("during", end - short, end))
+        found.append(Window("after", end, min(steps, end + short)))
+    return tuple(window for window in found if window.stop > window.start)
+
+
+def final_windows(stop: int, wide: int) -> tuple[Window, ...]:
+    """Return the window of the last steps before ``stop``, and its two halves."""
+    half = wide // 2
+    return (
+        Window(FINAL, stop - wide, stop),
+        Window(FIRST_HALF, stop - wide, stop - wide + half),
+        Window(SECOND_HALF, stop - half, stop),
+    )
 
 
 def program_windows(program: Program, asked: float | None) -> tuple[Window, ...]:

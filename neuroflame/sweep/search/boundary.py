@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from neuroflame.border import LABELLED, Border, Sites, find_border, gather, longest_edge, scale_of
+from neuroflame.border import LABELLED, Border, Sites, find_border, gather, longest_edge, scale_of, separable
 from neuroflame.border.find import GUARD, QUANTILE
 from neuroflame.border.sites import draws_wanted
 from neuroflame.sweep.points import DRAW, Array, Assignments, dtype_of
@@ -197,11 +197,19 @@ class Boundary(Search):
 
         Edges between equal labels count too, where they are long or the border turns: it may bulge through them.
         """
+        from scipy.spatial import cKDTree
+
         if room <= 0 or not len(border.edges):
             return []
         chords = border.mesh.chords()
         long = chords.length > longest_edge(self.tolerance)
-        error = np.concatenate([border.error, np.where(long, chords.length, chords.across)])
+        unseen = np.where(long, chords.length, chords.across)
+        doubtful = np.flatnonzero(unseen > self.tolerance)
+        smooth = separable(border.sites.units, border.sites.code, chords.ends[doubtful])
+
+        gap, _ = cKDTree(border.sites.units).query(border.sites.units[chords.ends[doubtful]].mean(axis=1))
+        unseen[doubtful[smooth & (gap <= longest_edge(self.tolerance) / 2)]] = 0.0
+        error = np.concatenate([border.error, unseen])
         pairs = np.concatenate([border.edges.ends, chords.ends])
         clear = border.sites.confidence[pairs].min(axis=1) >= self.confidence
         open_ = (error > self.tolerance) & clear
@@ -237,8 +245,9 @@ class Boundary(Search):
         """
         step = 0.8 * self.tolerance / np.maximum(border.edges.across, 1e-12)
         beyond = np.where(border.at < 0.5, border.at + step, border.at - step)
-        inside = (border.at > GUARD) & (border.at < 1 - GUARD) & (border.at != 0.5)
-        return np.where(inside, np.clip(beyond, GUARD, 1 - GUARD), 0.5)
+        inside = (border.at > GUARD) & (border.at < 1 - GUARD)
+        told = np.where(inside, np.clip(beyond, GUARD, 1 - GUARD), 0.5)
+        return np.where(border.foretold, told, border.at)
 
     def _elsewhere(
         self, border: Border, chosen: Sequence[tuple[float, ...]], room: int

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from neuroflame.sweep.points import plain_dtype
 from neuroflame.sweep.search.learner import Learner, Source
-from neuroflame.sweep.search.units import ranked, rows_of
+from neuroflame.sweep.search.units import at_place, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -107,9 +106,9 @@ class _Normal(Source):
         """Return so many proposals."""
         asked = [self._strategy.ask() for _ in range(count)]
         units = np.array([one[0] if isinstance(one, tuple) else one for one in asked])
-        return rows_of({axis.path: _value(axis, units[:, i]) for i, axis in enumerate(self._axes)})
+        return rows_of({axis.path: at_place(axis, units[:, i]) for i, axis in enumerate(self._axes)})
 
-    def refuse(self, taken: Sequence[bool]) -> None:
+    def refuse(self, rows: Sequence[Row], taken: Sequence[bool]) -> None:
         """Do nothing: what is sampled does not depend on what was sampled before."""
 
 
@@ -118,15 +117,3 @@ def _step(axis: ResolvedAxis) -> float:
     if axis.count == 1 or (axis.levels is None and (axis.log or not axis.integer)):
         return 0.0
     return 1.0 / (axis.count - 1.0)
-
-
-def _value(axis: ResolvedAxis, unit: Array) -> Array:
-    """Return the values at places between the ends of an axis; the inverse of `to_unit`."""
-    if axis.levels is not None:
-        levels = np.asarray(ranked(axis), dtype=plain_dtype(axis))
-        return np.asarray(levels[np.rint(unit * (len(levels) - 1)).astype(np.int64)])
-    low, high = (np.log(axis.low), np.log(axis.high)) if axis.log else (axis.low, axis.high)
-    value = low + unit * (high - low)
-    value = np.exp(value) if axis.log else value
-    value = np.clip(np.rint(value) if axis.integer else value, axis.low, axis.high)
-    return np.asarray(value, dtype=plain_dtype(axis))

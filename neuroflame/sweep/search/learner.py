@@ -32,8 +32,8 @@ class Source(ABC):
         """Return so many proposals."""
 
     @abstractmethod
-    def refuse(self, taken: Sequence[bool]) -> None:
-        """Take note of which of the latest proposals were taken."""
+    def refuse(self, rows: Sequence[Row], taken: Sequence[bool]) -> None:
+        """Take note of which of the latest proposals were taken, given with no value where an axis does not count."""
 
 
 class Learner(Search):
@@ -123,16 +123,29 @@ class Learner(Search):
         text = f"{self.total:,} assignments in batches of {self.batch}"
         return f"{text}, the first {self.startup} spread evenly, seed {self.seed}" if self.startup else text
 
-    def whole(self, positions: Array) -> list[Row]:
-        """Return assignments of the archive with a random value where an axis does not count."""
-        return [self._filled(self.archive.rows[i], i) for i in positions.tolist()]
+    def whole(self, positions: Array, copies: int = 1) -> tuple[list[Row], Array]:
+        """Return assignments of the archive with a random value where an axis does not count, and their positions.
 
-    def _filled(self, row: Row, number: int) -> Row:
+        Those of which an axis does not count come `copies` times, spread evenly over its values.
+        """
+        rows: list[Row] = []
+        where: list[int] = []
+        for i in positions.tolist():
+            found = self._filled(self.archive.rows[i], i, copies)
+            rows += found
+            where += [i] * len(found)
+        return rows, np.array(where, dtype=np.int64)
+
+    def _filled(self, row: Row, number: int, copies: int) -> list[Row]:
         if None not in row:
-            return row
-        unit = np.random.default_rng([self.seed, number, _HIDDEN]).random((1, len(self.axes)))
-        drawn = tuple(column.tolist()[0] for column in decode(self._plain, unit).values())
-        return tuple(other if value is None else value for value, other in zip(row, drawn, strict=True))
+            return [row]
+        first = np.random.default_rng([self.seed, number, _HIDDEN]).random(len(self.axes))
+        units = (first + np.arange(copies)[:, None] / copies) % 1.0
+        drawn = zip(*(column.tolist() for column in decode(self._plain, units).values()), strict=True)
+        return [
+            tuple(other if value is None else value for value, other in zip(row, one, strict=True))
+            for one in drawn
+        ]
 
     @property
     def _plain(self) -> tuple[ResolvedAxis, ...]:
@@ -154,11 +167,11 @@ class Learner(Search):
         rows: list[Row] = []
         units = self._units(others)
         for _ in range(self.retries + 1):
-            proposed = source.propose(count - len(rows))
-            taken, units = self._take(self._masked(proposed), rows, units)
+            proposed = self._masked(source.propose(count - len(rows)))
+            taken, units = self._take(proposed, rows, units)
             if len(rows) == count:
                 return rows
-            source.refuse(taken)
+            source.refuse(proposed, taken)
         rng = np.random.default_rng([self.seed, self.asked, _OTHER])
         for _ in range(_PATIENCE):
             drawn = rows_of(decode(self.axes, rng.random((count - len(rows), len(self.axes)))))
@@ -178,18 +191,21 @@ class Learner(Search):
 
     def _take(self, proposed: list[Row], rows: list[Row], units: Array) -> tuple[list[bool], Array]:
         """Add to the rows what is new and far enough; return what was, and where all of them are."""
-        taken = []
         where = self._units(proposed)
-        for row, unit in zip(proposed, where, strict=True):
-            good = row not in self._seen and not (
-                self.near and (np.abs(units - unit).max(axis=1, initial=0.0) < self.near).any()
-            )
+        crowded = np.asarray(self._beside(where, units).any(axis=1))
+        beside = self._beside(where, where)
+        taken: list[bool] = []
+        for k, row in enumerate(proposed):
+            good = not (crowded[k] or row in self._seen or any(beside[k][:k][taken]))
             taken.append(good)
             if good:
                 self._seen.add(row)
                 rows.append(row)
-                units = np.vstack([units, unit])
-        return taken, units
+        return taken, np.concatenate([units, where[taken]])
+
+    def _beside(self, one: Array, other: Array) -> Array:
+        """Return which places are closer than `near` to which others along every axis, (one, other)."""
+        return np.asarray((np.abs(one[:, None] - other[None]) < self.near).all(axis=2))
 
     def _masked(self, rows: list[Row]) -> list[Row]:
         if not any(axis.when for axis in self.axes):

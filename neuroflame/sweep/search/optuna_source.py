@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from neuroflame.spec.resolved import ResolvedAxis
     from neuroflame.sweep.search.archive import Archive, Row
 
+    Losses = tuple[list[float], list[float]]  # and by how much each constraint is missed
+
 
 class OptunaSource(Source):
     """Asks a study for proposals; those of the batch that are running are known to the sampler as such.
@@ -26,10 +28,14 @@ class OptunaSource(Source):
         Ordered levels are searched by rank, others as categories.
     study : optuna.Study
         The study.
+    known : mapping of tuple to (losses, violations)
+        What is told of a proposal that was refused since it had come before; of others that they failed.
     """
 
-    def __init__(self, axes: Sequence[ResolvedAxis], study: optuna.Study) -> None:
-        self._axes, self._study = axes, study
+    def __init__(
+        self, axes: Sequence[ResolvedAxis], study: optuna.Study, known: Mapping[Row, Losses] | None = None
+    ) -> None:
+        self._axes, self._study, self._known = axes, study, known or {}
         self._spaces = {axis.path: _distribution(axis) for axis in axes}
         self._latest: list[optuna.trial.Trial] = []
 
@@ -38,12 +44,19 @@ class OptunaSource(Source):
         self._latest = [self._study.ask(fixed_distributions=self._spaces) for _ in range(count)]
         return [tuple(_level(axis, trial.params[axis.path]) for axis in self._axes) for trial in self._latest]
 
-    def refuse(self, taken: Sequence[bool]) -> None:
-        """Take note of which of the latest proposals were taken."""
+    def refuse(self, rows: Sequence[Row], taken: Sequence[bool]) -> None:
+        """Take note of which of the latest proposals were taken, given with no value where an axis does not count."""
         from optuna.trial import TrialState
 
-        for trial, good in zip(self._latest, taken, strict=True):
-            if not good:
+        for trial, row, good in zip(self._latest, rows, taken, strict=True):
+            if good:
+                continue
+            if row in self._known:
+                losses, violations = self._known[row]
+                for i, missed in enumerate(violations):
+                    trial.set_constraint(str(i), missed)
+                self._study.tell(trial, losses)
+            else:
                 self._study.tell(trial, state=TrialState.FAIL)
 
 

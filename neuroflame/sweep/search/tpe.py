@@ -10,11 +10,17 @@ from neuroflame.sweep.search.optuna_source import OptunaSource, made_quietly, ma
 if TYPE_CHECKING:
     from typing import Any
 
+    from neuroflame.sweep.points import Array
+    from neuroflame.sweep.search.archive import Row
+    from neuroflame.sweep.search.optuna_source import Losses
+
 
 class Windowed(Learner):
     """Proposes by a sampler that is told a window of the archive: the best quarter and the latest."""
 
     window: ClassVar[int]
+    copies: ClassVar[int] = 1
+    """How often an assignment is told of which an axis does not count, at different values of that axis."""
 
     def sampler(self, seed: int) -> Any:
         """Return the sampler of a batch."""
@@ -23,8 +29,13 @@ class Windowed(Learner):
     def source(self, seed: int) -> Source:
         """Return what proposes the next batch."""
         chosen = self.archive.window(self.window)
-        study = make_study(self.axes, self.sampler(seed), self.whole(chosen), self.archive.part(chosen))
-        return OptunaSource(self.axes, study)
+        rows, where = self.whole(chosen, self.copies)
+        study = make_study(self.axes, self.sampler(seed), rows, self.archive.part(where))
+        return OptunaSource(self.axes, study, self.known(chosen))
+
+    def known(self, chosen: Array) -> dict[Row, Losses]:
+        """Return what the sampler is told of an assignment that it proposes again."""
+        return {}
 
 
 class Tpe(Windowed):
@@ -45,16 +56,28 @@ class Tpe(Windowed):
 
 
 class Gp(Windowed):
-    """Proposes by the expected improvement under a Gaussian process, running assignments taken into account."""
+    """Proposes by the expected improvement under a Gaussian process, running assignments taken into account.
+
+    Where an axis does not count, the process does not know that its value is of no consequence, and proposes the
+    same assignment with another one as often as that is uncertain: so it is told of each at several values, and
+    again where it proposed it.
+    """
 
     window: ClassVar[int] = 300
-    retries: ClassVar[int] = 1
+    retries: ClassVar[int] = 4
+    copies: ClassVar[int] = 4
 
     def sampler(self, seed: int) -> Any:
         """Return the sampler of a batch."""
         from optuna.samplers import GPSampler
 
         return made_quietly(GPSampler, n_startup_trials=1, seed=seed)
+
+    def known(self, chosen: Array) -> dict[Row, Losses]:
+        """Return what the sampler is told of an assignment that it proposes again."""
+        part = self.archive.part(chosen)
+        told = zip(part.losses().tolist(), part.violations().tolist(), strict=True)
+        return dict(zip(part.rows, told, strict=True))
 
     def reach(self) -> str:
         """Return one line on how the search covers the space and what it costs."""

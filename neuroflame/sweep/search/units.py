@@ -70,6 +70,18 @@ def to_unit(axis: ResolvedAxis, column: Array) -> Array:
     return unit
 
 
+def at_place(axis: ResolvedAxis, unit: Array) -> Array:
+    """Return the values nearest to places between the ends of an axis, from 0 to 1; the inverse of `to_unit`."""
+    if axis.levels is not None:
+        levels = np.asarray(ranked(axis), dtype=plain_dtype(axis))
+        return np.asarray(levels[np.rint(unit * (len(levels) - 1)).astype(np.int64)])
+    low, high = (np.log(axis.low), np.log(axis.high)) if axis.log else (axis.low, axis.high)
+    value = low + unit * (high - low)
+    value = np.exp(value) if axis.log else value
+    value = np.clip(np.rint(value) if axis.integer else value, axis.low, axis.high)
+    return np.asarray(value, dtype=plain_dtype(axis))
+
+
 def ranked(axis: ResolvedAxis) -> list[Any]:
     """Return the listed values of an axis such that neighbours are alike, where they have an order."""
     levels: list[Any] = list(axis.levels or ())
