@@ -105,10 +105,13 @@ def cues_of(
         start = starts.get(origin_of(name)[0])
         return name not in UNCUED if start is None else start.stimuli
 
-    turned = [turn_of(name, defined=starts, path="initial") for name in names]
+    kinds = {
+        name: (receives(name), turn_of(name, defined=starts, path="initial")) for name in dict.fromkeys(names)
+    }
+    stimulated, turned = zip(*(kinds[name] for name in names), strict=True) if names else ((), ())
     return (
-        torch.tensor([receives(name) for name in names], device=device),
-        torch.tensor(turned, dtype=torch.float64, device=device),
+        torch.as_tensor(np.array(stimulated, dtype=bool), device=device),
+        torch.as_tensor(np.array(turned, dtype=np.float64), device=device),
     )
 
 

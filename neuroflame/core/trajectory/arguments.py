@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -122,7 +122,7 @@ class Arguments:
         }
         seeds = program.seeds
         self._keys = torch.stack([seeds & 0xFFFFFFFF, (seeds >> 32) & 0xFFFFFFFF]).numpy()
-        self.tables = [self._table(p.size, modes) for p in program.populations.values()]
+        self.tables = [_table(p.size, modes, self.dtype) for p in program.populations.values()]
 
     def block(self, points: Array) -> dict[str, Array]:
         """Return par, ext, keys, limit and patterns for the points of a block."""
@@ -181,16 +181,6 @@ class Arguments:
     def _flat(self, value: Tensor) -> Array:
         """Return (…, lanes, N) as flat [… neuron][lane]."""
         return np.ascontiguousarray(value.numpy().astype(self.dtype, copy=False).swapaxes(-1, -2)).reshape(-1)
-
-    def _table(self, size: int, modes: int) -> Array:
-        order = torch.arange(1, modes + 1, dtype=torch.float64)
-        arguments = angles(size)[:, None] * order
-        return (
-            torch.cat([torch.cos(arguments), torch.sin(arguments)], dim=1)
-            .numpy()
-            .astype(self.dtype)
-            .reshape(-1)
-        )
 
     def _parameters(self) -> dict[str, Tensor]:
         found: dict[str, Tensor] = {}
@@ -291,3 +281,11 @@ def _targets(operator: SparseOperator, i: int) -> dict[str, Array]:
     """Return whom each presynaptic neuron of a pair reaches, in rising order, for kernels that follow spikes."""
     offsets, indices = operator.turned()
     return {f"toff{i}": offsets.numpy().astype(np.int64), f"tidx{i}": indices.numpy().astype(np.int32)}
+
+
+@lru_cache(maxsize=32)
+def _table(size: int, modes: int, dtype: np.dtype[Any]) -> Array:
+    """Return cosines and sines of a population's preferred angles, flat [neuron][mode]."""
+    order = torch.arange(1, modes + 1, dtype=torch.float64)
+    arguments = angles(size)[:, None] * order
+    return torch.cat([torch.cos(arguments), torch.sin(arguments)], dim=1).numpy().astype(dtype).reshape(-1)
