@@ -27,7 +27,7 @@ _ORDER = (
     r"(?!theory\.|.*\.(m0|before|during|after)(\.|$)).*",
     r"theory\.(regime|rate\..*|alpha\..*|fold\..*)",
 )
-_NEVER_MAPS = (r".*\.m0(\..*)?", r".*\.(before|during)")
+_NEVER_MAPS = (r".*\.m0(\..*)?", r".*\.(before|during)", r".*\.(se|error)")
 
 
 @dataclass(frozen=True)

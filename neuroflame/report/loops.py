@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,6 +62,10 @@ def hysteresis(table: Table | View | str, points: Sequence[object] | None = None
         raise SpecError("the table must hold a ramp to draw", remedy="set ramp in the sweep")
     along = len(data.axes) == 1 and not data.axes[0].named
     chosen = choose_points(data, n - along) if points is None else chosen_points(data, points)
+    if along and points is None:  # in the order of the axis
+        places = data.numbers(data.axes[0].column)
+        rows = sorted(chosen, key=lambda point: float(places[point.row]))
+        chosen = [replace(point, letter=one.letter) for point, one in zip(rows, chosen, strict=True)]
     if not chosen:
         raise SpecError("a point with a ramp must be in the table", got=points)
     name = observable(data)
