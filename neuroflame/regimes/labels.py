@@ -92,7 +92,7 @@ def _margins(found: Evidence, limits: Thresholds) -> dict[str, Array]:
     never, always = np.full(found.rows, -1.0), np.ones(found.rows)
     exponent, error = found.number("lyapunov.1"), limits.errors * found.number("lyapunov.1.se")
     elapsed = found.number("elapsed")
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         least = 1.0 / elapsed if limits.lyapunov is None else np.full(found.rows, limits.lyapunov)
     chaotic = both(above(exponent, error), above(exponent, least))
 
