@@ -310,7 +310,8 @@ def test_runs_that_come_and_go(moment, tmp_path):
         )
         time.sleep(chance.uniform(0.2, 2.5))
         if chance.random() < 0.5:
-            running.pop(chance.randrange(len(running))).kill()
+            with running.pop(chance.randrange(len(running))) as process:
+                process.kill()
     for process in running:
         _, complaint = process.communicate(timeout=120)
         ended.append((process.returncode, complaint))

@@ -10,6 +10,7 @@ from neuroflame.errors import BackendError
 from neuroflame.store import open_table
 from neuroflame.sweep.progress import Progress
 from neuroflame.sweep.running import run_sweep, start
+from tests.e2e.chance import MOMENTS
 from tests.e2e.processes import actors
 from tests.unit.test_boundary_sweep import BOUNDARY
 from tests.unit.test_sweep_controller import GRID, TPE, rows
@@ -54,7 +55,7 @@ def test_a_search_for_a_border(cluster, tmp_path):
     assert borders[0].equals(borders[1])
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", MOMENTS)
 @pytest.mark.parametrize("changes", [GRID, TPE, BOUNDARY], ids=["grid", "tpe", "boundary"])
 def test_killed_actors_lose_nothing(seed, changes, cluster, tmp_path):
     run_sweep(sweep(**changes), tmp_path / "whole", backend="inline", measure=CHEAP)
