@@ -14,7 +14,7 @@ READY := $(VENV)/.ready
 QUIET := $(shell test -t 2 || echo --quiet)
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint format bench docs clean
+.PHONY: help env demo test soak lint format bench docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -34,6 +34,9 @@ demo: $(READY) ## sweep the ring attractor, draw its phase diagram; goes on wher
 
 test: $(READY) ## run the tests, two at a time
 	@$(BIN)/python -m pytest -q -n $(WORKERS) $(ARGS)
+
+soak: $(READY) ## run the tests of further faults that make test leaves out
+	@$(BIN)/python -m pytest -q -m soak $(ARGS)
 
 lint: $(READY) ## ruff, mypy and the import rules, all of them even if one finds something
 	@status=0; \

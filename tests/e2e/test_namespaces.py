@@ -88,7 +88,14 @@ def assert_equal_and_single(out, whole):
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-@pytest.mark.parametrize("away", [1.0, 15.0, None], ids=["for a moment", "until given up", "for good"])
+@pytest.mark.parametrize(
+    "away",
+    [
+        pytest.param(1.0, id="for a moment", marks=pytest.mark.soak),
+        pytest.param(15.0, id="until given up"),
+        pytest.param(None, id="for good", marks=pytest.mark.soak),
+    ],
+)
 def test_a_cable_that_is_pulled(away, moment, whole, net, tmp_path):
     """In the middle of a sweep: it is completed, and the machine that comes back doubles nothing."""
     driver = drive(net, tmp_path / "out")
@@ -123,6 +130,7 @@ def test_all_cables_are_pulled_and_the_driver_dies(whole, net, tmp_path):
     assert_equal_and_single(out, whole)
 
 
+@pytest.mark.soak
 def test_a_machine_that_comes_and_does_not_see_the_table(net, tmp_path):
     """It is looked at like those that were there, told of, and not used, also where a tile waits for a machine."""
     out = tmp_path / "out"
