@@ -207,7 +207,7 @@ def test_files_that_may_not_grow(file, tmp_path):
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-@pytest.mark.parametrize("backend", ["ray", "inline"])
+@pytest.mark.parametrize("backend", [pytest.param("ray", marks=pytest.mark.soak), "inline"])
 def test_a_directory_that_becomes_read_only(backend, moment, file, tmp_path):
     """In the middle of a run: told in a line; what was finished is safe, and the rest is computed later."""
     if os.geteuid() == 0 and shutil.which("setpriv") is None:
