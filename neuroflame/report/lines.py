@@ -12,7 +12,7 @@ from neuroflame.report.axes import Axis
 from neuroflame.report.cells import gather, share
 from neuroflame.report.heat import LINES, Legend, patches
 from neuroflame.report.labels import axis_label
-from neuroflame.report.style import FAINT, INK, dress
+from neuroflame.report.style import FAINT, INK, dress, fitted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from neuroflame.report.scales import Scale
     from neuroflame.report.views import View
+
+LABEL_INCHES = 2.2
+"""Of the vertical axis: a longer label takes two lines."""
 
 BLUE = "#1f5a93"
 
@@ -77,7 +80,7 @@ def draw_lines(
                 x.places[codes[lost]], np.full(lost.sum(), 0.03), transform=ax.get_xaxis_transform(), **look
             )
             legend["diverged or failed"] = Line2D([], [], **look)
-        ax.set_ylabel(axis_label(value, data.columns))
+        ax.set_ylabel(fitted(axis_label(value, data.columns), LABEL_INCHES))
         ax.grid(axis="y", color=FAINT, linewidth=0.5)
         ax.set_axisbelow(True)
     if data.gridded:
