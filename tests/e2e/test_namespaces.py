@@ -88,14 +88,8 @@ def assert_equal_and_single(out, whole):
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-@pytest.mark.parametrize(
-    "away",
-    [
-        pytest.param(1.0, id="for a moment", marks=pytest.mark.soak),
-        pytest.param(15.0, id="until given up"),
-        pytest.param(None, id="for good", marks=pytest.mark.soak),
-    ],
-)
+@pytest.mark.parametrize("away", [1.0, 15.0, None], ids=["for a moment", "until given up", "for good"])
+@pytest.mark.soak  # Ray is told to give machines up in seconds: on a busy one it gives up those that are there
 def test_a_cable_that_is_pulled(away, moment, whole, net, tmp_path):
     """In the middle of a sweep: it is completed, and the machine that comes back doubles nothing."""
     driver = drive(net, tmp_path / "out")
