@@ -55,9 +55,8 @@ def go_on(
     while len(rows) and factor * spec.duration <= longest * (1 + 1e-9):
         apart[rows] |= _held(data, rows)
         longer = spec.with_values({"duration": factor * spec.duration})
-        most = max(
-            1, len(first.data["regime"]) // factor
-        )  # no more samples at once than those of the first runs
+        # No more samples at once than those of the first runs.
+        most = max(1, len(first.data["regime"]) // factor)
         for some in np.split(rows, range(most, len(rows), most)):
             found = again(longer, factor * width, factor, some, apart[some])
             for name, values in found.data.items():

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import pickle
 import subprocess
 import sys
-import threading
 import uuid
-from functools import partial
 from pathlib import Path
 
 import pytest
 
-from neuroflame.cli import main
-from neuroflame.errors import Interrupted, StoreError
-from neuroflame.store import StoreWarning, SweepStore, _remote, open_table
+from neuroflame.errors import StoreError
+from neuroflame.store import SweepStore, _remote
 from neuroflame.store._files import open_files
-from neuroflame.sweep.running import resume, run_sweep, start
+from tests.object_stores import check_damage, check_one_creates, check_one_publishes, check_resume
 from tests.unit.test_store import COLUMNS, rows
-from tests.unit.test_sweep_controller import CHEAP, Stop
-from tests.unit.test_sweep_controller import rows as table_rows
-from tests.unit.test_sweep_spec import sweep
 
 pytest.importorskip("google.cloud.storage")
 pytest.importorskip("gcp_storage_emulator")
@@ -52,59 +45,16 @@ def uri(port):
     return place(port)
 
 
-def together(count, function):
-    """Run a function in several threads, which begin at once; return what it returned."""
-    barrier, found = threading.Barrier(count), []
-
-    def one(number):
-        barrier.wait()
-        found.append(function(number))
-
-    threads = [threading.Thread(target=one, args=[number]) for number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return found
-
-
 def test_a_sweep_that_was_stopped_is_resumed(uri, tmp_path, capsys):
-    spec = sweep(space={"J.EE": [1, 2, 3, 4, 5]}, repeat={"seeds": 2}, compute={"tile": 2})
-    with pytest.raises(Interrupted):
-        start(spec, uri, backend="inline", measure=CHEAP, progress=Stop(2))
-    assert main(["status", uri]) == 0
-    assert "of 10 done" in capsys.readouterr().out
-    resume(uri, backend="inline", measure=CHEAP)
-    run_sweep(spec, tmp_path / "whole", backend="inline", measure=CHEAP)
-    assert table_rows(uri) == table_rows(tmp_path / "whole")
-    assert main(["compact", uri]) == 0
-    assert len(open_files(uri).names("parts")) == 1
-    assert table_rows(uri) == table_rows(tmp_path / "whole")
-    assert open_table(uri).dataset().count_rows() == 10
+    check_resume(uri, tmp_path, capsys)
 
 
 def test_of_many_writers_one_publishes(uri):
-    """Also of those that find the name free at the same moment: the server decides."""
-    stores = [SweepStore.create(uri, {}), *(SweepStore.open(uri) for _ in range(3))]
-    for number in range(5):
-        write = partial(SweepStore.write_fragment, tile_id=f"t{number}", columns=COLUMNS, data=rows([number]))
-        won = together(4, lambda k, write=write: write(stores[k]))
-        assert sorted(won) == [False, False, False, True]
-    assert len(stores[0].finished()) == 5
+    check_one_publishes(uri)
 
 
 def test_of_many_creators_one_succeeds(uri):
-    def create(number):
-        try:
-            SweepStore.create(uri, {"by": number})
-        except StoreError as error:
-            return str(error)
-        return number
-
-    found = together(4, create)
-    made = [one for one in found if isinstance(one, int)]
-    assert made == [SweepStore.open(uri).manifest["by"]]
-    assert sum("already holds a sweep" in str(one) for one in found) == 3
+    check_one_creates(uri)
 
 
 def test_large_files_are_exclusive_too(uri):
@@ -138,15 +88,7 @@ def test_an_answer_that_was_lost_is_asked_for_again(uri, monkeypatch):
 
 
 def test_damage_is_put_aside_and_a_store_travels_between_processes(uri):
-    store = pickle.loads(pickle.dumps(SweepStore.create(uri, {})))
-    store.write_fragment("a", COLUMNS, rows([0]))
-    files = open_files(uri)
-    files._write(files._at("parts/a.parquet"), files.read("parts/a.parquet")[:-9])
-    with pytest.warns(StoreWarning, match="moved"):
-        assert store.finished() == {}
-    assert len(files.names("quarantine")) == 1
-    assert store.write_fragment("a", COLUMNS, rows([0])) is True
-    assert list(store.finished()) == ["a"]
+    check_damage(uri)
 
 
 def test_a_bucket_that_is_not_there_is_told_in_a_line(port):

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import pickle
 import subprocess
 import sys
-import threading
 import uuid
 
 import pytest
 
-from neuroflame.cli import main
 from neuroflame.errors import Interrupted, StoreError
 from neuroflame.report import build_report
-from neuroflame.store import StoreWarning, SweepStore, _remote, open_table
+from neuroflame.store import SweepStore, _remote
 from neuroflame.store._files import open_files
-from neuroflame.sweep.running import resume, run_sweep, start
+from neuroflame.sweep.running import run_sweep, start
+from tests.object_stores import check_damage, check_one_creates, check_one_publishes, check_resume
 from tests.unit.test_store import COLUMNS, rows
 from tests.unit.test_sweep_controller import CHEAP, Stop
 from tests.unit.test_sweep_controller import rows as table_rows
@@ -50,60 +48,16 @@ def uri(endpoint):
 
 
 def test_a_sweep_that_was_stopped_is_resumed(uri, tmp_path, capsys):
-    spec = sweep(space={"J.EE": [1, 2, 3, 4, 5]}, repeat={"seeds": 2}, compute={"tile": 2})
-    with pytest.raises(Interrupted):
-        start(spec, uri, backend="inline", measure=CHEAP, progress=Stop(2))
-    assert main(["status", uri]) == 0
-    assert "of 10 done" in capsys.readouterr().out
-    resume(uri, backend="inline", measure=CHEAP)
-    run_sweep(spec, tmp_path / "whole", backend="inline", measure=CHEAP)
-    assert table_rows(uri) == table_rows(tmp_path / "whole")
-    assert main(["compact", uri]) == 0
-    assert open_files(uri).names("parts")[0].startswith("packed-")
-    assert len(open_files(uri).names("parts")) == 1
-    assert table_rows(uri) == table_rows(tmp_path / "whole")
-    assert open_table(uri).dataset().count_rows() == 10
+    check_resume(uri, tmp_path, capsys)
     assert build_report(uri, tmp_path / "report").page.exists()
 
 
 def test_of_many_writers_one_publishes(uri):
-    """Also those that find the name free at the same moment: the server decides."""
-    stores = [SweepStore.create(uri, {})] + [SweepStore.open(uri) for _ in range(3)]
-    barrier, won = threading.Barrier(len(stores)), []
-
-    def race(store):
-        for number in range(3):
-            barrier.wait()
-            if store.write_fragment(f"t{number}", COLUMNS, rows([number])):
-                won.append(number)
-
-    threads = [threading.Thread(target=race, args=[store]) for store in stores]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(won) == list(range(3))
+    check_one_publishes(uri)
 
 
 def test_of_many_creators_one_succeeds(uri):
-    barrier, made, refused = threading.Barrier(4), [], []
-
-    def race(name):
-        barrier.wait()
-        try:
-            SweepStore.create(uri, {"by": name})
-            made.append(name)
-        except StoreError as error:
-            refused.append(str(error))
-
-    threads = [threading.Thread(target=race, args=[number]) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert made == [SweepStore.open(uri).manifest["by"]]
-    assert len(refused) == 3
-    assert all("already holds a sweep" in text for text in refused)
+    check_one_creates(uri)
 
 
 CLAIMANT = """
@@ -152,15 +106,7 @@ def test_of_three_processes_that_begin_at_once_one_runs(fresh, uri, tmp_path):
 
 
 def test_damage_is_put_aside_and_a_store_travels_between_processes(uri):
-    store = pickle.loads(pickle.dumps(SweepStore.create(uri, {})))
-    store.write_fragment("a", COLUMNS, rows([0]))
-    files = open_files(uri)
-    files._write(files._at("parts/a.parquet"), files.read("parts/a.parquet")[:-9])
-    with pytest.warns(StoreWarning, match="moved"):
-        assert store.finished() == {}
-    assert len(files.names("quarantine")) == 1
-    assert store.write_fragment("a", COLUMNS, rows([0])) is True
-    assert list(store.finished()) == ["a"]
+    check_damage(uri)
 
 
 def test_a_server_that_cannot_be_written_says_so_in_a_line(endpoint):
