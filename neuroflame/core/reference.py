@@ -129,7 +129,7 @@ def step(program: Program, state: State, external: dict[str, Tensor]) -> State:
     """
     sources, u, x = _transmit(program, state)
     weights, averages = step_hebbian(program, state.step, state.rates, state.weights, state.averages)
-    fast, excitatory = _synaptic(program, sources, weights)
+    fast, excitatory = synaptic(program, sources, weights)
     noise, kicks = _draw(program, state)
     external = {name: sum(kicks["external"][name], received) for name, received in external.items()}
     external, feedforward = step_feedforward(program, state.feedforward, external)
@@ -228,7 +228,7 @@ def _transmit(
     return sources, u, x
 
 
-def _synaptic(
+def synaptic(
     program: Program, sources: dict[str, Tensor], weights: dict[str, Tensor]
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Return Σ_B J_AB C_AB s_B by postsynaptic population, of all and of NMDA's sources."""
