@@ -87,6 +87,8 @@ class DynamicsTools:
     ) -> pd.DataFrame:
         """Return the largest Lyapunov exponents of points, ``lyapunov.1``, … and their standard errors, 1/s.
 
+        ``lyapunov.duration`` is the time that they were averaged over, seconds.
+
         Parameters
         ----------
         sweep, seeds, pairwise
@@ -94,7 +96,8 @@ class DynamicsTools:
         start : str, sequence of str, or State
             A state, or initial conditions from which the network first runs for its duration.
         **options
-            Fields of `neuroflame.spec.dynamics.LyapunovOptions`: ``k``, ``transient``, ``duration``, ``blocks``.
+            Fields of `neuroflame.spec.dynamics.LyapunovOptions`: ``k``, ``transient``, ``duration``,
+            ``longest``, ``precision``, ``blocks``.
         """
         check_constant_weights(self.spec, "lyapunov")
         chosen = LyapunovOptions.parse(options)
@@ -104,7 +107,9 @@ class DynamicsTools:
         for i in range(chosen.k):
             columns[f"lyapunov.{i + 1}"] = found.exponents[:, i]
             columns[f"lyapunov.{i + 1}.se"] = found.errors[:, i]
-        return _table(self, values, points, columns, dict.fromkeys(columns, "1/s"))
+        units = dict.fromkeys(columns, "1/s") | {"lyapunov.duration": "s"}
+        columns["lyapunov.duration"] = found.durations.cpu().numpy()
+        return _table(self, values, points, columns, units)
 
     def spectrum(
         self: Simulates,
