@@ -19,6 +19,7 @@ from neuroflame.errors import SimulationError
 from neuroflame.spec import find_path
 from neuroflame.spec.dynamics import FixedPointOptions, LyapunovOptions, SpectrumOptions
 from neuroflame.spec.measures import check_constant_weights
+from neuroflame.spec.starts import named_starts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from neuroflame.spec import NetworkSpec
 
-Start = str | Sequence[str] | State
+Start = str | Mapping[str, Any] | Sequence[str | Mapping[str, Any]] | State
 
 
 class Simulates(Protocol):
@@ -93,8 +94,8 @@ class DynamicsTools:
         ----------
         sweep, seeds, pairwise
             As in `Network.simulate`.
-        start : str, sequence of str, or State
-            A state, or initial conditions from which the network first runs for its duration.
+        start : str, mapping, sequence of them, or State
+            A state, or initial conditions (see `Network.forward`) from which the network first runs.
         **options
             Fields of `neuroflame.spec.dynamics.LyapunovOptions`: ``k``, ``transient``, ``duration``,
             ``longest``, ``precision``, ``blocks``.
@@ -126,8 +127,8 @@ class DynamicsTools:
         ----------
         sweep, pairwise
             As in `Network.simulate`.
-        start : str, sequence of str, or State
-            A state, or initial conditions from which the network first runs for its duration.
+        start : str, mapping, sequence of them, or State
+            A state, or initial conditions (see `Network.forward`) from which the network first runs.
         newton : bool
             Whether to go to the fixed point near that state first; where there is none, the row is undefined.
         **options
@@ -284,8 +285,8 @@ def _ensemble(
     start: Start,
     seeds: Sequence[int] | None,
 ) -> dynamics.Ensemble:
-    names = ["network"] if isinstance(start, State) else [start] if isinstance(start, str) else start
-    stimulated, turned = cues_of(names, model.device)
+    names, starts = named_starts("network" if isinstance(start, State) else start)
+    stimulated, turned = cues_of(names, model.device, starts)
     return dynamics.Ensemble(
         model.spec,
         dict(model.operators.items()),  # type: ignore[arg-type]

@@ -136,4 +136,4 @@ def test_a_sweep_of_all_of_it_has_one_row_a_point_and_goes_on(tmp_path):
     assert set(frame["elapsed"]) <= {1.0, 2.0, 4.0}
     assert frame["elapsed"].max() > 1.0
     assert all(np.isfinite(cell).all() for cell in frame["ramp.down.rate.E.mean"])
-    assert frame["recovery.up.time"].notna().all()
+    assert frame["recovery.up.peak"].notna().all()
