@@ -241,7 +241,7 @@ def _settled(
             values, initial=initial, seeds=seeds, pairwise=True, every=model.spec.steps, return_state=True
         )
     operators: Any = dict(model.operators.items())
-    home = home_of(model.device, operators)
+    home = home_of(model.device, model.spec, operators)
     names, starts = named_starts("network" if isinstance(initial, State) else initial)
     stimulated, turned = cues_of(names, home, starts)
     batch = Batch(
