@@ -36,12 +36,13 @@ physics = specialise(PRIMITIVES, inline_njit)
 relax, stp_step, stp_step_lagged = physics.relax, physics.stp_step, physics.stp_step_lagged
 lif_step, stp_event = physics.lif_step, physics.stp_event
 count_spikes, close_bin, note_intervals = passes.count_spikes, passes.close_bin, passes.note_intervals
-scatter_spikes, undefined = passes.scatter_spikes, passes.undefined
+scatter_spikes = passes.scatter_spikes
 accumulate, accumulate_squares, observe = passes.accumulate, passes.accumulate_squares, passes.observe
 observe_plastic = passes.observe_plastic
-extremes, note_failures, put_to_rest, draw_normals = (
-    passes.extremes, passes.note_failures, passes.put_to_rest, passes.draw_normals
+within, defined, note_failures, put_to_rest = (
+    passes.within, passes.defined, passes.note_failures, passes.put_to_rest
 )
+draw_normals = passes.draw_normals
 """
 
 
@@ -439,14 +440,15 @@ class Source:
     def _look_for_divergence(self) -> None:
         self._put(f"if step % {CHECK_EVERY} == 0 or step == end:")
         self._depth += 1
-        self._put("high = low = zero")
+        self._put("fine = zero == 0.0")
         for a, population in enumerate(self.shape.populations):
             if population.spiking:
-                self._put(f"high = undefined(v{a}, {self.lanes}, high)")
+                self._put(f"fine = defined(v{a}, {self.lanes}, fine)")
             else:
-                self._put(f"high, low = extremes(r{a}, {self.lanes}, high, low)")
-        self._put("bad = note_failures(high, low, bound, failed, step)", "if any_true(bad):")
+                self._put(f"fine = within(r{a}, {self.lanes}, bound, fine)")
+        self._put("bad = ~fine", "if any_true(bad):")
         self._depth += 1
+        self._put("note_failures(bad, failed, step)")
         self._put(*(f"put_to_rest({name}, {self.lanes}, bad)" for name in self._state_arrays()))
         for a, population in enumerate(self.shape.populations):
             if population.modal:
@@ -478,16 +480,19 @@ class Source:
                 self._record_train(a)
                 continue
             first, total = self._array(f"first{a}"), self._array(f"total{a}")
-            self._put(
-                f"at = segment * r{a}.size", f"accumulate(r{a}, {self.lanes}, fresh, {first}, {total}, at)"
-            )
+            sums = f"r{a}, {self.lanes}, fresh, {first}, {total}"
+            self._put(f"at = segment * r{a}.size")
             if self.shape.temporal:
                 squares = self._array(f"squares{a}")
                 mean_at = f"(segment * {count} + {a}) * {3 * self.lanes}"
                 self._put(
                     f"if squared & {SQUARED}:",
-                    f"    accumulate_squares(r{a}, {self.lanes}, fresh, {first}, {squares}, at, means, {mean_at})",
+                    f"    accumulate_squares({sums}, {squares}, at, means, {mean_at})",
+                    "else:",
+                    f"    accumulate({sums}, at)",
                 )
+            else:
+                self._put(f"accumulate({sums}, at)")
         self._depth -= 1
 
     def _record_train(self, a: int) -> None:
