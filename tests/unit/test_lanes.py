@@ -23,11 +23,13 @@ from neuroflame.core.lanes import (
     LanesType,
     absolute,
     any_true,
+    count_bits,
     floor,
     gather_sum,
     inline_njit,
     lane_mask,
     load,
+    lowest_bit,
     maximum,
     minimum,
     set_flush_denormals,
@@ -96,6 +98,17 @@ def test_operators_are_numpys(dtype, data):
         assert_same(got, wanted)
     assert bits == sum(1 << k for k in range(L) if both[k])
     assert equal == (x == y).any()
+
+
+@njit
+def bits_of(bits):
+    return lowest_bit(bits), count_bits(bits)
+
+
+@given(st.integers(-(2**63), 2**63 - 1))
+def test_bits_are_found_and_counted(bits):
+    word = f"{bits & 2**64 - 1:064b}"
+    assert bits_of(np.int64(bits)) == (64 - 1 - word.rfind("1") if bits else 64, word.count("1"))
 
 
 @njit

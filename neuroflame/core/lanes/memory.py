@@ -125,6 +125,24 @@ def lane_mask(mask: Any) -> Any:
     return signature(types.int64, mask), lower
 
 
+@_primitive
+def lowest_bit(bits: Any) -> Any:
+    """Return the place of the lowest bit that is set in an int64, 64 if none is."""
+    if bits != types.int64:
+        return None
+    lower = lambda context, builder, sig, args: builder.cttz(args[0], ir.IntType(1)(0))  # noqa: E731
+    return signature(types.int64, types.int64), lower
+
+
+@_primitive
+def count_bits(bits: Any) -> Any:
+    """Return how many bits are set in an int64."""
+    if bits != types.int64:
+        return None
+    lower = lambda context, builder, sig, args: builder.ctpop(args[0])  # noqa: E731
+    return signature(types.int64, types.int64), lower
+
+
 @inline_njit
 def any_true(mask):  # noqa: ANN001, ANN201
     """Return whether the mask is set in any lane."""
