@@ -13,7 +13,7 @@ from torch import Tensor
 
 from neuroflame.core.connectivity import LowRankOperator, RingOperator, SparseOperator
 from neuroflame.core.connectivity.base import angles
-from neuroflame.core.trajectory.structure import INTERVALS, SQUARED
+from neuroflame.core.trajectory.structure import INTERVALS, LANES, SQUARED
 
 if TYPE_CHECKING:
     from neuroflame.core.program import Program
@@ -276,12 +276,12 @@ class Arguments:
 
     @cached_property
     def topology(self) -> dict[str, Array]:
-        """Connectivity of the sparse pairs: offsets and indices."""
-        found = {}
+        """Connectivity of the sparse pairs: offsets, and where the rows of the inputs begin in arrays of lanes."""
+        found, lanes = {}, LANES[self.shape.dtype]
         for i, pair in enumerate(self.program.pairs):
             if isinstance(pair.operator, SparseOperator):
                 found[f"off{i}"] = pair.operator.offsets.numpy().astype(np.int64)
-                found[f"idx{i}"] = pair.operator.indices.numpy().astype(np.int32)
+                found[f"row{i}"] = pair.operator.indices.numpy().astype(np.int32) * np.int32(lanes)
                 if self.shape.pairs[i].events:
                     found |= _targets(pair.operator, i)
         return found

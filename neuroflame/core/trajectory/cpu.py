@@ -14,8 +14,8 @@ from neuroflame.core.recorder import Recording, RecordPlan, Sums, segments
 from neuroflame.core.spike_record import Bins, Intervals, bin_steps
 from neuroflame.core.trajectory.arguments import Arguments, Array, aligned, timetable
 from neuroflame.core.trajectory.kernels import kernel_for
-from neuroflame.core.trajectory.turns import run_blocks
 from neuroflame.core.trajectory.structure import is_modal, refusal, shape_of, trains_of
+from neuroflame.core.trajectory.turns import run_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,6 +8,7 @@ from neuroflame.core.lanes import (
     PRIMITIVES,
     absolute,
     any_true,
+    gather_sum,
     inline_njit,
     lane_mask,
     load,
@@ -159,6 +160,16 @@ def note_intervals(train, lanes, step, kept):
             store(kept, 4 * size + o, total)
             store(kept, 5 * size + o, squares)
             store(kept, 6 * size + o, local)
+
+
+@inline_njit
+def gather(sent, lanes, sums, rows, offsets):
+    """Store for each postsynaptic neuron the sum of the rows that it listens to.
+
+    One pair after the other, so that what a small population sends stays in the first-level cache.
+    """
+    for n in range(offsets.size - 1):
+        store(sums, n * lanes, gather_sum(sent, rows, offsets[n], offsets[n + 1], lanes))
 
 
 @inline_njit
