@@ -29,8 +29,8 @@ SILENT = 1e-3
 SIGNED = frozenset({"tanh", "erf_odd"})
 """Transfer functions of both signs: means of such rates cancel, and say nothing of how large they are."""
 
-AT_ONCE = 2**26
-"""Numbers that are held at once while windows are reduced: points are taken in turn."""
+AT_ONCE = {"cpu": 2**18, "cuda": 2**26}
+"""Numbers that are held at once while windows are reduced: points are taken in turn, on a CPU few enough for its cache."""
 
 Array = np.ndarray
 Statistic = tuple[Column, Tensor | Array]
@@ -142,7 +142,7 @@ class View:
         if population not in self._reduced:
             windows = self.recording.plan.windows
             size, points = self.spec.populations[population].size, len(self.recording.fail_step)
-            at_once = max(1, AT_ONCE // (3 * size * len(windows)))
+            at_once = max(1, AT_ONCE[self.recording.fail_step.device.type] // (3 * size * len(windows)))
             rows = [slice(first, first + at_once) for first in range(0, points, at_once)]
             kept = torch.cat([self._reduce(population, some) for some in rows], dim=1).cpu()
             by_window = kept[: 4 * len(windows)].unflatten(0, (-1, 4))

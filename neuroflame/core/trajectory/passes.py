@@ -4,6 +4,8 @@ State arrays are flat, [neuron][lane]; all of this is compiled into the kernels.
 """
 # ruff: noqa: ANN001, ANN201
 
+from numba import njit
+
 from neuroflame.core.lanes import (
     PRIMITIVES,
     absolute,
@@ -162,11 +164,12 @@ def note_intervals(train, lanes, step, kept):
             store(kept, 6 * size + o, local)
 
 
-@inline_njit
+@njit(nogil=True)
 def gather(sent, lanes, sums, rows, offsets):
     """Store for each postsynaptic neuron the sum of the rows that it listens to.
 
-    One pair after the other, so that what a small population sends stays in the first-level cache.
+    One pair after the other, so that what a small population sends stays in the first-level cache. A function of its
+    own, not inlined: in the kernel its loop would lack registers.
     """
     for n in range(offsets.size - 1):
         store(sums, n * lanes, gather_sum(sent, rows, offsets[n], offsets[n + 1], lanes))
