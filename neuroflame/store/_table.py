@@ -411,6 +411,43 @@ class Table:
 
         return border_frame(*border_of_table(self, on, tolerance))
 
+    def regions(self, on: str | None = None, tolerance: float | None = None) -> pd.DataFrame:
+        """Return the stability regions, connected sets of places with one label: a row for each, the largest first.
+
+        See `neuroflame.border.regions_frame` for the columns.
+
+        Parameters
+        ----------
+        on : str, optional
+            A condition, or a column of names. By default what a boundary search sought; ``regime``, and without such
+            a search, the label of the point: what all its initial conditions lead to.
+        tolerance : float, optional
+            The error of the border that is aimed at, as a fraction of the range; by default the search's, else 0.01.
+
+        Raises
+        ------
+        StoreError
+            If the axes have no order, or nothing is named and regimes were not measured.
+        SpecError
+            If the condition is not well formed or names no column.
+        """
+        from neuroflame.border import regions_frame, regions_of_table
+
+        return regions_frame(*regions_of_table(self, on, tolerance))
+
+    def places(self, on: str | None = None, tolerance: float | None = None) -> pd.DataFrame:
+        """Return a row for each place that was looked at: its label, its region, and how far the border is.
+
+        See `neuroflame.border.places_frame` for the columns; parameters and errors as of `regions`.
+
+        Examples
+        --------
+        >>> table.to_pandas().merge(table.places())  # doctest: +SKIP
+        """
+        from neuroflame.border import places_frame, regions_of_table
+
+        return places_frame(*regions_of_table(self, on, tolerance))
+
     def _chosen(self, names: Iterable[str] | None) -> list[Column]:
         if names is None:
             return list(self._columns.values())
