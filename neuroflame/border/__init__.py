@@ -6,7 +6,7 @@ Depends on `neuroflame.conditions`, `neuroflame.errors`, numpy and scipy alone.
 from neuroflame.border.find import Border, border_of_rows, find_border
 from neuroflame.border.flat import separable
 from neuroflame.border.labels import LABELLED, Labelling
-from neuroflame.border.mesh import Edges, Mesh, longest_edge
+from neuroflame.border.mesh import MOST_PLACES, Edges, Mesh, longest_edge
 from neuroflame.border.regions import Regions, find_regions
 from neuroflame.border.regions_of_table import places_frame, regions_frame, regions_of_table
 from neuroflame.border.scales import Scale, scale_of, scales_of
@@ -15,6 +15,7 @@ from neuroflame.border.table import Table, border_frame, border_of_table
 
 __all__ = [
     "LABELLED",
+    "MOST_PLACES",
     "Border",
     "Edges",
     "Labelling",

@@ -12,6 +12,8 @@ from neuroflame.border.regions import Regions, find_regions
 from neuroflame.border.table import draws_of_table, scales_of_table, tolerance_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     import pandas as pd
 
     from neuroflame.border.scales import Scale
@@ -23,7 +25,10 @@ REGIME = "regime"
 
 
 def regions_of_table(
-    table: Table, on: str | None = None, tolerance: float | None = None
+    table: Table,
+    on: str | None = None,
+    tolerance: float | None = None,
+    points: Callable[[], Mapping[Any, Any]] | None = None,
 ) -> tuple[Regions, Array, tuple[Scale, ...]]:
     """Find the stability regions in a table.
 
@@ -36,6 +41,8 @@ def regions_of_table(
         search, the label of the point: what all its initial conditions lead to.
     tolerance : float, optional
         The error of the border that is aimed at, as a fraction of the range; by default the search's, else 0.01.
+    points : callable, optional
+        Returns the labels of points, as `neuroflame.regimes.label_points` does.
 
     Returns
     -------
@@ -53,9 +60,9 @@ def regions_of_table(
         If the condition is not well formed or names no column.
     """
     sought = ((table.manifest.get("sweep") or {}).get("search") or {}).get("on")
-    if on is None and sought in (None, REGIME):
+    if points is not None and on is None and sought in (None, REGIME):
         scales, aimed = scales_of_table(table), tolerance_of(table, tolerance)
-        values, seen = _regimes(table.regimes(), scales)
+        values, seen = _regimes(points(), scales)
     else:
         values, seen, scales, aimed = draws_of_table(table, on, tolerance)
     regions = find_regions(border_of_draws(values, seen, scales, aimed))
@@ -127,10 +134,10 @@ def _deepest(regions: Regions) -> Array:
     return order[np.searchsorted(regions.number[order], np.arange(len(regions)))]
 
 
-def _regimes(points: pd.DataFrame, scales: tuple[Scale, ...]) -> tuple[Array, Array]:
+def _regimes(points: Mapping[Any, Any], scales: tuple[Scale, ...]) -> tuple[Array, Array]:
     """Return the values of the axes at each point, (D, d), and its label, (D, 1)."""
     values = [np.asarray(points[f"point.{scale.path}"], dtype=float) for scale in scales]
-    seen = np.zeros((len(points), 1), dtype=LABELLED)
-    seen["label"][:, 0] = [label or "" for label in points[REGIME].tolist()]
+    seen = np.zeros((len(points[REGIME]), 1), dtype=LABELLED)
+    seen["label"][:, 0] = [label or "" for label in points[REGIME]]
     seen["margin"] = np.nan
     return np.stack(values, axis=1), seen

@@ -43,9 +43,6 @@ class Table(Protocol):
     def to_pandas(self, columns: Iterable[str] | None = None) -> pd.DataFrame:
         """Return one row per point, with these columns or all."""
 
-    def regimes(self) -> pd.DataFrame:
-        """Return one row for each point: what all its initial conditions lead to."""
-
 
 def border_of_table(
     table: Table, on: str | None = None, tolerance: float | None = None

@@ -23,6 +23,7 @@ from neuroflame.report.history import search_front, search_history
 from neuroflame.report.loops import hysteresis
 from neuroflame.report.panels import curves, statistics_against_axes
 from neuroflame.report.regions import regions
+from neuroflame.report.robust import robust
 from neuroflame.report.series import traces
 from neuroflame.report.style import DPI, save
 from neuroflame.report.views import POINT_REGIME, View, view
@@ -226,7 +227,7 @@ def _page(data: View, answer: str, shown: dict[str, list[dict[str, str]]]) -> st
     )
     sweep = content.sweep_file(data)
     records = list(SweepStore.open(data.uri).read_records())
-    lists = [regions(data), content.best_points(data), content.repeated(data), content.failures(data)]
+    lists = [regions(data), robust(data), content.best_points(data), content.repeated(data), content.failures(data)]
     return environment.get_template("page.html.j2").render(
         title=data.name,
         answer=answer,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from neuroflame.border import regions_frame, regions_of_table
+from neuroflame.border import MOST_PLACES, regions_frame, regions_of_table
 from neuroflame.border.table import scales_of_table
 from neuroflame.errors import StoreError
 from neuroflame.report.answer import border_sought
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from neuroflame.report.views import View
 
 MOST = 16
-_PLACES = {1: 10**6, 2: 40_000, 3: 8_000, 4: 2_000}
-"""Places up to which they are triangulated for the page, by the number of axes: some seconds."""
 
 
 def regions(data: View) -> Listing | None:
@@ -31,9 +29,9 @@ def regions(data: View) -> Listing | None:
     except StoreError:  # of axes without an order, or of five and more, there are no regions
         return None
     places = len(data.frame[[f"point.{scale.path}" for scale in scales]].drop_duplicates())
-    if places > _PLACES[len(scales)]:
+    if places > MOST_PLACES[len(scales)]:
         return None
-    found, values, scales = regions_of_table(data.table)
+    found, values, scales = regions_of_table(data.table, points=lambda: data.points or {})
     if len(found) < 2:
         return None
     frame = regions_frame(found, values, scales)
