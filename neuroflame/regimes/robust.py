@@ -24,11 +24,11 @@ ROBUST_COLUMNS = (
         "robust",
         "str",
         "",
-        "Whether the point's label is the same at half the step, in twice the neurons and for twice the time: `yes`; "
-        "`no` where one differs; `undecided` where those agree that are known; empty where none is.",
+        "Whether the point's label is the same at half the step, in twice the neurons and for twice the time; "
+        "undecided where not all three are known.",
     ),
     *(
-        Column(f"robust.{name}", "str", "", f"The same in {what} alone: `yes`, or what the label becomes.")
+        Column(f"robust.{name}", "str", "", f"Yes, or what the point's label becomes: {what}.")
         for name, what in CHECKS.items()
     ),
 )
@@ -46,8 +46,9 @@ class Label:
     regime: str
     labels: str
 
-    def __str__(self) -> str:
-        return self.regime if self.labels == self.regime else f"{self.regime} ({self.labels})"
+    def beside(self, other: Label) -> str:
+        """Return it in words that tell it from another."""
+        return self.regime if self.regime != other.regime else f"{self.regime} ({self.labels})"
 
 
 @dataclass(frozen=True)
@@ -199,7 +200,7 @@ def _compared(label: Label | None, told: list[Label | None], draws: int) -> str 
     """Return yes, or what the label becomes; None as long as that is not known."""
     if label is None or len(told) < draws or None in told:
         return None
-    changed = Counter(str(other) for other in told if other != label)
+    changed = Counter(other.beside(label) for other in told if other is not None and other != label)
     if not changed:
         return YES
     if draws == 1:

@@ -132,7 +132,7 @@ def test_a_second_run_finds_everything_done(checked, capsys):
     assert "half the step: 12 points, done" in str(plan)
     assert main(["robust", str(checked), "--no-report"]) == 0
     text = capsys.readouterr().out
-    assert "homogeneous 3 looked at: 1 robust, 2 not" in text
+    assert "homogeneous  3 looked at: 1 robust, 2 not" in text
     assert "twice the neurons: 2 heterogeneous in 3 of 3" in text
     assert files_of(checked) == before
     assert len(SweepStore.open(checked).read_records("robust")) == 4

@@ -72,7 +72,8 @@ def choose(
         Of its sweep.
     most : int, optional
         How many at most; by default 100, and with a condition all that meet it. Half of them lie beside borders between
-        labels, as far as there are any; the others are as far apart as can be, each label among them.
+        labels, as far as there are any. In each half labels have equal shares, as far as they go, and assignments are
+        as far apart as can be.
     where : str, optional
         A condition on the table's columns; only assignments count at which some row meets it.
 
@@ -104,13 +105,11 @@ def choose(
     kept = set(allowed)
     may = np.array([row in kept for row in everywhere])
     edge = _beside(axes, everywhere, units, names) & may
-    picked = _spread(units, np.flatnonzero(edge), most // 2, [])
-    beside = len(picked)
-    others = np.flatnonzero(~edge & may) if (~edge & may).sum() >= most - beside else np.flatnonzero(may)
-    picked = _spread(units, _one_of_each(names, others, picked, units, most), most, picked)
-    picked = _spread(units, others, most, picked)
-    beside = int(edge[picked].sum())
-    return Choice(tuple(everywhere[i] for i in sorted(picked)), beside, len(allowed), len(labels), where)
+    picked = _spread(units, names, np.flatnonzero(edge), most // 2, [])
+    picked = _spread(units, names, np.flatnonzero(may & ~edge), most, picked)
+    picked = _spread(units, names, np.flatnonzero(may), most, picked)
+    chosen = tuple(everywhere[i] for i in sorted(picked))
+    return Choice(chosen, int(edge[picked].sum()), len(allowed), len(labels), where)
 
 
 def _rows(table: Table, axes: Sequence[ResolvedAxis]) -> list[Row]:
@@ -161,31 +160,22 @@ def _beside(axes: Sequence[ResolvedAxis], rows: Sequence[Row], units: Array, nam
     return found
 
 
-def _spread(units: Array, among: Array, most: int, picked: list[int]) -> list[int]:
-    """Return what was picked and others among some, each as far as can be from those before, so many in all."""
-    picked = list(picked)
-    if not len(among):
-        return picked
-    centre = units[among].mean(axis=0)
-    gap = np.full(len(among), np.inf)
+def _spread(units: Array, names: Array, among: Array, most: int, picked: list[int]) -> list[int]:
+    """Return what was picked and others among some, so many in all.
+
+    The next is of the label of which fewest are picked, and as far as can be from all of them.
+    """
+    picked, left = list(picked), np.setdiff1d(among, picked)
+    gap = np.full(len(left), np.inf)
     for one in picked:
-        gap = np.minimum(gap, np.linalg.norm(units[among] - units[one], axis=1))
-    gap[np.isin(among, picked)] = -1.0
-    while len(picked) < most:
-        # Begin in the middle.
-        best = int(gap.argmax() if picked else np.linalg.norm(units[among] - centre, axis=1).argmin())
-        if gap[best] < 0:
-            break
-        picked.append(int(among[best]))
-        gap = np.minimum(gap, np.linalg.norm(units[among] - units[among[best]], axis=1))
-        gap[best] = -1.0
+        gap = np.minimum(gap, np.linalg.norm(units[left] - units[one], axis=1))
+    counts = Counter(names[picked].tolist())
+    while len(picked) < most and len(left):
+        fewest = min(counts[name] for name in names[left])
+        best = int(np.where([counts[name] == fewest for name in names[left]], gap, -1.0).argmax())
+        one = int(left[best])
+        picked.append(one)
+        counts[names[one]] += 1
+        left, gap = np.delete(left, best), np.delete(gap, best)
+        gap = np.minimum(gap, np.linalg.norm(units[left] - units[one], axis=1))
     return picked
-
-
-def _one_of_each(names: Array, among: Array, picked: list[int], units: Array, most: int) -> Array:
-    """Return one of each label that was not picked, the farthest from those that were, at most as many as are left."""
-    found = []
-    for name in sorted(set(names[among]) - set(names[picked])):
-        one = _spread(units, among[names[among] == name], len(picked) + 1, picked)[-1]
-        found.append(one)
-    return np.array(found[: max(0, most - len(picked))], dtype=np.int64)

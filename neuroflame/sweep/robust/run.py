@@ -129,18 +129,19 @@ def run_checks(
 
 def describe_checks(uri: str) -> str:
     """Return for each label how many of its points were looked at, how many are robust, and what the others become."""
-    points = open_table(uri).regimes()
+    found = robustness(open_table(uri).regimes())
+    width = max((len(line["regime"]) for line in found), default=0) + 2
     lines = []
-    for line in robustness(points):
+    for line in found:
         known = f"{line['robust']:,} robust, {line['no']:,} not"
         known += f", {line['undecided']:,} undecided" if line["undecided"] else ""
-        lines.append(f"{line['regime']:<12}{line['points']:,} looked at: {known}")
+        lines.append(f"{line['regime']:<{width}}{line['points']:,} looked at: {known}")
         for check in CHECKS:
             changed = "; ".join(
                 f"{count:,} {name}" for name, count in line[check].most_common() if name != YES
             )
             if changed:
-                lines.append(f"{'':<12}{CHECKS[check]}: {changed}")
+                lines.append(f"{'':<{width}}{CHECKS[check]}: {changed}")
     return "\n".join(lines) if lines else "no label was checked"
 
 
