@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -217,6 +218,8 @@ def _together(cells: list[str | None]) -> str | None:
 
 
 def _plain(value: Any, factor: float) -> Any:
-    if value is None or value != value:
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, Real) or value != value:  # None, NaN, pandas' NA
         return None
     return value / factor if factor != 1 else value

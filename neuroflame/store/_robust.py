@@ -54,10 +54,10 @@ class Checking:
     factors: Mapping[str, float]
 
 
-def recorded_checks(files: Files) -> tuple[Checking, ...]:
+def recorded_checks(files: Files, records: Sequence[str]) -> tuple[Checking, ...]:
     """Return the sweeps that check a table's labels, by its records, oldest first."""
     found: dict[str, Checking] = {}
-    for name in sorted(name for name in files.names("records") if name.startswith(f"{ROBUST}-")):
+    for name in sorted(name for name in records if name.startswith(f"{ROBUST}-")):
         try:
             told = json.loads(files.read(f"records/{name}"))
             one = Checking(told["check"], told["directory"], dict(told["factors"]))

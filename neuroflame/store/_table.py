@@ -71,7 +71,9 @@ def read_table(files: Files, manifest: Mapping[str, Any], *, verify: bool = True
             warn(f"{files.shown}: left out {path}: {item}; neuroflame-sweep resume computes it again")
         else:
             pieces.append(item)
-    return Table(files, manifest, without_superseded(pieces), recorded(files), recorded_checks(files))
+    records = files.names("records")
+    checks = recorded_checks(files, records)
+    return Table(files, manifest, without_superseded(pieces), recorded(files, records), checks)
 
 
 class Table:

@@ -58,6 +58,7 @@ def unit(network=(), **changes):
     return {key: value for key, value in {**whole, **changes}.items() if value is not None}
 
 
+ALIKE_PAIR = {name: {"size": 4, "tau": 0.01, "tau_syn": 0.0} for name in "EI"}
 ALIKE = {"connectivity": {}, "J": {"EE": 0.5}, "integrator": "exponential", "duration": 0.4}
 """All to all: the same whatever dt and N are."""
 
@@ -246,10 +247,12 @@ def test_swept_steps_sizes_and_times_are_doubled_where_they_are(tmp_path):
         "duration": [0.4, 0.6],
         "populations.E.size": {"low": 4, "high": 8},
         "J.EE": {"values": [0.1, 0.5], "when": {"dt": 0.002}},
+        "populations.I.size": {"low": 2, "high": 4, "when": {"duration": 0.6}},
     }
+    two = {"populations": {**ALIKE_PAIR}, "J": {"EE": 0.5, "EI": -0.1}}
     search = {"kind": "sobol", "trials": 8}
     out = tmp_path / "out"
-    run_sweep(unit(ALIKE, space=space, search=search, longest=None), out)
+    run_sweep(unit(ALIKE | two, space=space, search=search, longest=None), out)
     table = check_robust(out)
     points = table.regimes()
     assert (points[["robust", "robust.dt", "robust.n", "robust.t"]] == "yes").all(axis=None)
@@ -260,11 +263,13 @@ def test_swept_steps_sizes_and_times_are_doubled_where_they_are(tmp_path):
             [name for name in frame if name.startswith("point.")]
         ].drop_duplicates()
     base = points[[name for name in points if name.startswith("point.")]]
-    for check, path, factor in (("dt", "dt", 0.5), ("n", "populations.E.size", 2), ("t", "duration", 2)):
-        expected = base.assign(**{f"point.{path}": base[f"point.{path}"] * factor})
+    sizes = ("populations.E.size", "populations.I.size")
+    for check, paths, factor in (("dt", ("dt",), 0.5), ("n", sizes, 2), ("t", ("duration",), 2)):
+        expected = base.assign(**{f"point.{path}": base[f"point.{path}"] * factor for path in paths})
         key = list(expected)
         pairs = [
-            sorted(map(str, part[key].astype(float).to_numpy().tolist())) for part in (expected, found[check])
+            sorted(map(str, part[key].astype("Float64").to_numpy().tolist()))
+            for part in (expected, found[check])
         ]
         assert pairs[0] == pairs[1]
 
@@ -312,6 +317,21 @@ def test_what_cannot_be_doubled_is_told_and_the_others_go_on(
     assert main(["robust", str(out), "--checks", "dt,t", "--quiet", "--backend", "inline"]) == 0
     assert main(["robust", str(out), "--checks", "n", "--quiet", "--backend", "inline"]) == 2
     assert path in capsys.readouterr().err
+
+
+def test_a_stimulus_that_lasts_to_the_end_cannot_last_longer(tmp_path):
+    lasting = {"shape": "cosine", "onset": 0.1, "offset": 0.4, "strength": 0.1}
+    run_sweep(
+        unit(STIMULATED | {"stimuli": [lasting]}, space={"J.EE": [0.5]}, longest=None), tmp_path / "out"
+    )
+    told = "check t cannot be done: stimuli.0: lasts to the end of the run"
+    with pytest.warns(UserWarning, match=told):
+        table = check_robust(tmp_path / "out", checks=["dt", "t"])
+    assert table.regimes()["robust.dt"].notna().all()
+    assert table.regimes()["robust.t"].isna().all()
+    longer = [lasting | {"offset": 99.0}]  # on for twice the time too
+    run_sweep(unit(STIMULATED | {"stimuli": longer}, space={"J.EE": [0.5]}, longest=None), tmp_path / "on")
+    assert plan_checks(str(tmp_path / "on"), checks=["t"]).left == 2
 
 
 def test_stimuli_and_measures_of_the_checks(tmp_path):
@@ -491,6 +511,9 @@ def test_a_directory_that_is_gone_is_told_and_left_out(checked, tmp_path):
         points = open_table(out).regimes()
     assert points["robust.n"].isna().all()
     assert set(points["robust"]) == {"undecided", "no"}
+    with pytest.warns(UserWarning, match="left out"):
+        plan = plan_checks(str(out))  # it is done anew
+    assert {run.check: run.left for run in plan.runs}["n"] == 36
 
 
 def test_a_record_that_is_damaged_is_told_and_left_out(checked, tmp_path):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from neuroflame.errors import SpecError
 from neuroflame.spec.axes import ChoiceAxis
 from neuroflame.spec.starts import SuppliedStart
-from neuroflame.spec.stimuli import ArrayStimulus
+from neuroflame.spec.stimuli import ArrayStimulus, span
 from neuroflame.spec.sweep import SweepSpec
 
 if TYPE_CHECKING:
@@ -70,6 +70,8 @@ def checking_sweep(
     network, factors = spec.network, factors_of(spec.network, check, stretch)
     if check == "n":
         _check_doubles(spec)
+    if check == "t":
+        _check_ends(spec, rows, factors["duration"])
     changes: dict[str, Any] = {path: network.get(path) * factor for path, factor in factors.items()}
     if check == "dt":
         changes |= _lasting(spec)
@@ -118,6 +120,20 @@ def _check_doubles(spec: SweepSpec) -> None:
                 "is a state of as many neurons as there are, and cannot start twice as many",
                 got=start.file,
                 path=f"repeat.starts.{name}",
+            )
+
+
+def _check_ends(spec: SweepSpec, rows: Sequence[Row], factor: float) -> None:
+    """Raise SpecError if a stimulus that lasts to the end of the run would end within a longer one."""
+    at = [axis.path for axis in spec.axes].index("duration") if "duration" in spec.space else None
+    durations = {spec.network.duration if at is None or row[at] is None else row[at] for row in rows}
+    for i, stimulus in enumerate(spec.network.stimuli):
+        end = span(stimulus, spec.network.dt).end
+        if any(duration <= end < factor * duration for duration in durations):
+            raise SpecError(
+                "lasts to the end of the run, and a longer run would have another stimulus",
+                got=f"an end at {end:g} s",
+                path=f"stimuli.{stimulus.name or i}",
             )
 
 

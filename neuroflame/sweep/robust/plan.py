@@ -157,7 +157,7 @@ def plan_checks(
     table, spec = store.table(), spec_of(store.manifest, file=uri)
     spec = SweepSpec.parse(override(spec.to_dict(), overrides or {}))
     choice = choose(table, spec.axes, points, where)
-    pace = _pace(store, spec, len(table))
+    pace = _pace(store)
     stretches = _stretches(table, spec, choice.rows) if "t" in wanted else {}
     runs: list[CheckRun] = []
     refused: dict[str, NeuroflameError] = {}
@@ -184,7 +184,12 @@ def _begun(
         if record.get("check") != check or directory in runs:
             continue
         place = below(store.uri, directory)
-        other = SweepStore.open(place)
+        try:
+            other = SweepStore.open(place)
+        except (
+            StoreError
+        ):  # it is gone, of which who reads the table is warned: its points are looked at anew
+            continue
         made = spec_of(other.manifest, file=place)
         made = SweepSpec.parse({**made.to_dict(), "compute": spec.to_dict()["compute"]})
         rows = set(_rows_of(made, record["factors"]))
@@ -201,7 +206,7 @@ def _fresh(
     spec: SweepSpec,
     check: str,
     rows: Sequence[Row],
-    stretches: Mapping[Row, tuple[int, float | None]],
+    stretches: Mapping[Row, Stretch],
     pace: float | None,
 ) -> list[CheckRun]:
     """Return the sweeps that look at assignments at which none has: one for each factor on the time."""
@@ -264,7 +269,7 @@ def _seconds(made: SweepSpec, spec: SweepSpec, left: int, pace: float | None) ->
     return left * guess
 
 
-def _pace(store: SweepStore, spec: SweepSpec, done: int) -> float | None:
+def _pace(store: SweepStore) -> float | None:
     """Return the seconds that a point of a sweep took, by the records of its runs; None where they do not tell."""
     begun: dict[Any, int] = {}
     seconds, points = 0.0, 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +38,7 @@ def check_robust(
     """Check whether labels of a finished sweep are the same at half the step, in twice the neurons, for twice the time.
 
     Runs up to three sweeps in directories below the sweep's, and goes on with those that were begun. A check that
-    cannot be done is left out: `plan_checks` tells why.
+    cannot be done is left out, with a warning that says why.
 
     Parameters
     ----------
@@ -74,6 +75,8 @@ def check_robust(
     >>> table.regimes()[["point.J.EE", "regime", "robust", "robust.n"]]  # doctest: +SKIP
     """
     plan = plan_checks(os.fspath(uri), checks=checks, points=points, where=where, overrides=overrides)
+    for check, error in plan.refused.items():
+        warnings.warn(f"check {check} cannot be done: {error}", stacklevel=2)
     run_checks(plan, backend=backend, address=address, progress=progress, measure=measure)
     return open_table(plan.uri)
 
