@@ -155,6 +155,16 @@ def border_of_rows(
     initial : sequence of str
         The initial conditions, in order; a draw that lacks one of them is left out.
     """
+    return border_of_draws(*draws_of_rows(data, scales, on, initial), scales, tolerance)
+
+
+def draws_of_rows(
+    data: Mapping[str, Any], scales: Sequence[Scale], on: str, initial: Sequence[str]
+) -> tuple[Array, Array]:
+    """Return the values of the axes in each draw of graph and seed, (D, d), and what was seen, (D, I).
+
+    Parameters as of `border_of_rows`.
+    """
     told = Labelling(on).label(data)
     places = np.stack([np.asarray(data[f"point.{scale.path}"], dtype=float) for scale in scales], axis=1)
     draws: dict[tuple[Any, ...], dict[str, int]] = {}
@@ -163,8 +173,24 @@ def border_of_rows(
         draws.setdefault((*place, graph, seed), {})[start] = row
     whole = [[found[start] for start in initial] for found in draws.values() if set(initial) <= set(found)]
     rows = np.array(whole, dtype=np.int64).reshape(len(whole), len(initial))
-    seen = np.asarray(told[rows], dtype=LABELLED)
-    units = np.stack([scale.place(places[rows[:, 0], k]) for k, scale in enumerate(scales)], axis=1)
+    return places[rows[:, 0]], np.asarray(told[rows], dtype=LABELLED)
+
+
+def border_of_draws(values: Array, seen: Array, scales: Sequence[Scale], tolerance: float) -> Border:
+    """Find the border between what was seen in some draws.
+
+    Parameters
+    ----------
+    values : ndarray, (D, d)
+        Of the axes in each draw.
+    seen : ndarray of `LABELLED`, (D, I)
+        For each initial condition.
+    scales : sequence of Scale
+        The axes.
+    tolerance : float
+        The error that is aimed at.
+    """
+    units = np.stack([scale.place(values[:, k]) for k, scale in enumerate(scales)], axis=1)
     per_site = gather(units, seen)
     return find_border(per_site, tolerance, draws=int(per_site.spent.max(initial=1)))
 

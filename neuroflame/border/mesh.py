@@ -11,6 +11,8 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 
+MOST_PLACES = {1: 1_000_000, 2: 40_000, 3: 8_000, 4: 2_000}
+"""Places up to which a triangulation takes some seconds, by the number of axes."""
 _FLAT = 1e-13  # volume of a simplex that has none but for rounding
 
 

@@ -8,12 +8,15 @@ from neuroflame.regimes.evidence import is_evidence
 from neuroflame.regimes.labels import LABEL_COLUMNS, LABELS, label_end_states
 from neuroflame.regimes.memory import COURSE_COLUMNS, lifetimes
 from neuroflame.regimes.points import SMALLEST, label_points, same_states
+from neuroflame.regimes.robust import CHECKS, ROBUST_COLUMNS, robustness
 from neuroflame.regimes.thresholds import Thresholds
 
 __all__ = [
+    "CHECKS",
     "COURSE_COLUMNS",
     "LABELS",
     "LABEL_COLUMNS",
+    "ROBUST_COLUMNS",
     "SMALLEST",
     "Thresholds",
     "basins",
@@ -21,5 +24,6 @@ __all__ = [
     "label_end_states",
     "label_points",
     "lifetimes",
+    "robustness",
     "same_states",
 ]

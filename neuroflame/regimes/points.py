@@ -180,6 +180,7 @@ def same_states(states: Array, labels: Array, tolerance: float, slack: Array | N
     return cluster
 
 
+@np.errstate(over="ignore")
 def _features(found: Evidence, limits: Thresholds) -> tuple[Array, Array]:
     """Return what end states are compared by, and by how much they differ by chance.
 
@@ -198,12 +199,9 @@ def _features(found: Evidence, limits: Thresholds) -> tuple[Array, Array]:
                 floor = limits.floors * np.nan_to_num(found.number(f"bump.{a}.floor"), nan=0.0)
                 values = np.where(noisy & (values <= np.maximum(limits.ratio, floor)), 0.0, values)
             values = np.where(np.abs(values) < _LARGEST, values, 0.0) / SMALLEST[kind]
-            with np.errstate(over="ignore"):
-                chance = (
-                    limits.errors * found.number(error) * np.abs(values)
-                    if error
-                    else np.full(found.rows, np.inf)
-                )
+            chance = (
+                limits.errors * found.number(error) * np.abs(values) if error else np.full(found.rows, np.inf)
+            )
             parts.append(values)
             slack.append(np.where(noisy, np.nan_to_num(chance, nan=0.0, posinf=np.inf), 0.0))
     return np.stack(parts, axis=1), np.stack(slack, axis=1)
