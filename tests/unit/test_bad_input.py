@@ -110,7 +110,7 @@ CASES = {
     ),
     "unknown search": (
         plan("search={kind: sobl}"),
-        "search.kind: must be one of 'grid', 'random', 'sobol', 'tpe'",
+        "search.kind: must be one of 'grid', 'list', 'random', 'sobol', 'tpe'",
     ),
     "no objective": (plan("search={kind: tpe, trials: 4}"), "must have one of maximise, minimise and target"),
     "unknown objective": (
