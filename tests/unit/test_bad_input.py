@@ -112,6 +112,11 @@ CASES = {
         plan("search={kind: sobl}"),
         "search.kind: must be one of 'grid', 'list', 'random', 'sobol', 'tpe'",
     ),
+    "listed off the axes": (
+        plan("search={kind: list, assignments: {J.EE: [99], J0.E: [1]}}"),
+        "sweep.yml: search.assignments.J.EE.0: is not a value of that axis, got 99",
+    ),
+    "nothing to check": (["robust", "other"], "other: holds no sweep"),
     "no objective": (plan("search={kind: tpe, trials: 4}"), "must have one of maximise, minimise and target"),
     "unknown objective": (
         plan("search={kind: tpe, trials: 4, maximise: bump.E.m2}"),
