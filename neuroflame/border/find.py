@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +21,8 @@ Array = np.ndarray[Any, Any]
 
 QUANTILE = 0.95
 """The share of the border that must be known within the tolerance."""
+CONFIDENCE = 0.9
+"""Posterior probability of a majority above which a label is clear, where a sweep does not say."""
 GUARD = 0.25
 """Least part of an edge on either side of where the border is taken to be."""
 _JUMP = 4.0  # times the slope of long edges: then the margin does not pass through zero, it jumps
@@ -33,7 +35,9 @@ class Border:
     Parameters
     ----------
     sites : Sites
-        The places that were looked at and have a label.
+        The places that were looked at and have a label that is clear, or draws left.
+    undecided : Sites
+        Those whose label no draw is left to settle. The border passes near them.
     mesh : Mesh
         Their triangulation.
     edges : Edges
@@ -46,14 +50,22 @@ class Border:
         where it is longer than `longest_edge` allows.
     foretold : ndarray of bool, (E,)
         Where a margin that passes through zero tells where along the edge the border is.
+    stretch : ndarray, (E, 2)
+        The part of each edge in which the border crosses it: 0 and 1, or less where planes narrow it.
+    crooked : ndarray of bool, (E,)
+        Where no plane separates the labels nearby. Asked of edges that do not bracket the border within the
+        tolerance, and of all where labels are noisy.
     """
 
     sites: Sites
+    undecided: Sites
     mesh: Mesh
     edges: Edges
     at: Array
     error: Array
     foretold: Array
+    stretch: Array
+    crooked: Array
 
     @property
     def units(self) -> Array:
@@ -94,7 +106,7 @@ class Border:
         return np.array(pieces).reshape(-1, 2, 2), np.array(errors)
 
 
-def find_border(sites: Sites, tolerance: float, *, draws: int = 1) -> Border:
+def find_border(sites: Sites, tolerance: float, *, draws: int = 1, confidence: float = CONFIDENCE) -> Border:
     """Find the border between the labels of some places.
 
     Parameters
@@ -105,40 +117,45 @@ def find_border(sites: Sites, tolerance: float, *, draws: int = 1) -> Border:
         The error that is aimed at, as a fraction of the range.
     draws : int
         How many draws there are; with one a label is certain.
+    confidence : float
+        Posterior probability of the majority at which a label is clear. Places where it is not after all draws
+        are `Border.undecided`: what brackets the border are those on both sides of them.
     """
-    good = sites.code >= 0
-    confidence = np.ones(int(good.sum())) if draws == 1 else sites.confidence[good]
-    kept = Sites(
-        sites.units[good],
-        sites.spent[good],
-        sites.labels,
-        sites.code[good],
-        confidence,
-        sites.counts[good],
-        sites.parts[good],
-        sites.margin[good],
-        sites.row[good],
-    )
+    if draws == 1:
+        sites = replace(sites, confidence=np.ones(len(sites)))
+    unsure = (sites.confidence < confidence) & (sites.spent >= draws)
+    kept = sites.where((sites.code >= 0) & ~unsure)
     mesh = Mesh(kept.units, kept.code)
     edges = mesh.border()
     long = edges.length > longest_edge(tolerance)
     error = np.where(long, edges.length, edges.across) / 2
     at, foretold = _crossings(kept, edges)
-    open_ = np.flatnonzero(error > tolerance)
-    low, high = crossings(kept.units, kept.code, edges.ends[open_])
-    flat = open_[np.isfinite(low)]
+    asked = np.flatnonzero(error > tolerance) if draws == 1 else np.arange(len(edges))
+    low, high = crossings(kept.units, kept.code, edges.ends[asked])
+    crooked = np.zeros(len(edges), dtype=bool)
+    crooked[asked] = np.isnan(low)
+    flat = asked[np.isfinite(low)]
     low, high = low[np.isfinite(low)], high[np.isfinite(low)]
     bracketed = at.copy()
     at = np.clip(at, GUARD, 1 - GUARD)
     at[flat] = np.where(foretold[flat], np.clip(bracketed[flat], low, high), (low + high) / 2)
-    border = Border(kept, mesh, edges, at, error, foretold)
+    stretch = np.tile([0.0, 1.0], (len(edges), 1))
+    undecided = sites.where((sites.code >= 0) & unsure)
+    border = Border(kept, undecided, mesh, edges, at, error, foretold, stretch, crooked)
     seen = ~long[flat] | _seen(border, flat, longest_edge(tolerance) / 2)
     error[flat[seen]] = (edges.across[flat] * (high - low) / 2)[seen]
+    stretch[flat[seen]] = np.stack([low, high], axis=1)[seen]
     return border
 
 
 def border_of_rows(
-    data: Mapping[str, Any], scales: Sequence[Scale], on: str, tolerance: float, initial: Sequence[str]
+    data: Mapping[str, Any],
+    scales: Sequence[Scale],
+    on: str,
+    tolerance: float,
+    initial: Sequence[str],
+    *,
+    confidence: float = CONFIDENCE,
 ) -> Border:
     """Find the border in the rows of a table.
 
@@ -154,6 +171,8 @@ def border_of_rows(
         The error that is aimed at.
     initial : sequence of str
         The initial conditions, in order; a draw that lacks one of them is left out.
+    confidence : float
+        As in `find_border`.
     """
     told = Labelling(on).label(data)
     places = np.stack([np.asarray(data[f"point.{scale.path}"], dtype=float) for scale in scales], axis=1)
@@ -166,7 +185,8 @@ def border_of_rows(
     seen = np.asarray(told[rows], dtype=LABELLED)
     units = np.stack([scale.place(places[rows[:, 0], k]) for k, scale in enumerate(scales)], axis=1)
     per_site = gather(units, seen)
-    return find_border(per_site, tolerance, draws=int(per_site.spent.max(initial=1)))
+    draws_made = int(per_site.spent.max(initial=1))
+    return find_border(per_site, tolerance, draws=draws_made, confidence=confidence)
 
 
 def _seen(border: Border, which: Array, radius: float) -> Array:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from neuroflame.border.find import Border, border_of_rows
+from neuroflame.border.find import CONFIDENCE, Border, border_of_rows
 from neuroflame.border.labels import Labelling
 from neuroflame.border.scales import Scale, scales_of
 from neuroflame.errors import SpecError, StoreError
@@ -81,7 +81,9 @@ def border_of_table(
     frame = table.to_pandas([name for name in wanted if name in table.columns])
     starts = (sweep.get("repeat") or {}).get("initial_conditions") or sorted(set(frame["initial_condition"]))
     data = {str(name): frame[name].tolist() for name in frame}
-    return border_of_rows(data, scales, on, tolerance or search.get("tolerance", _TOLERANCE), starts), scales
+    tolerance = tolerance or search.get("tolerance", _TOLERANCE)
+    confidence = search.get("confidence", CONFIDENCE)
+    return border_of_rows(data, scales, on, tolerance, starts, confidence=confidence), scales
 
 
 def border_frame(border: Border, scales: tuple[Scale, ...]) -> pd.DataFrame:
