@@ -168,9 +168,14 @@ def _averages_at_rest(h: HebbianProgram, post: Tensor, pre: Tensor, like: Tensor
 
 
 def step_hebbian(
-    program: Program, step: int, rates: Mapping[str, Tensor], weights: Weights, averages: Averages
+    program: Program,
+    step: int | Tensor,
+    rates: Mapping[str, Tensor],
+    weights: Weights,
+    averages: Averages,
 ) -> tuple[Weights, Averages]:
     """Return weights and running means one step later: both move by what they and the rates were before it."""
+    known = not isinstance(step, Tensor)
     new_weights: Weights = {}
     new_averages: Averages = {}
     for pair in program.pairs:
@@ -178,10 +183,10 @@ def step_hebbian(
             h = pair.hebbian
             old = {n.removeprefix(f"{h.pair}."): v for n, v in averages.items() if n.startswith(f"{h.pair}.")}
             weight, post, pre = weights[h.pair], rates[h.post], rates[h.pre]
-            if step >= h.first:
+            if not known or step >= h.first:
                 growth = _growth(h, post, pre, old)
                 moved = physics.weight_step(weight, growth, h.gain, h.keep, h.sign, h.ceiling)
-                weight = moved if step >= h.last else torch.where(step >= h.start, moved, weight)
+                weight = moved if known and step >= h.last else torch.where(step >= h.start, moved, weight)
             new_weights[h.pair] = weight
             new_averages |= {f"{h.pair}.{n}": v for n, v in _relaxed(h, post, pre, old).items()}
     return new_weights, new_averages

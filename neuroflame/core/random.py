@@ -22,7 +22,7 @@ def topology_key(seed: int, graph: int) -> tuple[int, int]:
     return seed & 0xFFFFFFFF, (graph ^ (seed >> 32)) & 0xFFFFFFFF
 
 
-def words(seeds: Tensor, name: str, purpose: int, step: int, size: int) -> list[Tensor]:
+def words(seeds: Tensor, name: str, purpose: int, step: int | Tensor, size: int) -> list[Tensor]:
     """Return four tensors of 32-bit random words, int64 (P, ceil(size / 4)).
 
     Parameters
@@ -33,18 +33,21 @@ def words(seeds: Tensor, name: str, purpose: int, step: int, size: int) -> list[
         The stream, for example the population that is driven.
     purpose : int
         What the numbers are for.
-    step : int
+    step : int or Tensor, ()
         Step of the run.
     size : int
         How many numbers a point needs; four come with each word of the counter.
     """
     block = torch.arange((size + 3) // 4, device=seeds.device)
     low, high = (seeds & 0xFFFFFFFF)[:, None], ((seeds >> 32) & 0xFFFFFFFF)[:, None]
-    counter = (torch.full_like(block, step), block, torch.full_like(block, stream(name)))
+    now = step.expand_as(block) if isinstance(step, Tensor) else torch.full_like(block, step)
+    counter = (now, block, torch.full_like(block, stream(name)))
     return list(physics.philox(*counter, torch.full_like(block, purpose), low, high))
 
 
-def normals(seeds: Tensor, name: str, purpose: int, step: int, size: int, dtype: torch.dtype) -> Tensor:
+def normals(
+    seeds: Tensor, name: str, purpose: int, step: int | Tensor, size: int, dtype: torch.dtype
+) -> Tensor:
     """Return standard normal numbers, (P, size)."""
     a, b, c, d = words(seeds, name, purpose, step, size)
     columns = [*physics.normal_pair(a, b), *physics.normal_pair(c, d)]

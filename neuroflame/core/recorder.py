@@ -221,10 +221,16 @@ class Recorder:
     ----------
     program : Program
     plan : RecordPlan
+
+    Attributes
+    ----------
+    overwritten : bool
+        Whether the tensors of a state change after `observe` has seen them: what is kept of them is copied.
     """
 
     def __init__(self, program: Program, plan: RecordPlan) -> None:
         self.program, self.plan = program, plan
+        self.overwritten = False
         self.segments = self._cut()
         self.fail_step = torch.full((program.points,), -1, dtype=torch.int64, device=program.device)
         self.all_diverged = False
@@ -268,17 +274,25 @@ class Recorder:
             for name, samples in self._plastic.items():
                 samples.append(plastic_means(state.u[name], state.x[name]))
         if self.plan.traced:
-            self._between_traces = self._between_traces.after(state.rates, self._spiking)
+            self._between_traces = self._counted(self._between_traces, state)
             if self.plan.is_sample(n):
                 self._trace_steps.append(n)
                 for name, rates in (state.rates | self._between_traces.rates()).items():
                     self._traces[name].append(fourier_mode(rates))
                 self._between_traces = SpikeCount()
         if self._variables:
-            self._between_samples = self._between_samples.after(state.rates, self._spiking)
+            self._between_samples = self._counted(self._between_samples, state)
             if n % self.plan.variables_every == 0:
                 self._sample(state)
         return state
+
+    def _counted(self, count: SpikeCount, state: State) -> SpikeCount:
+        trains = {name: state.rates[name] for name in self._spiking}
+        return count.after(trains if count.steps else {n: self._kept(train) for n, train in trains.items()})
+
+    def _kept(self, value: Tensor) -> Tensor:
+        """Return what may be kept of a tensor of the state."""
+        return value.clone() if self.overwritten else value
 
     def _note_intervals(self, state: State, inside: bool | Tensor) -> None:
         for name in self._spiking:
@@ -295,7 +309,7 @@ class Recorder:
         named |= {f"rates.{name}": rates for name, rates in count.rates().items()}
         named |= {f"spikes.{n}": total / self._spiking[n].height for n, total in count.totals.items()}
         for name, samples in self._variables.items():
-            samples.append(named[name])
+            samples.append(self._kept(named[name]))
         self._between_samples = SpikeCount()
 
     def finish(self, state: State) -> Recording:
@@ -358,7 +372,7 @@ class Recorder:
             sums = self._sums[index].get(name)
             if sums is None:
                 zero = torch.zeros_like(rates)
-                sums = self._sums[index][name] = Sums(0, rates, zero)
+                sums = self._sums[index][name] = Sums(0, self._kept(rates), zero)
                 if mean is not None:
                     sums.squares, sums.mean_first = zero.clone(), mean
             sums.steps += 1

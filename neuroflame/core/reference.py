@@ -15,12 +15,15 @@ from neuroflame.core.external import External
 from neuroflame.core.feedforward import start_feedforward, step_feedforward
 from neuroflame.core.hebbian import start_averages, start_weights, step_hebbian
 from neuroflame.core.random import NOISE, START, normals, uniforms
+from neuroflame.core.replay import WORTH_CAPTURING, Replay
 from neuroflame.core.spiking import fire, spikes_at_start, voltage_at_start
 from neuroflame.core.state import State
 from neuroflame.core.torch_physics import physics
 from neuroflame.spec.parts import ConstantStart, NormalStart, UniformStart
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from neuroflame.core.program import NoiseProgram, PairProgram, PopulationProgram, Program
     from neuroflame.core.recorder import Recorder
 
@@ -116,7 +119,9 @@ def initial_state(program: Program, rates: dict[str, Tensor] | None = None) -> S
     )
 
 
-def step(program: Program, state: State, external: dict[str, Tensor]) -> State:
+def step(
+    program: Program, state: State, external: dict[str, Tensor], number: int | Tensor | None = None
+) -> State:
     """Return the state one step later.
 
     Order, part of the model: weights that learn and STP from the rates, synapses from what is transmitted, the
@@ -126,11 +131,14 @@ def step(program: Program, state: State, external: dict[str, Tensor]) -> State:
     ----------
     external : mapping of Tensor, (P, N) or (P, 1)
         External input of each population during the step, without noise.
+    number : int or Tensor, optional
+        Of the step, where it is not the state's: noise is drawn, and weights learn, by it.
     """
+    number = state.step if number is None else number
     sources, u, x = _transmit(program, state)
-    weights, averages = step_hebbian(program, state.step, state.rates, state.weights, state.averages)
+    weights, averages = step_hebbian(program, number, state.rates, state.weights, state.averages)
     fast, excitatory = _synaptic(program, sources, weights)
-    noise, kicks = _draw(program, state)
+    noise, kicks = _draw(program, state, number)
     external = {name: sum(kicks["external"][name], received) for name, received in external.items()}
     external, feedforward = step_feedforward(program, state.feedforward, external)
 
@@ -179,14 +187,44 @@ def run(program: Program, state: State, steps: int, recorder: Recorder) -> State
 
     A lane whose rates leave the finite range below ``rate_limit``, or whose voltages are not finite, is reported to
     the recorder and put to rest; its neighbours are not touched. Where gradients are asked for, the run is made in
-    stretches (see `neuroflame.core.checkpointing`).
+    stretches (see `neuroflame.core.checkpointing`). On a CUDA device the steps of a longer run are replayed.
     """
     if tracks_gradients(program, state):
-        return run_in_stretches(_advance, program, state, steps, recorder)
-    return _advance(program, state, steps, recorder)
+        return run_in_stretches(walk, program, state, steps, recorder)
+    if program.device.type == "cuda" and steps >= WORTH_CAPTURING:
+        return replay(program, state, steps, recorder)
+    return walk(program, state, steps, recorder)
 
 
-def _advance(program: Program, state: State, steps: int, recorder: Recorder) -> State:
+def replay(program: Program, state: State, steps: int, recorder: Recorder) -> State:
+    """Do as `run` does, to the last bit, by steps that overwrite one state; see `Replay`."""
+
+    def later(
+        named: Mapping[str, Tensor], received: Mapping[str, Tensor], number: Tensor
+    ) -> dict[str, Tensor]:
+        here = start.renamed(dict(named), step=start.step)
+        return step(program, here, dict(received), number).named()
+
+    external, start, last = External(program), state, state.step + steps
+    widest = {
+        name: received.expand(program.points, program.populations[name].size)
+        for name, received in external.at(state.step).items()
+    }
+    moving = Replay(later, state.named(), widest, state.step)
+    recorder.overwritten = True
+    while state.step < last:
+        moving.advance(external.at(state.step))
+        fresh = state.renamed(moving.state, step=state.step + 1)
+        state = recorder.observe(fresh)
+        if state is not fresh:
+            moving.put(state.named())
+        if recorder.all_diverged:
+            return replace(state, step=last)
+    return state
+
+
+def walk(program: Program, state: State, steps: int, recorder: Recorder) -> State:
+    """Do as `run` does, by steps that each make a state of their own."""
     external = External(program)
     last = state.step + steps
     while state.step < last:
@@ -263,7 +301,7 @@ def _product(
 Kicks = dict[str, dict[str, list[Tensor]]]
 
 
-def _draw(program: Program, state: State) -> tuple[dict[str, Tensor], Kicks]:
+def _draw(program: Program, state: State, number: int | Tensor) -> tuple[dict[str, Tensor], Kicks]:
     """Return the new correlated noise, and what is added: to external, input, target (Φ) or rates, by population."""
     kicks: Kicks = {
         what: {name: [] for name in program.populations} for what in ("external", "input", "target", "rates")
@@ -271,7 +309,7 @@ def _draw(program: Program, state: State) -> tuple[dict[str, Tensor], Kicks]:
     fresh: dict[str, Tensor] = {}
     for noise in program.noise:
         for name in noise.amplitude:
-            value = _noise_value(program, state, noise, program.populations[name])
+            value = _noise_value(program, state, noise, program.populations[name], number)
             if noise.decay is not None:
                 fresh[f"{noise.name}.{name}"] = value
             correlated = noise.on == "rates" and noise.decay is not None
@@ -280,10 +318,10 @@ def _draw(program: Program, state: State) -> tuple[dict[str, Tensor], Kicks]:
 
 
 def _noise_value(
-    program: Program, state: State, noise: NoiseProgram, population: PopulationProgram
+    program: Program, state: State, noise: NoiseProgram, population: PopulationProgram, number: int | Tensor
 ) -> Tensor:
     name = f"noise.{noise.name}.{population.name}"
-    drawn = normals(program.seeds, name, NOISE, state.step, population.size, program.dtype)
+    drawn = normals(program.seeds, name, NOISE, number, population.size, program.dtype)
     kick = noise.amplitude[population.name] * drawn
     if noise.decay is None:
         return kick

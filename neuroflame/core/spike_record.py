@@ -11,8 +11,6 @@ from torch import Tensor
 from neuroflame.core.torch_physics import mean_neurons, physics
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from neuroflame.core.recorder import Sums
 
 BIN = 0.005
@@ -31,9 +29,9 @@ class SpikeCount:
     steps: int = 0
     totals: dict[str, Tensor] = field(default_factory=dict)
 
-    def after(self, rates: dict[str, Tensor], names: Iterable[str]) -> SpikeCount:
-        """Return the count with one step's trains added."""
-        totals = {n: self.totals[n] + rates[n] if n in self.totals else rates[n] for n in names}
+    def after(self, trains: dict[str, Tensor]) -> SpikeCount:
+        """Return the count with one step's trains, by population, added."""
+        totals = {n: self.totals[n] + train if n in self.totals else train for n, train in trains.items()}
         return SpikeCount(self.steps + 1, totals)
 
     def rates(self) -> dict[str, Tensor]:

@@ -140,11 +140,7 @@ class View:
     def reduced(self, population: str) -> Reduced:
         """Return what is left of a population's neurons over the windows."""
         if population not in self._reduced:
-            windows = self.recording.plan.windows
-            size, points = self.spec.populations[population].size, len(self.recording.fail_step)
-            at_once = max(1, AT_ONCE // (3 * size * len(windows)))
-            rows = [slice(first, first + at_once) for first in range(0, points, at_once)]
-            kept = torch.cat([self._reduce(population, some) for some in rows], dim=1).cpu()
+            windows, kept = self.recording.plan.windows, self._queued[population].cpu()
             by_window = kept[: 4 * len(windows)].unflatten(0, (-1, 4))
             of_mean = _pooled_sd(self._parts(population, FINAL, self._mean_samples))
             of_neurons = self._masked(torch.cat([kept[4 * len(windows) :], of_mean[None]]), self.final)
@@ -155,6 +151,20 @@ class View:
                 *of_neurons.unbind(),
             )
         return self._reduced[population]
+
+    @cached_property
+    def _queued(self) -> dict[str, Tensor]:
+        """What `_reduce` returns for all points, by population: all queued before the first is waited for.
+
+        A GPU may still be at the run itself, so that queueing costs no time.
+        """
+        points, windows = len(self.recording.fail_step), len(self.recording.plan.windows)
+        found = {}
+        for name, population in self.spec.populations.items():
+            at_once = max(1, AT_ONCE // (3 * population.size * windows))
+            rows = [slice(first, first + at_once) for first in range(0, points, at_once)]
+            found[name] = torch.cat([self._reduce(name, some) for some in rows], dim=1)
+        return found
 
     def _reduce(self, population: str, rows: slice) -> Tensor:
         """Return modes and level of each window, then the other entries of `Reduced` but the last, (…, P)."""

@@ -66,8 +66,8 @@ def timetable(
 ) -> Timetable:
     """Return the intervals between two steps."""
     changes = program.boundaries()
-    kept_every = plan.variables_every if plan.variables else 0
-    stops = [start, *(n for n in range(start + 1, stop) if kept_every and n % kept_every == 0), stop]
+    every = plan.variables_every
+    stops = [start, *(range(start + every - start % every, stop, every) if plan.variables else ()), stop]
     samples = plan.samples(start, stop)
     places = {n: i for i, n in enumerate(samples)}
     edges = {*stops, *changes, *samples, *(int(e) for s in segments for e in (s.start, s.stop))}
