@@ -363,26 +363,43 @@ def test_failed_points_tell_nothing_and_are_not_asked_again():
     assert np.quantile(errors(case, border), 0.95) <= case.tolerance
 
 
-def test_three_labels_meet():
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("count", [3, 4])
+def test_labels_meet_at_a_point(count, seed):
+    """Sectors about a place at random: each border is found along its whole length, and up to where they meet."""
+    rng = np.random.default_rng([count, seed])
+    centre = 0.3 + 0.4 * rng.random(2)
+    even = 2 * np.pi * (np.arange(count) + rng.random() + 0.35 * (rng.random(count) - 0.5)) / count
+    angles = np.sort(np.mod(even, 2 * np.pi))
+    rays = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+
     def see(x):
         found = np.zeros((len(x), 1), LABELLED)
-        angle = np.arctan2(x[:, 1] - 0.5, x[:, 0] - 0.5)
-        third = np.minimum((angle + np.pi) / (2 * np.pi / 3), 2.5).astype(int)
-        found["label"][:, 0] = np.array(["a", "b", "c"])[third]
+        angle = np.mod(np.arctan2(*(x - centre).T[::-1]), 2 * np.pi)
+        found["label"][:, 0] = np.array(list("abcd"))[np.searchsorted(angles, angle) % count]
         found["margin"] = np.nan
         return found
 
-    case = Case(None, 2, 0.02)
-    search = make(case)
+    search = make(Case(None, 2, 0.02))
     while not search.done:
         search.tell(see(places(search.ask(10**6))))
+    assert search.asked < 200
     border = search.border()
-    assert border.sites.labels == ("a", "b", "c")
-    assert len(np.unique(np.sort(border.sites.code[border.edges.ends], axis=1), axis=0)) == 3
-    near = np.linalg.norm(border.units - 0.5, axis=1).min()
-    assert near < 0.03
+    assert border.quantile() <= 0.02
+    away = border.units - centre
+    along = np.maximum(away @ rays.T, 0.0)  # (edges, rays)
+    apart = np.linalg.norm(away[:, None] - along[:, :, None] * rays, axis=2)
+    assert np.quantile(apart.min(axis=1), 0.95) <= 0.02
+    pairs = np.sort(border.sites.code[border.edges.ends], axis=1)
+    for k in range(count):
+        mine = (pairs == np.sort([k, (k + 1) % count])).all(axis=1)
+        assert apart[mine, k].max() < 0.06
+        reach = np.sort(along[mine, k])
+        assert reach[0] < 0.1
+        assert np.diff(reach).max() < 0.25
     pieces, error = border.segments()
     assert len(pieces) == len(error)
+    assert np.linalg.norm(pieces.reshape(-1, 2) - centre, axis=1).min() < 0.03
 
 
 def test_segments_of_a_circle_add_up_to_its_length():
