@@ -8,6 +8,7 @@ from neuroflame.border.flat import separable
 from neuroflame.border.labels import LABELLED, Labelling
 from neuroflame.border.mesh import Edges, Mesh, longest_edge
 from neuroflame.border.scales import Scale, scale_of, scales_of
+from neuroflame.border.sides import sides
 from neuroflame.border.sites import Sites, gather
 from neuroflame.border.table import Table, border_frame, border_of_table
 
@@ -29,4 +30,5 @@ __all__ = [
     "scale_of",
     "scales_of",
     "separable",
+    "sides",
 ]

@@ -45,13 +45,15 @@ class Border:
     at : ndarray, (E,)
         Where along each edge the border is taken to be, from 0 at its first end to 1.
     error : ndarray, (E,)
-        How far the border may be from there, as a fraction of the range: half the extent of each edge across the
-        border, or of the part of it in which planes can cross it that separate the labels nearby; half its length
-        where it is longer than `longest_edge` allows.
+        How far the border may be from there, as a fraction of the range: to the farther end of each edge or of the
+        part of it in which planes can cross it that separate the labels nearby, across the border; along the
+        edge where it is longer than `longest_edge` allows. Planes bring it down to the tolerance and no further: what
+        they leave out, how the border turns, is of that order (see `longest_edge`).
     foretold : ndarray of bool, (E,)
         Where a margin that passes through zero tells where along the edge the border is.
     stretch : ndarray, (E, 2)
-        The part of each edge in which the border crosses it: 0 and 1, or less where planes narrow it.
+        The part of each edge in which the border crosses it: 0 and 1, or less where planes narrow it, but no less than
+        the tolerance on either side.
     crooked : ndarray of bool, (E,)
         Where no plane separates the labels nearby. Asked of edges that do not bracket the border within the
         tolerance, and of all where labels are noisy.
@@ -82,6 +84,12 @@ class Border:
         """Return the error that so large a share of the border's points keeps; NaN without a border."""
         return float(np.quantile(self.error, share)) if len(self.error) else float("nan")
 
+    @property
+    def brackets(self) -> Array:
+        """Between which two places the border crosses each edge, from its first end's side; (E, 2, d)."""
+        first, last = (self.sites.units[self.edges.ends[:, k], None] for k in (0, 1))
+        return np.asarray(first + self.stretch[:, :, None] * (last - first))
+
     def segments(self) -> tuple[Array, Array]:
         """Return the border in two dimensions as straight pieces, one for each triangle that it crosses.
 
@@ -92,18 +100,41 @@ class Border:
         ndarray, (S,)
             The larger error of both ends.
         """
-        number = {tuple(pair): k for k, pair in enumerate(self.edges.ends.tolist())}
         points, pieces, errors = self.units, [], []
-        for triangle in np.sort(self.mesh.simplices[self.mesh.mixed], axis=1).tolist():
-            a, b, c = triangle
-            crossed = [number[pair] for pair in ((a, b), (a, c), (b, c)) if pair in number]
-            ends = points[crossed]
-            if len(crossed) == 3:  # three labels meet: from each crossing to the middle
+        for crossed in self._triangles():
+            edges = list(crossed.values())
+            ends = points[edges]
+            if len(edges) == 3:  # three labels meet: from each crossing to the middle
                 pieces += [np.stack([end, ends.mean(axis=0)]) for end in ends]
             else:
                 pieces.append(ends)
-            errors += [float(self.error[crossed].max())] * (3 if len(crossed) == 3 else 1)
+            errors += [float(self.error[edges].max())] * (3 if len(edges) == 3 else 1)
         return np.array(pieces).reshape(-1, 2, 2), np.array(errors)
+
+    def bands(self) -> list[Array]:
+        """Return where the border may be in two dimensions: a polygon, (k, 2), for each triangle that it crosses.
+
+        Its corners are the ends of what is open of the triangle's edges, in order around it.
+        """
+        brackets, found = self.brackets, []
+        for crossed in self._triangles():
+            (a, _), (_, c) = min(crossed), max(crossed)
+            b = next(iter({end for pair in crossed for end in pair} - {a, c}))
+            corners = []
+            for first, last in ((a, b), (b, c), (c, a)):
+                edge = crossed.get((min(first, last), max(first, last)))
+                if edge is not None:
+                    corners += list(brackets[edge] if first < last else brackets[edge][::-1])
+            found.append(np.array(corners))
+        return found
+
+    def _triangles(self) -> list[dict[tuple[int, int], int]]:
+        """Return, for each triangle that the border crosses, the number of each crossed edge by its ends."""
+        number = {tuple(pair): k for k, pair in enumerate(self.edges.ends.tolist())}
+        found = []
+        for a, b, c in np.sort(self.mesh.simplices[self.mesh.mixed], axis=1).tolist():
+            found.append({pair: number[pair] for pair in ((a, b), (a, c), (b, c)) if pair in number})
+        return found
 
 
 def find_border(sites: Sites, tolerance: float, *, draws: int = 1, confidence: float = CONFIDENCE) -> Border:
@@ -128,23 +159,30 @@ def find_border(sites: Sites, tolerance: float, *, draws: int = 1, confidence: f
     mesh = Mesh(kept.units, kept.code)
     edges = mesh.border()
     long = edges.length > longest_edge(tolerance)
-    error = np.where(long, edges.length, edges.across) / 2
     at, foretold = _crossings(kept, edges)
+    if draws > 1:  # the mean margin of those draws that have a label tells nothing of the others
+        at, foretold = np.full(len(edges), 0.5), np.zeros(len(edges), dtype=bool)
+    told, at = at, np.clip(at, GUARD, 1 - GUARD)
+    error = np.where(long, edges.length, edges.across) * np.maximum(at, 1 - at)
     asked = np.flatnonzero(error > tolerance) if draws == 1 else np.arange(len(edges))
     low, high = crossings(kept.units, kept.code, edges.ends[asked])
     crooked = np.zeros(len(edges), dtype=bool)
     crooked[asked] = np.isnan(low)
     flat = asked[np.isfinite(low)]
     low, high = low[np.isfinite(low)], high[np.isfinite(low)]
-    bracketed = at.copy()
-    at = np.clip(at, GUARD, 1 - GUARD)
-    at[flat] = np.where(foretold[flat], np.clip(bracketed[flat], low, high), (low + high) / 2)
+    inner = low + GUARD * (high - low), high - GUARD * (high - low)
+    at[flat] = np.where(foretold[flat], np.clip(told[flat], *inner), (low + high) / 2)
     stretch = np.tile([0.0, 1.0], (len(edges), 1))
     undecided = sites.where((sites.code >= 0) & unsure)
     border = Border(kept, undecided, mesh, edges, at, error, foretold, stretch, crooked)
     seen = ~long[flat] | _seen(border, flat, longest_edge(tolerance) / 2)
-    error[flat[seen]] = (edges.across[flat] * (high - low) / 2)[seen]
-    stretch[flat[seen]] = np.stack([low, high], axis=1)[seen]
+    known = flat[seen]
+    low, high = low[seen], high[seen]
+    farthest = np.maximum(at[known] - low, high - at[known])
+    error[known] = np.minimum(error[known], np.maximum(edges.across[known] * farthest, tolerance))
+    room = tolerance / np.maximum(edges.across[known], tolerance)  # planes leave out how far the border turns
+    stretch[known, 0] = np.maximum(np.minimum(low, at[known] - room), 0.0)
+    stretch[known, 1] = np.minimum(np.maximum(high, at[known] + room), 1.0)
     return border
 
 

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from matplotlib.path import Path
 
-from neuroflame.border import LABELLED, Labelling, Mesh, find_border, gather, scale_of
+from neuroflame.border import LABELLED, Labelling, Mesh, find_border, gather, scale_of, sides
 from neuroflame.border.flat import crossings, separable
 from neuroflame.border.sites import draws_wanted, majority
 from neuroflame.sweep.points import DRAW, dtype_of, size_of
@@ -120,7 +121,7 @@ def test_a_margin_that_tells_places_the_border_better_and_one_that_jumps_does_no
     drain(jump, jumping)
     near = np.quantile(errors(CASES["circle"], smooth.border()), 0.95)
     assert near < np.quantile(errors(CASES["circle"], plain.border()), 0.95)
-    assert max(smooth.asked, jumping.asked) < 1.15 * plain.asked
+    assert max(smooth.asked, jumping.asked) < 1.2 * plain.asked
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -410,6 +411,80 @@ def test_segments_of_a_circle_add_up_to_its_length():
     assert np.linalg.norm(pieces[:, 1] - pieces[:, 0], axis=1).sum() == pytest.approx(
         2 * np.pi * 0.3, rel=0.02
     )
+
+
+@pytest.mark.parametrize("name", ["circle", "two islands", "sphere", "plane through a cube"])
+def test_what_is_open_of_each_edge_holds_the_border_however_it_turns(name):
+    """Of 95 % of them: planes alone would leave out the border on half of the edges of a circle or a sphere."""
+    case = {**CASES, **DEAR}[name]
+    search = make(case)
+    drain(case, search)
+    border = search.border()
+    narrowed = np.ptp(border.stretch, axis=1) < 1
+    assert narrowed.sum() > 5
+    ends = case.of(border.brackets[narrowed].reshape(-1, case.d)).reshape(-1, 2)
+    assert (ends[:, 0] * ends[:, 1] <= 0).mean() > 0.95
+    assert (errors(case, border) <= border.error).mean() > 0.95
+
+
+def test_bands_are_what_is_open_of_the_triangles():
+    """The circle runs through them, but for the error that 5 % of it may have; they are far thinner than triangles."""
+    case = CASES["circle"]
+    search = make(case)
+    drain(case, search)
+    border = search.border()
+    bands = border.bands()
+    assert len(bands) == border.mesh.mixed.sum()
+
+    def area(corners):
+        x, y = corners.T
+        return abs(np.sum(x * np.roll(y, -1) - y * np.roll(x, -1))) / 2
+
+    assert sum(map(area, bands)) < 0.9 * border.mesh.volumes()[border.mesh.mixed].sum()
+    angle = np.linspace(0, 2 * np.pi, 500)
+    circle = 0.5 + 0.3 * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    held = np.any([Path(band).contains_points(circle, radius=1e-3) for band in bands], axis=0)
+    held |= np.any([Path(band).contains_points(circle, radius=-1e-3) for band in bands], axis=0)
+    assert held.mean() > 0.9
+
+
+def test_bands_where_three_labels_meet_are_within_their_triangles():
+    units = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    told = np.zeros((3, 1), LABELLED)
+    told["label"][:, 0], told["margin"] = ["a", "b", "c"], np.nan
+    border = find_border(gather(units, told), 0.01)
+    border.stretch[:] = [0.25, 0.5]
+    (band,) = border.bands()
+    np.testing.assert_allclose(
+        band, [[0.25, 0], [0.5, 0], [0.75, 0.25], [0.5, 0.5], [0, 0.5], [0, 0.25]], atol=1e-12
+    )
+
+
+@pytest.mark.parametrize("d", [2, 3, 4])
+def test_sides_are_those_of_the_edges_and_of_the_true_border(d):
+    case = Case(ball, d, 0.1)
+    search = make(case, total=300)
+    drain(case, search)
+    border = search.border()
+    ahead, _ = sides(border, border.units)
+    assert np.quantile(np.abs(ahead[:, 0]), 0.98) < 1e-9  # but where a simplex without volume is found
+    inner = border.brackets
+    for k, sense in ((0, 1.0), (1, -1.0)):
+        of_first = border.sites.code[border.edges.ends[:, 0]]
+        just, beyond = (
+            inner[:, k] + step * sense * (inner[:, 1] - inner[:, 0]) * 1e-3 for step in (1.0, -1.0)
+        )
+        assert sides(border, just)[1].mean() > 0.98
+        cut = border.stretch[:, k] != k
+        assert sides(border, beyond[cut])[1].sum() <= 0.02 * cut.sum()
+        field = sides(border, just)[0][np.arange(len(just)), of_first]
+        assert (np.sign(field) == sense).mean() > 0.98
+    x = np.random.default_rng(0).random((4000, d))
+    ahead, open_ = sides(border, x)
+    yes = border.sites.labels.index("yes")
+    assert ((ahead[:, yes] > 0) != (case.of(x) > 0)).mean() < 0.1
+    assert ((ahead[:, yes] > 0) == (case.of(x) > 0))[~open_].mean() > 0.99
+    assert np.isnan(sides(border, np.full((1, d), 1.5))[0]).all()
 
 
 def test_initial_conditions_make_one_label():
