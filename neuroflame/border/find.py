@@ -158,7 +158,8 @@ def find_border(sites: Sites, tolerance: float, *, draws: int = 1, confidence: f
     kept = sites.where((sites.code >= 0) & ~unsure)
     mesh = Mesh(kept.units, kept.code)
     edges = mesh.border()
-    long = edges.length > longest_edge(tolerance)
+    longest = longest_edge(tolerance, kept.units.shape[1])
+    long = edges.length > longest
     at, foretold = _crossings(kept, edges)
     if draws > 1:  # the mean margin of those draws that have a label tells nothing of the others
         at, foretold = np.full(len(edges), 0.5), np.zeros(len(edges), dtype=bool)
@@ -175,7 +176,7 @@ def find_border(sites: Sites, tolerance: float, *, draws: int = 1, confidence: f
     stretch = np.tile([0.0, 1.0], (len(edges), 1))
     undecided = sites.where((sites.code >= 0) & unsure)
     border = Border(kept, undecided, mesh, edges, at, error, foretold, stretch, crooked)
-    seen = ~long[flat] | _seen(border, flat, longest_edge(tolerance) / 2)
+    seen = ~long[flat] | _seen(border, flat, longest / 2)
     known = flat[seen]
     low, high = low[seen], high[seen]
     farthest = np.maximum(at[known] - low, high - at[known])

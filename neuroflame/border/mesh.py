@@ -163,10 +163,11 @@ def _triangulate(units: Array) -> Array:
         return np.empty((0, d + 1), dtype=np.int64)
 
 
-def longest_edge(tolerance: float) -> float:
+def longest_edge(tolerance: float, d: int) -> float:
     """Return the length above which an edge counts in full, however flat the border looks.
 
-    Over a length s a border whose radius of curvature is R departs by s²/(8 R) from its chord: by the
-    tolerance for s = √tolerance and R = 1/8 of the range.
+    Over a length s a border whose radius of curvature is R departs by s²/(8 R) from its chord: by the tolerance for
+    s = √tolerance and R = 1/8 of the range. In d = 3 and 4, where the number of places goes as s^(1 − d), R is 1/4.
     """
-    return max(2.0 * tolerance, math.sqrt(tolerance))
+    radius = 1.0 / 8.0 if d < 3 else 1.0 / 4.0
+    return max(2.0 * tolerance, math.sqrt(8.0 * radius * tolerance))

@@ -212,13 +212,14 @@ class Boundary(Search):
         if room <= 0 or not len(border.edges):
             return []
         chords = border.mesh.chords()
-        long = chords.length > longest_edge(self.tolerance)
+        longest = longest_edge(self.tolerance, len(self.axes))
+        long = chords.length > longest
         unseen = np.where(long, chords.length, chords.across)
         doubtful = np.flatnonzero(unseen > self.tolerance)
         smooth = separable(border.sites.units, border.sites.code, chords.ends[doubtful])
 
         gap, _ = cKDTree(border.sites.units).query(border.sites.units[chords.ends[doubtful]].mean(axis=1))
-        unseen[doubtful[smooth & (gap <= longest_edge(self.tolerance) / 2)]] = 0.0
+        unseen[doubtful[smooth & (gap <= longest / 2)]] = 0.0
         error = np.concatenate([border.error, unseen])
         pairs = np.concatenate([border.edges.ends, chords.ends])
         clear = border.sites.confidence[pairs].min(axis=1) >= self.confidence
