@@ -73,6 +73,13 @@ def sparse(excitatory: int, inhibitory: int, degree: int, points: int) -> Sweep:
     )
 
 
+def spiking(points: int = 64) -> Sweep:
+    """Return leaky integrate-and-fire neurons in the balanced state, with drives up to a fifth above the file's."""
+    spec = load_network(CONF / "lif_balanced.yml")
+    values = {"J.EE": np.full(points, 0.01), "J0.E": np.linspace(0.5, 0.6, points)}
+    return Sweep(spec, values)
+
+
 def _grid(file: str, duration: float, excitation: np.ndarray, drive: np.ndarray) -> Sweep:
     grid = np.meshgrid(excitation, drive, indexing="ij")
     spec = load_network(CONF / file, {"duration": duration})

@@ -19,6 +19,7 @@ from tests.gpu.helpers import worst
 
 if TYPE_CHECKING:
     from benchmarks.networks import Sweep
+    from neuroflame.core.executors import Executor
 
 TOLERANCE = 1e-3
 """Largest relative difference from the reference, in float32 over some steps, with which a time is worth telling."""
@@ -84,27 +85,32 @@ def difference(program: Program, steps: int) -> float:
     return apart
 
 
-def a_step(program: Program, steps: int, repetitions: int) -> dict[str, Any]:
-    """Return the time of a step: of two runs of different length, so that what does not grow with steps drops out."""
+def a_step(
+    program: Program, steps: int, repetitions: int, executor: Executor | None = None
+) -> dict[str, Any]:
+    """Return the time of a step: of two runs of different length, so that what does not grow with steps drops out.
+
+    By the fastest executor, or by one that is given.
+    """
     taken: dict[int, list[float]] = {steps: [], 3 * steps: []}
-    executor = ""
+    name = ""
     with torch.no_grad():
         for repetition in range(repetitions + 1):
             for count, times in taken.items():
                 short = _cut(program, count)
                 plan = RecordPlan(windows=(Window("final", count - max(1, count // 10), count),))
                 state = start_states(short, ["network"] * short.points)
-                chosen = choose("auto", short, plan)
+                chosen = executor or choose("auto", short, plan)
                 synchronize(program.device.type)
                 begin = time.perf_counter()
                 chosen.run(short, state, count, plan)
                 synchronize(program.device.type)
-                executor = chosen.name
+                name = chosen.name
                 if repetition:  # the first compiles
                     times.append(time.perf_counter() - begin)
     short, long = (statistics.median(times) for times in taken.values())
     return {
-        "executor": executor,
+        "executor": name,
         "points": program.points,
         "steps": [steps, 3 * steps],
         "microseconds_a_step": 1e6 * (long - short) / (2 * steps),

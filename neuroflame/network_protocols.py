@@ -241,7 +241,7 @@ def _settled(
             values, initial=initial, seeds=seeds, pairwise=True, every=model.spec.steps, return_state=True
         )
     operators: Any = dict(model.operators.items())
-    home = home_of(model.device, operators)
+    home = home_of(model.device, model.spec, operators)
     stimulated, turned = cues_of(names, home)
     batch = Batch(
         model.spec,

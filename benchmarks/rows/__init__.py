@@ -11,6 +11,7 @@ from benchmarks.rows import (
     ring,
     sparse_30720,
     sparse_100000,
+    spiking,
     topology,
     training,
 )
@@ -22,6 +23,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     one_point.BENCHMARK,
     sparse_30720.BENCHMARK,
     sparse_100000.BENCHMARK,
+    spiking.BENCHMARK,
     topology.BENCHMARK,
     training.BENCHMARK,
     memory.BENCHMARK,

@@ -3,10 +3,12 @@
 Depends on `neuroflame.conditions`, `neuroflame.errors`, numpy and scipy alone.
 """
 
-from neuroflame.border.find import Border, border_of_rows, find_border
+from neuroflame.border.find import Border, find_border
 from neuroflame.border.flat import separable
 from neuroflame.border.labels import LABELLED, Labelling
-from neuroflame.border.mesh import Edges, Mesh, longest_edge
+from neuroflame.border.mesh import MOST_PLACES, Edges, Mesh, longest_edge
+from neuroflame.border.regions import Regions, find_regions
+from neuroflame.border.regions_of_table import places_frame, regions_frame, regions_of_table
 from neuroflame.border.scales import Scale, scale_of, scales_of
 from neuroflame.border.sides import sides
 from neuroflame.border.sites import Sites, gather
@@ -14,19 +16,24 @@ from neuroflame.border.table import Table, border_frame, border_of_table
 
 __all__ = [
     "LABELLED",
+    "MOST_PLACES",
     "Border",
     "Edges",
     "Labelling",
     "Mesh",
+    "Regions",
     "Scale",
     "Sites",
     "Table",
     "border_frame",
-    "border_of_rows",
     "border_of_table",
     "find_border",
+    "find_regions",
     "gather",
     "longest_edge",
+    "places_frame",
+    "regions_frame",
+    "regions_of_table",
     "scale_of",
     "scales_of",
     "separable",

@@ -171,8 +171,7 @@ def find_border(sites: Sites, tolerance: float, *, draws: int = 1, confidence: f
     crooked[asked] = np.isnan(low)
     flat = asked[np.isfinite(low)]
     low, high = low[np.isfinite(low)], high[np.isfinite(low)]
-    inner = low + GUARD * (high - low), high - GUARD * (high - low)
-    at[flat] = np.where(foretold[flat], np.clip(told[flat], *inner), (low + high) / 2)
+    at[flat] = np.where(foretold[flat], np.clip(told[flat], low, high), (low + high) / 2)
     stretch = np.tile([0.0, 1.0], (len(edges), 1))
     undecided = sites.where((sites.code >= 0) & unsure)
     border = Border(kept, undecided, mesh, edges, at, error, foretold, stretch, crooked)
@@ -187,16 +186,10 @@ def find_border(sites: Sites, tolerance: float, *, draws: int = 1, confidence: f
     return border
 
 
-def border_of_rows(
-    data: Mapping[str, Any],
-    scales: Sequence[Scale],
-    on: str,
-    tolerance: float,
-    initial: Sequence[str],
-    *,
-    confidence: float = CONFIDENCE,
-) -> Border:
-    """Find the border in the rows of a table.
+def draws_of_rows(
+    data: Mapping[str, Any], scales: Sequence[Scale], on: str, initial: Sequence[str]
+) -> tuple[Array, Array]:
+    """Return the values of the axes in each draw of graph and seed, (D, d), and what was seen, (D, I).
 
     Parameters
     ----------
@@ -206,12 +199,8 @@ def border_of_rows(
         The axes.
     on : str
         A condition or a column of names, as a search has it.
-    tolerance : float
-        The error that is aimed at.
     initial : sequence of str
         The initial conditions, in order; a draw that lacks one of them is left out.
-    confidence : float
-        As in `find_border`.
     """
     told = Labelling(on).label(data)
     places = np.stack([np.asarray(data[f"point.{scale.path}"], dtype=float) for scale in scales], axis=1)
@@ -221,8 +210,28 @@ def border_of_rows(
         draws.setdefault((*place, graph, seed), {})[start] = row
     whole = [[found[start] for start in initial] for found in draws.values() if set(initial) <= set(found)]
     rows = np.array(whole, dtype=np.int64).reshape(len(whole), len(initial))
-    seen = np.asarray(told[rows], dtype=LABELLED)
-    units = np.stack([scale.place(places[rows[:, 0], k]) for k, scale in enumerate(scales)], axis=1)
+    return places[rows[:, 0]], np.asarray(told[rows], dtype=LABELLED)
+
+
+def border_of_draws(
+    values: Array, seen: Array, scales: Sequence[Scale], tolerance: float, *, confidence: float = CONFIDENCE
+) -> Border:
+    """Find the border between what was seen in some draws.
+
+    Parameters
+    ----------
+    values : ndarray, (D, d)
+        Of the axes in each draw.
+    seen : ndarray of `LABELLED`, (D, I)
+        For each initial condition.
+    scales : sequence of Scale
+        The axes.
+    tolerance : float
+        The error that is aimed at.
+    confidence : float
+        As in `find_border`.
+    """
+    units = np.stack([scale.place(values[:, k]) for k, scale in enumerate(scales)], axis=1)
     per_site = gather(units, seen)
     draws_made = int(per_site.spent.max(initial=1))
     return find_border(per_site, tolerance, draws=draws_made, confidence=confidence)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from neuroflame.border.find import CONFIDENCE, Border, border_of_rows
+from neuroflame.border.find import CONFIDENCE, Border, border_of_draws, draws_of_rows
 from neuroflame.border.labels import Labelling
 from neuroflame.border.scales import Scale, scales_of
 from neuroflame.errors import SpecError, StoreError
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import pandas as pd
+
+Array = np.ndarray[Any, Any]
 
 _DRAW = ("graph", "seed", "initial_condition")
 _TOLERANCE = 0.01
@@ -63,6 +65,14 @@ def border_of_table(
     SpecError
         If the condition is not well formed or names no column.
     """
+    values, seen, scales, aimed = draws_of_table(table, on, tolerance)
+    return border_of_draws(values, seen, scales, aimed, confidence=confidence_of(table)), scales
+
+
+def draws_of_table(
+    table: Table, on: str | None, tolerance: float | None
+) -> tuple[Array, Array, tuple[Scale, ...], float]:
+    """Return what `border_of_draws` needs to know of a table; parameters and errors as of `border_of_table`."""
     sweep = table.manifest.get("sweep") or {}
     search = sweep.get("search") or {}
     if on is not None:
@@ -74,16 +84,26 @@ def border_of_table(
             file=table.uri,
             remedy="name a condition, such as border('bump.E.ratio > 0.1')",
         )
-    scales = _scales(table, sweep)
+    scales = scales_of_table(table)
     names = ("status", *_DRAW, *(f"point.{scale.path}" for scale in scales))
     needs = Labelling(on).needs
     wanted = dict.fromkeys((*names, *needs, *(f"point.{name}" for name in needs)))
     frame = table.to_pandas([name for name in wanted if name in table.columns])
     starts = (sweep.get("repeat") or {}).get("initial_conditions") or sorted(set(frame["initial_condition"]))
     data = {str(name): frame[name].tolist() for name in frame}
-    tolerance = tolerance or search.get("tolerance", _TOLERANCE)
-    confidence = search.get("confidence", CONFIDENCE)
-    return border_of_rows(data, scales, on, tolerance, starts, confidence=confidence), scales
+    return *draws_of_rows(data, scales, on, starts), scales, tolerance_of(table, tolerance)
+
+
+def tolerance_of(table: Table, tolerance: float | None) -> float:
+    """Return the error that is aimed at: what was given, the search's, or the default."""
+    search = (table.manifest.get("sweep") or {}).get("search") or {}
+    return float(tolerance or search.get("tolerance", _TOLERANCE))
+
+
+def confidence_of(table: Table) -> float:
+    """Return the posterior probability above which a majority is clear: the search's, or the default."""
+    search = (table.manifest.get("sweep") or {}).get("search") or {}
+    return float(search.get("confidence", CONFIDENCE))
 
 
 def border_frame(border: Border, scales: tuple[Scale, ...]) -> pd.DataFrame:
@@ -116,9 +136,10 @@ def _check_names(table: Table, names: Iterable[str]) -> None:
             raise SpecError("the table has no such column", got=name, remedy=remedy)
 
 
-def _scales(table: Table, sweep: Mapping[str, Any]) -> tuple[Scale, ...]:
+def scales_of_table(table: Table) -> tuple[Scale, ...]:
+    """Return the scales of a table's axes; StoreError unless there are one to four, of numbers in order."""
     entries = [entry for entry in table.manifest.get("axes") or () if isinstance(entry, Mapping)]
-    space = sweep.get("space") or {}
+    space = (table.manifest.get("sweep") or {}).get("space") or {}
     for entry in entries:
         values = entry.get("values") or (0.0,)
         if "choices" in (space.get(entry["path"]) or ()) or isinstance(values[0], str):

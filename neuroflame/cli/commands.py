@@ -6,7 +6,15 @@ import sys
 from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
 
-from neuroflame.cli.telling import DONE, SOME_FAILED, complain, progress_for, tell_outcome, tell_report
+from neuroflame.cli.telling import (
+    DONE,
+    SOME_FAILED,
+    complain,
+    progress_for,
+    tell_checks,
+    tell_outcome,
+    tell_report,
+)
 from neuroflame.errors import NeuroflameError, SpecError
 
 if TYPE_CHECKING:
@@ -107,6 +115,35 @@ def relabel(arguments: argparse.Namespace) -> int:
 
     print(label_anew(arguments.directory, _assignments(arguments), arguments.out, force=arguments.force))
     return DONE
+
+
+def robust(arguments: argparse.Namespace) -> int:
+    """Check whether labels stay the same at half the step, in twice the neurons and for twice the time."""
+    from neuroflame.sweep.robust import plan_checks, run_checks
+
+    plan = plan_checks(
+        arguments.directory,
+        checks=[name.strip() for name in arguments.checks.split(",")],
+        points=arguments.points,
+        where=arguments.where,
+        overrides=_compute(arguments),
+    )
+    telling = not arguments.quiet and not arguments.log_json
+    if telling or arguments.plan:
+        print(plan, flush=True)
+    if arguments.plan:
+        return DONE
+    progress = progress_for(arguments)
+    with redirect_stdout(sys.stderr):
+        outcomes = run_checks(
+            plan,
+            backend=arguments.backend,
+            address=arguments.address,
+            progress=progress,
+            takeover=arguments.takeover,
+            retry_failed=arguments.retry_failed,
+        )
+    return tell_checks(plan, outcomes, arguments)
 
 
 def report(arguments: argparse.Namespace) -> int:

@@ -110,6 +110,32 @@ def make_parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--force", action="store_true", help="replace FILE if it is there")
 
+    made = command("robust", commands.robust, "directory")
+    made.add_argument(
+        "--checks",
+        metavar="LIST",
+        default="dt,n,t",
+        help="which, with commas: dt half the step, n twice the neurons, t twice the time (default %(default)s)",
+    )
+    made.add_argument(
+        "--points",
+        type=_positive,
+        metavar="N",
+        help="assignments to look at, at most, half of them beside borders between labels; default 100, and all with "
+        "--where",
+    )
+    made.add_argument(
+        "--where",
+        metavar="CONDITION",
+        help="look only where it holds, such as 'regime == bump'",
+    )
+    made.add_argument(
+        "--plan", action="store_true", help="tell what it would do and what that costs, and run nothing"
+    )
+    made.add_argument("--retry-failed", action="store_true", help="run points again that failed")
+    _add_compute(made)
+    _add_running(made)
+
     made = command("report", commands.report, "directory")
     made.add_argument("--out", metavar="FOLDER", help="where figures and page go; default DIR/report")
 

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from neuroflame.sweep.progress import Progress
+    from neuroflame.sweep.robust import RobustPlan
     from neuroflame.sweep.running import Outcome
 
 DONE, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -63,6 +65,24 @@ def tell_outcome(outcome: Outcome, arguments: argparse.Namespace) -> int:
             SOME_FAILED,
         )
     return SOME_FAILED if failed else DONE
+
+
+def tell_checks(plan: RobustPlan, outcomes: Sequence[Outcome], arguments: argparse.Namespace) -> int:
+    """Say which labels are robust, which checks could not be done, and where points failed."""
+    from neuroflame.sweep.robust import describe_checks
+
+    if not arguments.quiet and not arguments.log_json:
+        print(describe_checks(plan.uri))
+        if not arguments.no_report:
+            tell_report(plan.uri, None)
+    for check, error in plan.refused.items():
+        complain(f"check {check} cannot be done: {error}", SOME_FAILED)
+    for outcome in outcomes:
+        if outcome.status.failed:
+            failed = f"{outcome.status.failed:,} of {outcome.status.total:,} points failed"
+            complain(f"{failed}: see column error of {outcome.uri}", SOME_FAILED)
+    whole = not plan.refused and not any(outcome.status.failed for outcome in outcomes)
+    return DONE if whole else SOME_FAILED
 
 
 def tell_report(directory: str, out: str | None) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from neuroflame.core.connectivity import RingOperator
+from neuroflame.core.connectivity import RingOperator, SparseOperator
 from neuroflame.core.placing import moved
 from neuroflame.core.program import Program, build_program
 
@@ -81,11 +81,11 @@ class Batch:
 
     def program(self) -> Program:
         """Return what an executor runs."""
-        few = self.home.type != self.device.type
+        elsewhere = self.home.type != self.device.type
         program = build_program(
             self.spec,
-            {name: RingOperator(o.post, o.pre) for name, o in self.operators.items()}
-            if few
+            {name: _unbound(operator) for name, operator in self.operators.items()}
+            if elsewhere
             else self.operators,
             self.values,
             points=self.points,
@@ -96,10 +96,18 @@ class Batch:
             stimulated=self.stimulated,
             turned=self.turned,
         )
-        return replace(moved(program, self.device), host=program) if few else program
+        return replace(moved(program, self.device), host=program) if elsewhere else program
 
 
-def home_of(device: torch.device, operators: Mapping[str, Operator]) -> torch.device:
-    """Return where programs are made: one of rings alone holds few numbers, made where small arithmetic is cheap."""
-    few = device.type == "cuda" and all(isinstance(o, RingOperator) for o in operators.values())
-    return torch.device("cpu") if few else device
+def home_of(device: torch.device, spec: NetworkSpec, operators: Mapping[str, Operator]) -> torch.device:
+    """Return where programs are made: on the CPU, where small arithmetic is cheap, if they hold few numbers.
+
+    Random topology stays where it is, and is no part of this; weights that learn are as many as it.
+    """
+    few = not spec.hebbian and all(isinstance(o, RingOperator | SparseOperator) for o in operators.values())
+    return torch.device("cpu") if few and device.type == "cuda" else device
+
+
+def _unbound(operator: Operator) -> Operator:
+    """Return an operator without numbers of points, on no device but that of its topology."""
+    return RingOperator(operator.post, operator.pre) if isinstance(operator, RingOperator) else operator

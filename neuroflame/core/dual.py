@@ -108,7 +108,7 @@ def _clamp(x: Dual, min: float) -> Dual:
 
 
 def _where(condition: Tensor, a: Any, b: Any) -> Dual:
-    up, down = (x.tangent if isinstance(x, Dual) else torch.tensor(0.0) for x in (a, b))
+    up, down = (x.tangent if isinstance(x, Dual) else 0.0 for x in (a, b))
     return Dual(torch.where(condition, value_of(a), value_of(b)), torch.where(condition, up, down))
 
 

@@ -295,7 +295,7 @@ def _measured(
     """
     points = len(seeds)
     operators = engines.operators(spec, graph, place, PRECISIONS[precision])
-    at = home_of(place, operators)
+    at = home_of(place, spec, operators)
     numbers = {
         path: torch.as_tensor(np.asarray(v, dtype=np.float64), device=at) for path, v in values.items()
     }

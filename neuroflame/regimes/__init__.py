@@ -7,16 +7,20 @@ from neuroflame.regimes.basins import basins
 from neuroflame.regimes.evidence import is_evidence
 from neuroflame.regimes.labels import LABEL_COLUMNS, LABELS, label_end_states
 from neuroflame.regimes.points import SMALLEST, label_points, same_states
+from neuroflame.regimes.robust import CHECKS, ROBUST_COLUMNS, robustness
 from neuroflame.regimes.thresholds import Thresholds
 
 __all__ = [
+    "CHECKS",
     "LABELS",
     "LABEL_COLUMNS",
+    "ROBUST_COLUMNS",
     "SMALLEST",
     "Thresholds",
     "basins",
     "is_evidence",
     "label_end_states",
     "label_points",
+    "robustness",
     "same_states",
 ]

@@ -118,7 +118,7 @@ def gather(
         return np.bincount(cell[inside & mask], minlength=size).reshape(shape)
 
     names: tuple[str, ...] = ()
-    told = value == "status"
+    told = value in ("status", "robust")  # of points that diverged too
     if view.categorical(value):
         names, codes = _categories(view.texts(value))
         votes = np.stack(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # {A} is the population that the table is about, \w+ any.
 _ORDER = (
     r"regime.*|states",
+    r"robust",
     r"bump\.{A}\.ratio",
     r"rate\.\w+\.mean",
     r"bump\.{A}\.(m1|ratio\.after|trend|phase)",
@@ -27,7 +28,7 @@ _ORDER = (
     r"(?!theory\.|.*\.(m0|before|during|after)(\.|$)).*",
     r"theory\.(regime|rate\..*|alpha\..*|fold\..*)",
 )
-_NEVER_MAPS = (r".*\.m0(\..*)?", r".*\.(before|during)", r".*\.(se|error)")
+_NEVER_MAPS = (r".*\.m0(\..*)?", r"robust\..*", r".*\.(before|during)", r".*\.(se|error)")
 
 
 @dataclass(frozen=True)

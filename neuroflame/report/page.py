@@ -22,6 +22,8 @@ from neuroflame.report.diagrams import phase_diagram
 from neuroflame.report.history import search_front, search_history
 from neuroflame.report.loops import hysteresis
 from neuroflame.report.panels import curves, statistics_against_axes
+from neuroflame.report.regions import regions
+from neuroflame.report.robust import robust
 from neuroflame.report.series import traces
 from neuroflame.report.style import DPI, save
 from neuroflame.report.views import POINT_REGIME, View, view
@@ -182,7 +184,11 @@ def _further_diagrams(data: View, first: str | None, regions: dict[str, Any]) ->
         yield Picture(
             f"phase_{name}",
             "diagrams",
-            f"Only where {where}." if where else "",
+            ""
+            if not where
+            else "Left out is what was not looked at."
+            if name == "robust"
+            else f"Only where {where}.",
             lambda name=name, where=where: phase_diagram(  # type: ignore[misc]
                 data, value=name, where=where, width=GALLERY, **regions
             ),
@@ -198,7 +204,9 @@ def _further_diagrams(data: View, first: str | None, regions: dict[str, Any]) ->
 
 
 def _where_it_means_something(data: View, name: str) -> str | None:
-    """Return the condition under which a statistic is more than noise: angles and trends need a bump."""
+    """Return the condition under which a column says something: angles and trends need a bump, robust a check."""
+    if name == "robust":
+        return "robust in [yes, no, undecided]"
     parts = name.split(".")
     if parts[0] != "bump" or len(parts) < 3 or parts[2] not in ("phase", "trend", "velocity"):
         return None
@@ -225,7 +233,13 @@ def _page(data: View, answer: str, shown: dict[str, list[dict[str, str]]]) -> st
     )
     sweep = content.sweep_file(data)
     records = list(SweepStore.open(data.uri).read_records())
-    lists = [content.best_points(data), content.repeated(data), content.failures(data)]
+    lists = [
+        regions(data),
+        robust(data),
+        content.best_points(data),
+        content.repeated(data),
+        content.failures(data),
+    ]
     return environment.get_template("page.html.j2").render(
         title=data.name,
         answer=answer,

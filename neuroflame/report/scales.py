@@ -14,6 +14,8 @@ from neuroflame.report.limits import floor_of
 from neuroflame.report.style import fitted
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from matplotlib.axes import Axes
     from matplotlib.cm import ScalarMappable
     from matplotlib.figure import Figure
@@ -43,6 +45,8 @@ NAMED = {
     "yes": "#e69f00",
     "no": "#c2c9d3",
 }
+OF_COLUMN = {"robust": {"yes": "#009e73", "no": "#d55e00", "undecided": "#f0e442"}}
+"""Colours of names in a column where they say something else."""
 OTHERS = ("#56b4e9", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#f0e442", "#6a3d9a", "#a6761d", "#666666")
 
 
@@ -89,7 +93,7 @@ def scale_of(view: View, value: str, values: np.ndarray, names: tuple[str, ...] 
         Of a categorical column.
     """
     if names:
-        return _named(names)
+        return _named(names, NAMED | OF_COLUMN.get(value, {}))
     if cyclic(view, value):
         quarters = tuple(np.arange(5) * np.pi / 2)
         shown = ("0", r"$\pi/2$", r"$\pi$", r"$3\pi/2$", r"$2\pi$")
@@ -131,10 +135,10 @@ def colour_bar(
         bar.minorticks_off()
 
 
-def _named(names: tuple[str, ...]) -> Scale:
+def _named(names: tuple[str, ...], known: Mapping[str, str]) -> Scale:
     free = iter(OTHERS * (len(names) // len(OTHERS) + 1))
-    taken = {NAMED[name] for name in names if name in NAMED}
-    colours = [NAMED.get(name) or next(c for c in free if c not in taken or len(names) > 9) for name in names]
+    taken = {known[name] for name in names if name in known}
+    colours = [known.get(name) or next(c for c in free if c not in taken or len(names) > 9) for name in names]
     cmap = ListedColormap(colours)
     return Scale(cmap, BoundaryNorm(np.arange(len(names) + 1) - 0.5, len(names)), names=names)
 

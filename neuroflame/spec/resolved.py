@@ -10,7 +10,7 @@ from neuroflame.errors import SpecError
 from neuroflame.spec.axes import ChoiceAxis, GridAxis, Level, ListAxis, SampledAxis
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from neuroflame.spec.paths import PathInfo
 
@@ -66,6 +66,20 @@ class ResolvedAxis:
         if self.levels is not None:
             return len(self.levels)
         return self.high - self.low + 1 if self.integer else math.inf
+
+    def takes(self, values: Iterable[object]) -> list[bool]:
+        """Return which values it can take; None is one for an axis that does not always count."""
+        if self.levels is not None:
+            levels = {*self.levels, *((None,) if self.when else ())}
+            return [value in levels for value in values]
+        return [
+            bool(self.when)
+            if value is None
+            else isinstance(value, int | float)
+            and self.low <= value <= self.high
+            and not (self.integer and value % 1)
+            for value in values
+        ]
 
     @property
     def ends(self) -> tuple[Level, ...]:

@@ -8,6 +8,7 @@ from pydantic import Discriminator, field_validator
 
 from neuroflame.conditions import Condition, parse_condition
 from neuroflame.errors import SpecError
+from neuroflame.spec.axes import Level
 from neuroflame.spec.base import Flag, Real, Spec, Whole, quantity
 from neuroflame.spec.objectives import Seeking
 
@@ -16,6 +17,15 @@ class GridSearch(Spec):
     """Every combination of the listed values."""
 
     kind: Literal["grid"] = quantity("The search's name.", default="grid")
+
+
+class ListSearch(Spec):
+    """The assignments that are listed, and no others."""
+
+    kind: Literal["list"] = quantity("The search's name.")
+    assignments: dict[str, tuple[Level | None, ...]] = quantity(
+        "Values of each axis, one for each assignment; null where the axis does not count.", min_length=1
+    )
 
 
 class RandomSearch(Spec):
@@ -163,6 +173,7 @@ def is_column(text: str) -> bool:
 
 SearchSpec = Annotated[
     GridSearch
+    | ListSearch
     | RandomSearch
     | SobolSearch
     | TpeSearch

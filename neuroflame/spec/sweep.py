@@ -22,13 +22,14 @@ from neuroflame.spec.compute import Answer, Compute, Repeat
 from neuroflame.spec.conditional import check_conditions, count_assignments
 from neuroflame.spec.dynamics import DynamicsOptions
 from neuroflame.spec.kicks import Perturbation
+from neuroflame.spec.listed import check_listed
 from neuroflame.spec.measures import DYNAMIC, MeasureName, check_applicable, check_window, statistics
 from neuroflame.spec.network import NetworkSpec, load_network
 from neuroflame.spec.paths import find_path
 from neuroflame.spec.protocols import check_protocols, protocol_columns
 from neuroflame.spec.ramps import Ramp, first_value
 from neuroflame.spec.resolved import ResolvedAxis, resolve_axis
-from neuroflame.spec.search import BoundarySearch, CmaesSearch, GridSearch, Learning, SearchSpec
+from neuroflame.spec.search import BoundarySearch, CmaesSearch, GridSearch, Learning, ListSearch, SearchSpec
 from neuroflame.spec.starts import check_supplied, locate_states, starts_identity
 from neuroflame.spec.stimuli import is_time
 from neuroflame.spec.stop import Stop
@@ -193,6 +194,8 @@ class SweepSpec(Spec):
             )
         if isinstance(self.search, BoundarySearch):
             check_boundary(self, self.search)
+        if isinstance(self.search, ListSearch):
+            check_listed(self.axes, self.search)
         if isinstance(self.search, Learning):
             self._check_search(self.search)
         elif self.stop is not None and self.stop.learns:
@@ -367,6 +370,8 @@ class SweepSpec(Spec):
         """Number of assignments; of a search that may stop before, the most that there can be."""
         if isinstance(self.search, GridSearch):
             return int(count_assignments(self.axes))
+        if isinstance(self.search, ListSearch):
+            return len(next(iter(self.search.assignments.values())))
         if isinstance(self.search, BoundarySearch):
             return self.search.points // len(self.repeat.initial_conditions)
         return self.search.trials

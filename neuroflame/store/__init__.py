@@ -11,6 +11,7 @@ fragments by one file, which is whole before the first of them goes::
     inputs/<digest>             files that the sweep starts from, so that it can be moved and resumed without them
     quarantine/                 fragments whose checksum failed, moved here to be computed again
     tmp/                        files being written; no reader ever looks here
+    robust/<check>-<hash>/      sweeps of their own that check labels, each with all of the above
     hold.json, hold.lock        who runs the sweep, and how far it is: the only files that change
 
 A file becomes visible whole or not at all, and the first writer of a name wins. Every Parquet file carries
@@ -51,22 +52,26 @@ row. A search that learns stops where the other has asked before it.
 """
 
 from neuroflame.store._export import FILES, placed, write_columns
+from neuroflame.store._files import below
 from neuroflame.store._format import StoreWarning
 from neuroflame.store._given import read_parquet
 from neuroflame.store._hold import HeldElsewhere, Hold, Holder
 from neuroflame.store._labels import RELABEL
+from neuroflame.store._robust import ROBUST
 from neuroflame.store._sweep import SweepStore
 from neuroflame.store._table import Table, open_table
 
 __all__ = [
     "FILES",
     "RELABEL",
+    "ROBUST",
     "HeldElsewhere",
     "Hold",
     "Holder",
     "StoreWarning",
     "SweepStore",
     "Table",
+    "below",
     "open_table",
     "placed",
     "read_parquet",

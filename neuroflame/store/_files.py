@@ -111,6 +111,12 @@ def _path_of_file_uri(uri: str) -> str:
     return os.path.abspath(path)
 
 
+def below(uri: str, directory: str) -> str:
+    """Return the path or URI of a directory within another; what a URI asks of its file system is kept."""
+    place, mark, query = uri.partition("?") if "://" in uri else (uri, "", "")
+    return f"{place.rstrip('/')}/{directory}{mark}{query}"
+
+
 def without_credentials(uri: str) -> str:
     """Return a URI without user, password and query, fit for messages."""
     parts = urlsplit(uri)

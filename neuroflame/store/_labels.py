@@ -20,10 +20,9 @@ RELABEL = "relabel"
 LABELS = {column.name: column for column in LABEL_COLUMNS}
 
 
-def recorded(files: Files) -> Thresholds | None:
-    """Return the thresholds that a table is to be read with by its newest record; None if there is none."""
-    names = sorted(name for name in files.names("records") if name.startswith(f"{RELABEL}-"))
-    for name in reversed(names):
+def recorded(files: Files, records: Sequence[str]) -> Thresholds | None:
+    """Return the thresholds that a table is to be read with by the newest of its records; None if there is none."""
+    for name in sorted((name for name in records if name.startswith(f"{RELABEL}-")), reverse=True):
         try:
             return Thresholds().changed(json.loads(files.read(f"records/{name}"))["thresholds"])
         except (ValueError, TypeError, KeyError, NeuroflameError) as error:

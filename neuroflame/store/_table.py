@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from neuroflame.store._labels import LABELS, check_evidence, evidence, labelled,
 from neuroflame.store._manifest import read_manifest
 from neuroflame.store._pieces import order, piece_of, read_piece, without_superseded
 from neuroflame.store._reading import survey
+from neuroflame.store._robust import COLUMNS, Robustness, recorded_checks, with_robust
 
 if TYPE_CHECKING:
     import os
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from neuroflame.columns import Column
     from neuroflame.store._pieces import Piece
+    from neuroflame.store._robust import Checking
     from neuroflame.store._runs import Run
 
 
@@ -68,7 +71,9 @@ def read_table(files: Files, manifest: Mapping[str, Any], *, verify: bool = True
             warn(f"{files.shown}: left out {path}: {item}; neuroflame-sweep resume computes it again")
         else:
             pieces.append(item)
-    return Table(files, manifest, without_superseded(pieces), recorded(files))
+    records = files.names("records")
+    checks = recorded_checks(files, records)
+    return Table(files, manifest, without_superseded(pieces), recorded(files, records), checks)
 
 
 class Table:
@@ -80,7 +85,8 @@ class Table:
     the higher ``attempt`` in what the tiles' writers told wins, 0 where there is none; then the tile whose name
     comes first. A table that is open stays readable while the sweep's directory is compacted.
 
-    Where the sweep was labelled anew, ``regime`` and ``regime.confidence`` are computed when they are read.
+    Where the sweep was labelled anew, ``regime`` and ``regime.confidence`` are computed when they are read; where its
+    labels were checked (``neuroflame-sweep robust``), so are ``robust`` and ``robust.*``, by the same thresholds.
     """
 
     def __init__(
@@ -89,15 +95,16 @@ class Table:
         manifest: Mapping[str, Any],
         pieces: Sequence[Piece],
         thresholds: Thresholds | None = None,
+        checks: Sequence[Checking] = (),
     ) -> None:
         from neuroflame.store._schema import unified
 
         self._files = files
-        self._thresholds = thresholds
+        self._thresholds, self._checks = thresholds, tuple(checks)
         self._manifest = dict(manifest)
         self._pieces = pieces
         columns = unified(((piece.path, piece.columns) for piece in pieces), files.shown)
-        self._columns = columns | (LABELS if thresholds is not None else {})
+        self._columns = columns | (LABELS if thresholds is not None else {}) | (COLUMNS if checks else {})
         self._order = order(pieces)
 
     @property
@@ -141,16 +148,18 @@ class Table:
             If the table lacks the statistics that labels are made from.
         """
         check_evidence(self._columns, self._files.shown)
-        return Table(self._files, self._manifest, self._pieces, Thresholds().changed(thresholds))
+        changed = Thresholds().changed(thresholds)
+        return Table(self._files, self._manifest, self._pieces, changed, self._checks)
 
     def as_written(self) -> Table:
-        """Return the same table with the labels that its files hold, by whatever thresholds they are to be read."""
+        """Return the same table with the columns that its files hold, by whatever thresholds they are to be read."""
         return Table(self._files, self._manifest, self._pieces)
 
     def regimes(self) -> pd.DataFrame:
         """Return one row for each point: what all its initial conditions lead to.
 
-        See `neuroflame.regimes.label_points` for the columns; ``row`` holds the rows of the table.
+        See `neuroflame.regimes.label_points` for the columns; ``row`` holds the rows of the table. Where labels were
+        checked there are `neuroflame.regimes.ROBUST_COLUMNS` too.
 
         Raises
         ------
@@ -159,7 +168,13 @@ class Table:
         """
         import pandas as pd
 
-        return pd.DataFrame(label_points(self._evidence(), self.thresholds))
+        if self._checks:
+            points, found = self._robustness.of_points(self.evidence())
+            return pd.DataFrame(points | found)
+        return pd.DataFrame(self._labels_of_points())
+
+    def _labels_of_points(self) -> dict[str, Any]:
+        return label_points(self.evidence(), self.thresholds)
 
     def basins(self) -> pd.DataFrame:
         """Return one row for each end state of each point: how many starts end there, and the basin's share.
@@ -175,11 +190,33 @@ class Table:
 
         starts = self._manifest.get("sweep", {}).get("repeat", {}).get("starts", {})
         drawn = [name for name, start in starts.items() if start["kind"] == "random"]
-        return pd.DataFrame(basins(self._evidence(), self.thresholds, drawn))
+        return pd.DataFrame(basins(self.evidence(), self.thresholds, drawn))
 
-    def _evidence(self) -> pd.DataFrame:
+    def evidence(self) -> pd.DataFrame:
+        """Return what labels are made from: the columns that the files hold, but for series.
+
+        Raises
+        ------
+        StoreError
+            If they do not hold what labels are made from.
+        """
         check_evidence(self._columns, self._files.shown)
-        return self.to_pandas([column.name for column in self._columns.values() if column.kind != "series"])
+        written = [c.name for c in self._columns.values() if c.kind != "series" and c.name not in COLUMNS]
+        return self.to_pandas(written)
+
+    @cached_property
+    def _robustness(self) -> Robustness:
+        def read(files: Files) -> Table:
+            return read_table(files, read_manifest(files))
+
+        return Robustness(self._files, self._manifest, self._checks, self.thresholds, read)
+
+    @cached_property
+    def _robust(self) -> dict[str, dict[str, str | None]]:
+        """Column to what it says of each point, by its id."""
+        frame = self.evidence()
+        told = self._robustness.of_rows(frame)
+        return {name: dict(zip(frame["point_id"], values, strict=True)) for name, values in told.items()}
 
     def over_repeats(self, over: Sequence[str] = ("graph", "seed")) -> pd.DataFrame:
         """Return one row for all repetitions of an assignment: means, standard errors and numbers of the statistics.
@@ -225,14 +262,20 @@ class Table:
 
     def _read_for(self, wanted: Sequence[Column]) -> list[Column]:
         """Return the columns to read: where labels are to be computed, what they follow from."""
+        needed = {column.name: column for column in wanted if column.name not in COLUMNS}
+        if len(needed) < len(wanted):
+            needed |= {"point_id": self._columns["point_id"]}
         if not self._computes_labels(wanted):
-            return list(wanted)
-        needed = {column.name: column for column in (*wanted, *evidence(self._columns.values()))}
+            return list(needed.values())
+        needed |= {column.name: column for column in evidence(self._columns.values())}
         return [column for name, column in needed.items() if name not in LABELS]
 
     def _labelled(self, rows: Any, wanted: Sequence[Column]) -> Any:
         """Return the wanted columns of what was read for them."""
-        return labelled(rows, wanted, self.thresholds) if self._computes_labels(wanted) else rows
+        found, written = rows, [column for column in wanted if column.name not in COLUMNS]
+        if self._computes_labels(wanted):
+            found = labelled(rows, written, self.thresholds)
+        return with_robust(found, rows, wanted, self._robust) if len(written) < len(wanted) else found
 
     def _computes_labels(self, wanted: Sequence[Column]) -> bool:
         return self._thresholds is not None and any(column.name in LABELS for column in wanted)
@@ -322,8 +365,8 @@ class Table:
         from neuroflame.store._schema import schema_of
 
         rows = sum(len(piece) for piece in self._pieces)
-        if rows != len(self) or not rows or self._thresholds is not None:
-            # Some points occur twice and only the single rows may be seen, or labels are to be computed.
+        if rows != len(self) or not rows or self._thresholds is not None or self._checks:
+            # Some points occur twice and only the single rows may be seen, or columns are to be computed.
             return ds.dataset(self.to_arrow())
         filesystem, root = self._files.arrow()
         return ds.dataset(
@@ -410,6 +453,43 @@ class Table:
         from neuroflame.border import border_frame, border_of_table
 
         return border_frame(*border_of_table(self, on, tolerance))
+
+    def regions(self, on: str | None = None, tolerance: float | None = None) -> pd.DataFrame:
+        """Return the stability regions, connected sets of places with one label: a row for each, the largest first.
+
+        See `neuroflame.border.regions_frame` for the columns.
+
+        Parameters
+        ----------
+        on : str, optional
+            A condition, or a column of names. By default what a boundary search sought; ``regime``, and without such
+            a search, the label of the point: what all its initial conditions lead to.
+        tolerance : float, optional
+            The error of the border that is aimed at, as a fraction of the range; by default the search's, else 0.01.
+
+        Raises
+        ------
+        StoreError
+            If the axes have no order, or nothing is named and regimes were not measured.
+        SpecError
+            If the condition is not well formed or names no column.
+        """
+        from neuroflame.border import regions_frame, regions_of_table
+
+        return regions_frame(*regions_of_table(self, on, tolerance, self._labels_of_points))
+
+    def places(self, on: str | None = None, tolerance: float | None = None) -> pd.DataFrame:
+        """Return a row for each place that was looked at: its label, its region, and how far the border is.
+
+        See `neuroflame.border.places_frame` for the columns; parameters and errors as of `regions`.
+
+        Examples
+        --------
+        >>> table.to_pandas().merge(table.places())  # doctest: +SKIP
+        """
+        from neuroflame.border import places_frame, regions_of_table
+
+        return places_frame(*regions_of_table(self, on, tolerance, self._labels_of_points))
 
     def _chosen(self, names: Iterable[str] | None) -> list[Column]:
         if names is None:

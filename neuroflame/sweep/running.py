@@ -22,7 +22,7 @@ from neuroflame.sweep.progress import Progress, Status
 from neuroflame.sweep.worker import MEASURE, Job
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from neuroflame.spec.compute import Compute
 
@@ -128,6 +128,7 @@ def start(
     measure: str = MEASURE,
     takeover: bool = False,
     retry_failed: bool = False,
+    opened: Callable[[SweepStore], None] = lambda _: None,
 ) -> Outcome:
     """Run a sweep in a directory; if the directory holds the same sweep, go on with it.
 
@@ -143,6 +144,8 @@ def start(
         If another process runs the sweep of this directory, tell it to stop and wait until it has.
     retry_failed : bool
         Run points again that failed before. Their old rows stay in the fragments; the table shows the new.
+    opened : callable
+        Is told the directory's store before anything runs.
 
     Raises
     ------
@@ -155,6 +158,7 @@ def start(
     machine.check()
     spec.network.check_files()
     store, resumed = _open(spec, out)
+    opened(store)
     _keep_states(spec, store)
     tell = progress or Progress()
     if resumed:

@@ -23,7 +23,7 @@ def build(base, *, device="cpu", precision="double", executor="auto", seed=0, gr
     return Network(spec, device=device, precision=precision, executor=executor, seed=seed, graph=graph)
 
 
-def ensemble_of(base, values=None, *, graph=0, operators=None, **overrides):
+def ensemble_of(base, values=None, *, graph=0, operators=None, device="cpu", **overrides):
     """Return an `Ensemble` for a mapping, overrides of it, and batchable values; operators of one's own if given."""
     import torch
 
@@ -33,14 +33,17 @@ def ensemble_of(base, values=None, *, graph=0, operators=None, **overrides):
     from neuroflame.spec.base import merge
 
     spec = NetworkSpec.parse(merge(base, overrides))
-    numbers = {path: torch.as_tensor(v, dtype=torch.float64) for path, v in (values or {}).items()}
+    place = torch.device(device)
+    numbers = {
+        path: torch.as_tensor(v, dtype=torch.float64, device=place) for path, v in (values or {}).items()
+    }
     points = max((len(v) for v in numbers.values()), default=1)
-    drawn = {p.name: make_operator(spec, p, graph=graph, device="cpu") for p in spec.pairs}
+    drawn = {p.name: make_operator(spec, p, graph=graph, device=place) for p in spec.pairs}
     return Ensemble(
         spec,
         operators or drawn,
         numbers,
-        torch.arange(points),
-        torch.ones(points, dtype=torch.bool),
-        torch.device("cpu"),
+        torch.arange(points, device=place),
+        torch.ones(points, dtype=torch.bool, device=place),
+        place,
     )

@@ -99,8 +99,9 @@ def test_the_jacobian_multiplies_like_the_derivative():
     torch.testing.assert_close(step_map.derivative(flat, direction), product, rtol=1e-12, atol=1e-12)
 
 
-def test_walking_is_running():
-    """With noise and stimuli, step by step the same states as the reference executor's."""
+@pytest.mark.parametrize("replayed", [False, True])
+def test_walking_is_running(replayed):
+    """With noise and stimuli, step by step the same states as the reference executor's; replayed, as on a GPU, too."""
     stimulus = {"shape": "cosine", "onset": 0.02, "offset": 0.05, "strength": 0.5}
     ensemble = ensemble_of(RICH, {"J.EE": [1.0, 2.0]}, stimuli=[stimulus])
     program = ensemble.program()
@@ -108,6 +109,8 @@ def test_walking_is_running():
     step_map = StepMap(program, at=0)
     flat, noise = step_map.flatten(state), state.noise
     direction = torch.ones_like(flat)
+    if replayed:
+        step_map._take = step_map._replayed
     from neuroflame.core.external import External
     from neuroflame.core.reference import step
 

@@ -23,11 +23,13 @@ from neuroflame.core.lanes import (
     LanesType,
     absolute,
     any_true,
+    count_bits,
     floor,
     gather_sum,
     inline_njit,
     lane_mask,
     load,
+    lowest_bit,
     maximum,
     minimum,
     set_flush_denormals,
@@ -96,6 +98,17 @@ def test_operators_are_numpys(dtype, data):
         assert_same(got, wanted)
     assert bits == sum(1 << k for k in range(L) if both[k])
     assert equal == (x == y).any()
+
+
+@njit
+def bits_of(bits):
+    return lowest_bit(bits), count_bits(bits)
+
+
+@given(st.integers(-(2**63), 2**63 - 1))
+def test_bits_are_found_and_counted(bits):
+    word = f"{bits & 2**64 - 1:064b}"
+    assert bits_of(np.int64(bits)) == (64 - 1 - word.rfind("1") if bits else 64, word.count("1"))
 
 
 @njit
@@ -215,21 +228,21 @@ stp_step, philox, normal_pair = physics.stp_step, physics.philox, physics.normal
 
 
 @njit(nogil=True)
-def everything(x, sources, indices, keys, out):
+def everything(x, sources, offsets, keys, out):
     """Of each kind of thing that lanes do, something."""
     a, b = load(x, 0, L), load(x, L, L)
     store(out, 0, lanes.exp(a) + lanes.tanh(b) * lanes.erf(a) - lanes.log(absolute(b)) / lanes.cos(a))
     u, r, s = stp_step(a, b, a * b, 0.03, 0.001, 0.001, 0.005, 0.001)
     store(out, L, u * r + s)
-    store(out, 2 * L, gather_sum(sources, indices, 0, indices.size, L))
+    store(out, 2 * L, gather_sum(sources, offsets, 0, offsets.size, L))
     words = philox(1, 2, 3, 4, load(keys, 0), load(keys, L))
     store(out, 3 * L, normal_pair(words[0], words[1])[0] + a * 0.0)
 
 
 def run_everything(x, sources, keys):
     out = np.empty((4, L), x.dtype)
-    indices = np.random.default_rng(3).integers(0, len(sources), 101).astype("int32")
-    everything(x, sources, indices, keys, out)
+    offsets = L * np.random.default_rng(3).integers(0, len(sources), 101).astype("int32")
+    everything(x, sources, offsets, keys, out)
     return out
 
 
@@ -273,7 +286,7 @@ def test_gather_sum_adds_in_its_documented_order(dtype, index, count):
     sources = rng.normal(size=(40, L)).astype(dtype)
     indices = rng.integers(0, 40, count + 5).astype(index)
     out = np.empty(L, dtype)
-    gathered(sources, indices, 3, 3 + count, out)
+    gathered(sources, L * indices, 3, 3 + count, out)
     listed = sources[indices[3 : 3 + count].astype(int)]
     sums = np.zeros((4, L), dtype)
     for k in range(count - count % 4):
@@ -285,8 +298,8 @@ def test_gather_sum_adds_in_its_documented_order(dtype, index, count):
 
 
 @njit
-def gathered(sources, indices, start, stop, out):
-    store(out, 0, gather_sum(sources, indices, start, stop, L))
+def gathered(sources, offsets, start, stop, out):
+    store(out, 0, gather_sum(sources, offsets, start, stop, L))
 
 
 def test_nan_stays_nan():

@@ -8,7 +8,9 @@ import torch
 from neuroflame.core.program import Program
 from neuroflame.core.recorder import RecordPlan, Sampling
 from neuroflame.core.trajectory.gpu import GpuTrajectoryExecutor, TrajectoryExecutor
-from neuroflame.core.trajectory.gpu_source import GpuSource, block_of, warps_for
+from neuroflame.core.trajectory.gpu_registers import warps_for
+from neuroflame.core.trajectory.gpu_source import GpuSource
+from neuroflame.core.trajectory.gpu_step import block_of
 from neuroflame.core.trajectory.structure import shape_of
 from neuroflame.spec import NetworkSpec
 from tests.gpu.helpers import check_alone, check_divergence, check_halves, check_reference, plan_of, points

@@ -3,12 +3,25 @@
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from neuroflame.core.compiled import load as load_module
-from neuroflame.core.lanes import PRIMITIVES, inline_njit, load, splat, store
+from neuroflame.core.lanes import (
+    PRIMITIVES,
+    count_bits,
+    exp,
+    floor,
+    inline_njit,
+    lane_mask,
+    load,
+    lowest_bit,
+    maximum,
+    minimum,
+    splat,
+    store,
+    to_float64,
+)
 from neuroflame.core.random import TOPOLOGY
 from neuroflame.physics import specialise
 
@@ -16,8 +29,6 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 philox = specialise(PRIMITIVES, inline_njit).philox
-STRIP = 64
-"""Groups of 16 counters, 64 entries each, that are drawn before they are compared: stays in the L1 cache."""
 CHUNK = 64
 """Terms summed one after the other before the sums of chunks are: keeps rounding near that of pairwise sums."""
 
@@ -29,8 +40,8 @@ connect_rows, product_rows, gather_rows = loops.connect_rows, loops.product_rows
 
 
 @njit(nogil=True, cache=CACHE)
-def connect(counters, words, values, numbers, key, left, right, first, last, found, counts):
-    return connect_rows(counters, words, values, numbers, key, left, right, first, last, found, counts)
+def connect(counters, numbers, key, left, right, pre, first, last, found, counts):
+    return connect_rows(counters, numbers, key, left, right, pre, first, last, found, counts)
 
 
 @njit(nogil=True, cache=CACHE)
@@ -51,49 +62,76 @@ def kernels() -> ModuleType:
 
 
 @inline_njit
-def connect_rows(counters, words, values, numbers, key, left, right, first, last, found, counts):
+def connected(drawn, left, right, i, offset, numbers):
+    """Return for 16 words, as bits of an int64, whether row i connects there.
+
+    Parameters
+    ----------
+    drawn : lanes of int64
+    offset : int
+        Where their columns begin in a row of ``right``.
+    left, right, numbers : see `connect_rows`
+    """
+    rank, width = right.shape
+    value = splat(0.0, 16)
+    for r in range(rank):
+        value += left[i, r] * load(right, r * width + offset, 16)
+    if numbers[3] != 0.0:
+        value = numbers[0] * (exp(numbers[4] * (value - 1.0)) / numbers[5])
+    else:
+        value = numbers[0] * (numbers[1] + numbers[2] * value)
+    threshold = minimum(maximum(value, 0.0), 1.0) * 4294967296.0
+    return lane_mask(to_float64(drawn) < floor(threshold))
+
+
+@inline_njit
+def spread(bits):
+    """Return 16 bits with three zeros after each."""
+    bits = (bits | bits << 24) & 0x000000FF000000FF
+    bits = (bits | bits << 12) & 0x000F000F000F000F
+    bits = (bits | bits << 6) & 0x0303030303030303
+    return (bits | bits << 3) & 0x1111111111111111
+
+
+@inline_njit
+def connect_rows(counters, numbers, key, left, right, pre, first, last, found, counts):
     """List the presynaptic neurons of rows ``first`` to ``last``; return how many there are.
+
+    A counter gives the words of four neurons in a row: 16 counters at a time, those of 64.
 
     Parameters
     ----------
     counters : int64, (padded / 4,): 0, 1, 2, …
-    words, values : room for a strip of entries, int64 and float64
     numbers : float64: density, background, depth, 1 or 0 for an exponential, its concentration, its norm
     key : int64: low and high word of the generator's key, and the number of the stream
-    left, right : float64, (N_post, R) and (R, N_pre): factors of the profile's structure
-    found : int32, room for (last − first) N_pre + 1 numbers
+    left, right : float64, (N_post, R) and (R, padded): factors of the profile's structure; of each 64 columns of
+        ``right`` the first of every four come first, then the second, the third, the fourth
+    pre : number of presynaptic neurons
+    found : int32, room for (last − first) N_pre + 4 numbers
     counts : int64, (last − first,): filled with the rows' numbers of inputs
     """
-    rank, pre = right.shape
-    density, background, depth = numbers[0], numbers[1], numbers[2]
     place = 0
     for i in range(first, last):
         begin = place
-        for entry in range(0, pre, 64 * STRIP):
-            width = min(64 * STRIP, pre - entry)
-            for group in range((width + 63) // 64):
-                counter = load(counters, entry // 4 + 16 * group) & 0xFFFFFFFF
-                row = splat(i) & 0xFFFFFFFF
-                drawn = philox(row, counter, splat(key[2]), splat(TOPOLOGY), splat(key[0]), splat(key[1]))
-                for word in range(4):
-                    store(words, 16 * (4 * group + word), drawn[word])
-            for k in range(width):
-                values[k] = 0.0
-            for r in range(rank):
-                factor = left[i, r]
-                for k in range(width):
-                    values[k] += factor * right[r, entry + k]
-            if numbers[3] != 0.0:
-                for k in range(width):
-                    values[k] = density * (math.exp(numbers[4] * (values[k] - 1.0)) / numbers[5])
-            else:
-                for k in range(width):
-                    values[k] = density * (background + depth * values[k])
-            for k in range(width):
-                word = words[(k >> 6) * 64 + (k & 3) * 16 + ((k >> 2) & 15)]
-                threshold = min(max(values[k], 0.0), 1.0) * 4294967296.0
-                found[place] = entry + k
-                place += 1 if float(word) < math.floor(threshold) else 0
+        row = splat(i) & 0xFFFFFFFF
+        for entry in range(0, pre, 64):
+            counter = load(counters, entry // 4) & 0xFFFFFFFF
+            a, b, c, d = philox(row, counter, splat(key[2]), splat(TOPOLOGY), splat(key[0]), splat(key[1]))
+            bits = (
+                spread(connected(a, left, right, i, entry, numbers))
+                | spread(connected(b, left, right, i, entry + 16, numbers)) << 1
+                | spread(connected(c, left, right, i, entry + 32, numbers)) << 2
+                | spread(connected(d, left, right, i, entry + 48, numbers)) << 3
+            )
+            if entry + 64 > pre:
+                bits &= (1 << pre - entry) - 1
+            end = place + count_bits(bits)
+            while place < end:
+                for k in range(4):  # more than there are, where the next overwrites them: no branch to guess
+                    found[place + k] = entry + lowest_bit(bits)
+                    bits &= bits - 1
+                place += 4
+            place = end
         counts[i - first] = place - begin
     return place
 

@@ -265,12 +265,15 @@ def draw_compiled(probability: Probability, key: tuple[int, int, int]) -> tuple[
     Each entry is compared with the same word; probabilities are the same to the last bit, but for the
     exponential of von Mises profiles, whose last bit decides one entry in 10^15.
     """
-    from neuroflame.core.connectivity.loops import STRIP, kernels
+    from neuroflame.core.connectivity.loops import kernels
 
     connect = kernels().connect
-    left, right = probability.left.contiguous().numpy(), probability.right.contiguous().numpy()
-    post, pre = left.shape[0], right.shape[1]
-    counters = np.arange(-(-pre // (64 * STRIP)) * 16 * STRIP, dtype=np.int64)
+    left = probability.left.contiguous().numpy()
+    post, (rank, pre) = left.shape[0], probability.right.shape
+    groups = -(-pre // 64)
+    counters = np.arange(16 * groups, dtype=np.int64)
+    padded = F.pad(probability.right, (0, 64 * groups - pre)).reshape(rank, groups, 16, 4)
+    right = padded.transpose(2, 3).reshape(rank, 64 * groups).numpy()
     kappa = probability.concentration
     numbers = np.array(
         [
@@ -288,19 +291,18 @@ def draw_compiled(probability: Probability, key: tuple[int, int, int]) -> tuple[
 
     def part(first: int) -> np.ndarray:
         last = min(first + chunk, post)
-        room = np.empty((last - first) * pre + 1, dtype=np.int32)
-        words, values = np.empty(64 * STRIP, dtype=np.int64), np.empty(64 * STRIP)
+        room = np.empty((last - first) * pre + 4, dtype=np.int32)
         number = connect(
-            counters, words, values, numbers, words_key, left, right, first, last, room, counts[first:last]
+            counters, numbers, words_key, left, right, pre, first, last, room, counts[first:last]
         )
         return room[:number].copy()
 
     with ThreadPoolExecutor(max_workers=max(1, torch.get_num_threads())) as pool:
         parts = list(pool.map(part, range(0, post, chunk)))
-    found = torch.empty(int(counts.sum()), dtype=torch.int32)
+    found = np.empty(int(counts.sum()), dtype=np.int32)  # in large pages, which torch does not ask for
     place = 0
     for i, piece in enumerate(parts):
-        found[place : place + len(piece)] = torch.from_numpy(piece)
+        found[place : place + len(piece)] = piece
         place += len(piece)
         parts[i] = piece[:0].copy()  # lets go of it: the list is never held twice
-    return torch.from_numpy(counts), found
+    return torch.from_numpy(counts), torch.from_numpy(found)

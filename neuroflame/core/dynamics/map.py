@@ -10,6 +10,7 @@ from torch import Tensor
 from neuroflame.core.dual import Dual, tangent_of, value_of
 from neuroflame.core.external import External
 from neuroflame.core.reference import initial_state, step
+from neuroflame.core.replay import Replay
 from neuroflame.errors import SimulationError
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ class StepMap:
         self._schedule = External(program)
         self._external = self._schedule.at(at)
         self._template = initial_state(program)
+        self._replay: Replay | None = None
+        self._take = self._replayed if program.device.type == "cuda" else self._along
         named = self._template.named()
         self.sizes = {name: value.shape[1] for name, value in named.items() if not name.startswith("noise.")}
         shares = _shares(program)
@@ -124,10 +127,33 @@ class StepMap:
         tuple
             State and direction one step later, (rows, D), and the correlated noise.
         """
-        found = self._along(flat, direction, noise)
+        found = self._take(flat, direction, noise)
         self.step += 1
         self._external = self._schedule.at(self.step)
         return found
+
+    def _replayed(
+        self, flat: Tensor, direction: Tensor, noise: dict[str, Tensor]
+    ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """Return what `_along` does, to the last bit, by a step that is captured at its first call."""
+        given = {"flat": flat, "direction": direction, **noise}
+        if self._replay is None:
+            widest = {
+                name: received.expand(self.program.points, self.program.populations[name].size)
+                for name, received in self._external.items()
+            }
+            self._replay = Replay(self._later, given, widest, self.step)
+        self._replay.put(given)
+        self._replay.advance(self._external)
+        after = {name: value.clone() for name, value in self._replay.state.items()}
+        return after.pop("flat"), after.pop("direction"), after
+
+    def _later(
+        self, now: Mapping[str, Tensor], external: Mapping[str, Tensor], number: Tensor
+    ) -> dict[str, Tensor]:
+        noise = {name: value for name, value in now.items() if name not in {"flat", "direction"}}
+        flat, direction, noise = self._along(now["flat"], now["direction"], noise, external, number)
+        return {"flat": flat, "direction": direction, **noise}
 
     def residual(self, flat: Tensor, after: Tensor) -> Tensor:
         """Return max |dx/dt| τ / (1 + |x|) over the variables, (rows,), for a state and the next."""
@@ -138,11 +164,18 @@ class StepMap:
         return (after - flat) / self.share
 
     def _along(
-        self, flat: Tensor, direction: Tensor, noise: dict[str, Tensor]
+        self,
+        flat: Tensor,
+        direction: Tensor,
+        noise: dict[str, Tensor],
+        external: Mapping[str, Tensor] | None = None,
+        number: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """Return state, direction and noise one step later, by the map's own input and step or by others."""
+        received = self._external if external is None else dict(external)
         parts = self.parts(direction)
         before = {name: Dual(value, parts[name]) for name, value in self.parts(flat).items()}
-        later = step(self.program, self.state(before, noise), self._external)
+        later = step(self.program, self.state(before, noise), received, number)
         after, moved = self.flatten(later.map(value_of)), self.flatten(later.map(_moved))
         return torch.where(self.held, flat, after), torch.where(self.held, 0.0, moved), later.noise
 

@@ -28,9 +28,11 @@ from typing import Any
 from neuroflame.core.lanes.functions import cos, erf, exp, log, sin, tanh
 from neuroflame.core.lanes.memory import (
     any_true,
+    count_bits,
     gather_sum,
     lane_mask,
     load,
+    lowest_bit,
     set_flush_denormals,
     splat,
     store,
@@ -62,6 +64,7 @@ __all__ = [
     "absolute",
     "any_true",
     "cos",
+    "count_bits",
     "erf",
     "exp",
     "floor",
@@ -70,6 +73,7 @@ __all__ = [
     "lane_mask",
     "load",
     "log",
+    "lowest_bit",
     "maximum",
     "minimum",
     "set_flush_denormals",

@@ -125,6 +125,24 @@ def lane_mask(mask: Any) -> Any:
     return signature(types.int64, mask), lower
 
 
+@_primitive
+def lowest_bit(bits: Any) -> Any:
+    """Return the place of the lowest bit that is set in an int64, 64 if none is."""
+    if bits != types.int64:
+        return None
+    lower = lambda context, builder, sig, args: builder.cttz(args[0], ir.IntType(1)(0))  # noqa: E731
+    return signature(types.int64, types.int64), lower
+
+
+@_primitive
+def count_bits(bits: Any) -> Any:
+    """Return how many bits are set in an int64."""
+    if bits != types.int64:
+        return None
+    lower = lambda context, builder, sig, args: builder.ctpop(args[0])  # noqa: E731
+    return signature(types.int64, types.int64), lower
+
+
 @inline_njit
 def any_true(mask):  # noqa: ANN001, ANN201
     """Return whether the mask is set in any lane."""
@@ -157,23 +175,24 @@ to_float64 = _conversion(types.float64)
 
 
 @_primitive
-def gather_sum(array: Any, indices: Any, start: Any, stop: Any, *width: Any) -> Any:
-    """Return the sum of the rows of ``array`` (a row: as many elements as lanes) in ``indices[start:stop]``.
+def gather_sum(array: Any, offsets: Any, start: Any, stop: Any, *width: Any) -> Any:
+    """Return the sum of the rows of ``array`` (a row: as many elements as lanes) that begin at ``offsets[start:stop]``.
 
     Four running sums take the rows in turn and are added up at the end: the order of the additions, and so
-    the last bits of the result, follow from the list of indices alone.
+    the last bits of the result, follow from the list of offsets alone. Offsets, and not numbers of rows: the
+    address of a row is then one instruction away, which where rows lie in the L1 cache is a fifth of the time.
     """
-    kind = _row_type(array.dtype, *width) if _is_flat(array) and _is_flat(indices) else None
-    if kind is None or not kind.is_float or not isinstance(indices.dtype, types.Integer):
+    kind = _row_type(array.dtype, *width) if _is_flat(array) and _is_flat(offsets) else None
+    if kind is None or not kind.is_float or not isinstance(offsets.dtype, types.Integer):
         return None
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> ir.Value:
-        rows, numbers = _data(context, builder, array, args[0]), _data(context, builder, indices, args[1])
+        rows, places = _data(context, builder, array, args[0]), _data(context, builder, offsets, args[1])
         start, stop, size = args[2], args[3], ir.IntType(64)
 
         def row(position: ir.Value) -> ir.Value:
-            number = builder.load(builder.gep(numbers, [position]))
-            offset = builder.mul(context.cast(builder, number, indices.dtype, types.intp), size(kind.width))
+            place = builder.load(builder.gep(places, [position]))
+            offset = context.cast(builder, place, offsets.dtype, types.intp)
             return builder.load(_row(builder, rows, offset, kind.width), align=array.dtype.bitwidth // 8)
 
         def loop(first: ir.Value, last: ir.Value, sums: list[ir.Value]) -> list[ir.Value]:
@@ -200,7 +219,7 @@ def gather_sum(array: Any, indices: Any, start: Any, stop: Any, *width: Any) -> 
         (a,) = loop(middle, stop, [a])
         return builder.fadd(builder.fadd(a, b), builder.fadd(c, d))
 
-    return signature(kind, array, indices, types.intp, types.intp, *width), lower
+    return signature(kind, array, offsets, types.intp, types.intp, *width), lower
 
 
 @_primitive

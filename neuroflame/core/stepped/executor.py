@@ -22,12 +22,14 @@ class SteppedExecutor:
     ----------
     crew : Crew, optional
         Who advances the tiles, instead of the crew that does it soonest; it changes no number.
+    density_min : float, optional
+        Density of connections from which they are multiplied by, instead of the device's: for measurements.
     """
 
     name = "stepped"
 
-    def __init__(self, crew: Crew | None = None) -> None:
-        self.crew = crew
+    def __init__(self, crew: Crew | None = None, density_min: float | None = None) -> None:
+        self.crew, self.density_min = crew, density_min
 
     def refuses(self, program: Program, plan: RecordPlan) -> str | None:
         """Return why this executor cannot run the program, None if it can."""
@@ -47,4 +49,4 @@ class SteppedExecutor:
         """Return the run, with everything on the device and ready to be launched."""
         from neuroflame.core.stepped.job import SteppedJob
 
-        return SteppedJob(program, state, plan, steps, self.crew)
+        return SteppedJob(program, state, plan, steps, self.crew, self.density_min)

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from neuroflame.core.connectivity import SparseOperator
 from neuroflame.core.stepped.arguments import SteppedArguments
-from neuroflame.core.stepped.kernels import programs_at_once, stepped_kernel_for
+from neuroflame.core.stepped.kernels import name_of, programs_at_once, stepped_kernel_for
 from neuroflame.core.stepped.tiled import Layout
-from neuroflame.core.stepped.tiling import Crew, crew_for, steps_at_once, tiling_of
+from neuroflame.core.stepped.tiling import Crew, crew_for, density_min, steps_at_once, tiling_of
 from neuroflame.core.stepped.topology import matrix, reads_one_by_one
 from neuroflame.core.trajectory.cpu import Job, Results
 from neuroflame.core.trajectory.gpu import current, host_of, intervals, lasting_shape, means_of_sums
@@ -39,21 +39,32 @@ class SteppedJob(Job):
         On the device.
     crew : Crew, optional
         Who advances the tiles, instead of the crew that does it soonest; it changes no number.
+    least : float, optional
+        Density of connections from which they are multiplied by, instead of the device's.
     """
 
     kernel: SteppedKernel
 
     def __init__(
-        self, program: Program, state: State, plan: RecordPlan, steps: int, crew: Crew | None = None
+        self,
+        program: Program,
+        state: State,
+        plan: RecordPlan,
+        steps: int,
+        crew: Crew | None = None,
+        least: float | None = None,
     ) -> None:
         host = host_of(program)
         sizes = tuple(population.size for population in host.populations.values())
         operators = [pair.operator for pair in program.pairs]
+        tiling = tiling_of(sizes)
+        if least is None:
+            least = density_min(tiling, name_of(program.device))
         layout = Layout(
             sizes=sizes,
-            tiling=tiling_of(sizes),
+            tiling=tiling,
             gathered=tuple(
-                isinstance(o, SparseOperator) and reads_one_by_one(o, program.dtype) for o in operators
+                isinstance(o, SparseOperator) and reads_one_by_one(o, program.dtype, least) for o in operators
             ),
             terms=1 if program.fast else 2,
         )

@@ -60,6 +60,11 @@ def stepped_kernel_for(shape: Shape, layout: Layout) -> SteppedKernel:
     )
 
 
+def name_of(device: torch.device) -> str:
+    """Return the name of a device's model; none on a CPU, for tests."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else ""
+
+
 def programs_at_once(compiled: Any, warps: int, device: torch.device) -> int:
     """Return how many programs of a compiled kernel a device runs at once, by their registers and shared memory."""
     properties: Any = torch.cuda.get_device_properties(device)

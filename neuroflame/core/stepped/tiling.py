@@ -7,15 +7,14 @@ not depend on how many points there are. How many programs share the tiles chang
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 SMALL_NETWORK = 8192
 """Neurons up to which a step is too short for large tiles."""
-DENSITY_MIN = 0.002
-"""Fraction of connections present below which reading sources one by one beats a matrix product."""
 WORK_AT_ONCE = 2e14
 """Multiplications and additions of one launch, so that an interrupt is heard within a second."""
 STEPS_AT_ONCE = 1000
@@ -46,6 +45,22 @@ class Tiling:
 
 LARGE = Tiling(neurons=128, points=64, depth=64, warps=8, stages=4)
 SMALL = Tiling(neurons=64, points=32, depth=64, warps=4, stages=4, registers=168)
+
+
+DENSITY_MIN: Mapping[str, Mapping[Tiling, float]] = MappingProxyType(
+    {"NVIDIA H200": {SMALL: 0.0015, LARGE: 0.002}}
+)
+"""Fraction of connections present below which reading sources one by one beats a matrix product, by device.
+
+Measured by ``python -m benchmarks.crossover``. Kept here rather than measured where a sweep begins: the two round
+differently, and all machines of a sweep, today and tomorrow, have to choose alike.
+"""
+DEVICE_USUAL = "NVIDIA H200"
+
+
+def density_min(tiling: Tiling, device: str) -> float:
+    """Return the density below which sources are read one by one on a device of this name."""
+    return DENSITY_MIN.get(device, DENSITY_MIN[DEVICE_USUAL])[tiling]
 
 
 def tiling_of(sizes: Sequence[int]) -> Tiling:

@@ -1,5 +1,5 @@
 """What the kernels of the stepped executor are made of, beside the physics. Imports triton."""
-# ruff: noqa: ANN001, ANN201
+# ruff: noqa: ANN001, ANN201, ANN202
 
 import triton
 import triton.language as tl
@@ -10,14 +10,53 @@ if INTERPRETED:
     range = interpreted_range
 
 
+if INTERPRETED:
+
+    @triton.jit
+    def _arrive(counter):
+        """Count this program in, its stores visible to whoever sees it counted."""
+        tl.atomic_add(counter, 1, sem="release", scope="gpu")
+
+    @triton.jit
+    def _arrived(counter):
+        """Return how many programs have been counted, whose stores are then visible."""
+        return tl.atomic_add(counter, 0, sem="acquire", scope="gpu")
+
+else:  # atomic additions wait for the number that was there, and queue up behind those of others
+
+    @triton.jit
+    def _arrive(counter):
+        """Count this program in, its stores visible to whoever sees it counted."""
+        tl.inline_asm_elementwise(
+            "{ .reg .pred first; .reg .u32 thread; mov.u32 thread, %tid.x; setp.eq.u32 first, thread, 0; "
+            "@first red.release.gpu.global.add.u32 [$1], 1; mov.u32 $0, 0; }",
+            "=r,l",
+            [counter.to(tl.uint64, bitcast=True)],
+            dtype=tl.int32,
+            is_pure=False,
+            pack=1,
+        )
+
+    @triton.jit
+    def _arrived(counter):
+        """Return how many programs have been counted, whose stores are then visible."""
+        return tl.inline_asm_elementwise(
+            "ld.acquire.gpu.global.u32 $0, [$1];",
+            "=r,l",
+            [counter.to(tl.uint64, bitcast=True)],
+            dtype=tl.int32,
+            is_pure=False,
+            pack=1,
+        )
+
+
 @triton.jit
 def meet(counter, target):
     """Wait until as many programs have come here as the target says, all their stores visible to all."""
     tl.debug_barrier()
-    tl.atomic_add(counter, 1, sem="release", scope="gpu")
-    while tl.load(counter, volatile=True) < target:
+    _arrive(counter)
+    while _arrived(counter) < target:
         pass
-    tl.atomic_add(counter, 0, sem="acquire", scope="gpu")
     tl.debug_barrier()
 
 

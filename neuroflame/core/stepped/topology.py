@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from neuroflame.core.stepped.tiling import DENSITY_MIN, Tiling, padded
+from neuroflame.core.stepped.tiling import Tiling, padded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,10 +18,16 @@ if TYPE_CHECKING:
 ROWS_AT_ONCE = 4096
 
 
-def reads_one_by_one(operator: SparseOperator, dtype: torch.dtype) -> bool:
-    """Return whether sources are read one by one, rather than multiplied by the whole matrix of 0 and 1."""
+def reads_one_by_one(operator: SparseOperator, dtype: torch.dtype, least: float) -> bool:
+    """Return whether sources are read one by one, rather than multiplied by the whole matrix of 0 and 1.
+
+    Parameters
+    ----------
+    least : float
+        Density from which the product is taken, in float32.
+    """
     density = operator.indices.numel() / (operator.post * operator.pre)
-    return dtype != torch.float32 or density < DENSITY_MIN
+    return dtype != torch.float32 or density < least
 
 
 def matrix(operators: Sequence[SparseOperator], tiling: Tiling) -> Tensor:

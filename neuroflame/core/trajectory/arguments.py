@@ -13,7 +13,7 @@ from torch import Tensor
 
 from neuroflame.core.connectivity import LowRankOperator, RingOperator, SparseOperator
 from neuroflame.core.connectivity.base import angles
-from neuroflame.core.trajectory.structure import INTERVALS, SQUARED
+from neuroflame.core.trajectory.structure import INTERVALS, LANES, SQUARED
 
 if TYPE_CHECKING:
     from neuroflame.core.program import Program
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from neuroflame.core.trajectory.structure import Shape
 
 Array = np.ndarray
+CACHE_LINE = 64
+"""Bytes."""
 
 
 class Stretch(NamedTuple):
@@ -40,6 +42,14 @@ class Stretch(NamedTuple):
     start: int
     stop: int
     rows: Array
+
+    def cut(self, row: int, step: int) -> tuple[Stretch, Stretch]:
+        """Return what runs until a step inside an interval, given by its row, and what runs from there."""
+        before, after = self.rows[: row + 1].copy(), self.rows[row:].copy()
+        before[-1, 0] = step - self.start - before[:-1, 0].sum()
+        after[0, 0] -= before[-1, 0]
+        before[-1, 4] = -1
+        return Stretch(self.start, step, before), Stretch(step, self.stop, after)
 
 
 @dataclass(frozen=True)
@@ -266,15 +276,29 @@ class Arguments:
 
     @cached_property
     def topology(self) -> dict[str, Array]:
-        """Connectivity of the sparse pairs: offsets and indices."""
-        found = {}
+        """Connectivity of the sparse pairs: offsets, and where the rows of the inputs begin in arrays of lanes."""
+        found, lanes = {}, LANES[self.shape.dtype]
         for i, pair in enumerate(self.program.pairs):
             if isinstance(pair.operator, SparseOperator):
                 found[f"off{i}"] = pair.operator.offsets.numpy().astype(np.int64)
-                found[f"idx{i}"] = pair.operator.indices.numpy().astype(np.int32)
+                found[f"row{i}"] = pair.operator.indices.numpy().astype(np.int32) * np.int32(lanes)
                 if self.shape.pairs[i].events:
                     found |= _targets(pair.operator, i)
         return found
+
+
+def aligned(array: Array) -> Array:
+    """Return an array whose data begin where a cache line does, the same array if they do.
+
+    A row of lanes is a cache line or two: off its place it takes one more to read.
+    """
+    if array.ctypes.data % CACHE_LINE == 0:
+        return array
+    room = np.empty(array.nbytes + CACHE_LINE, dtype=np.uint8)
+    first = -room.ctypes.data % CACHE_LINE
+    placed = room[first : first + array.nbytes].view(array.dtype).reshape(array.shape)
+    placed[...] = array
+    return placed
 
 
 def _targets(operator: SparseOperator, i: int) -> dict[str, Array]:

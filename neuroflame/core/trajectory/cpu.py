@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +12,17 @@ from torch import Tensor
 
 from neuroflame.core.recorder import Recording, RecordPlan, Sums, segments
 from neuroflame.core.spike_record import Bins, Intervals, bin_steps
-from neuroflame.core.trajectory.arguments import Arguments, Array, timetable
+from neuroflame.core.trajectory.arguments import Arguments, Array, aligned, timetable
 from neuroflame.core.trajectory.kernels import kernel_for
 from neuroflame.core.trajectory.structure import is_modal, refusal, shape_of, trains_of
+from neuroflame.core.trajectory.turns import run_blocks
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from neuroflame.core.program import Program
     from neuroflame.core.state import State
+    from neuroflame.core.trajectory.arguments import Stretch
     from neuroflame.core.trajectory.structure import Shape
 
 MODAL = {"currents": "h", "slow": "g"}
@@ -58,10 +61,7 @@ class CpuTrajectoryExecutor:
         kernel = kernel_for(shape)
         job = Job(program, state, plan, shape, kernel, steps)
         job.arguments = Arguments(program, shape, kernel.parameters, kernel.modes, job.inputs)
-        blocks = -(-program.points // kernel.lanes)
-        with ThreadPoolExecutor(max_workers=max(1, min(blocks, torch.get_num_threads()))) as pool:
-            for _ in pool.map(job.block, range(blocks)):
-                pass
+        run_blocks(job, -(-program.points // kernel.lanes), torch.get_num_threads())
         return job.recording(state.step + steps)
 
 
@@ -79,6 +79,28 @@ class Results:
     final: dict[str, Tensor]
     edges: list[Tensor] = field(default_factory=list)
     intervals: list[Tensor] = field(default_factory=list)
+
+
+@dataclass
+class Block:
+    """Some points on their way through a run.
+
+    Attributes
+    ----------
+    begin, count : int
+        The first of the points, and how many there are.
+    pool : dict of ndarray
+        The kernel's arrays by name.
+    failed, means, traces : ndarray
+        What the kernel fills; see `Results`.
+    """
+
+    begin: int
+    count: int
+    pool: dict[str, Array]
+    failed: Array
+    means: Array
+    traces: Array
 
 
 class Job:
@@ -128,27 +150,33 @@ class Job:
             else {},
         )
 
-    def block(self, number: int) -> None:
-        """Run one block of lanes."""
+    def open(self, number: int) -> Block:
+        """Return a block of lanes before its first step."""
         lanes, dtype = self.kernel.lanes, self.arguments.dtype
         begin = number * lanes
         count = min(lanes, self.program.points - begin)
         points = begin + np.minimum(np.arange(lanes), count - 1)
         sizes, segment_count = self.arguments.sizes(), len(self.segments)
-        pool: dict[str, Array] = self.arguments.block(points) | self.arguments.topology
-        pool |= self.arguments.vectors
-        pool |= self.arguments.state(self.start, points)
+        pool: dict[str, Array] = self.arguments.block(points) | self.arguments.state(self.start, points)
+        shared = self.arguments.topology | self.arguments.vectors
         failed = np.full(lanes, -1, dtype=np.int64)
         means = np.zeros(self.out.means.shape[0] * len(sizes) * 3 * lanes, dtype)
         traces = np.zeros(max(1, len(self.samples)) * self.rows * 3 * lanes, dtype)
         for name in self.kernel.arrays:
-            if name not in pool:
+            if name not in pool | shared:
                 pool[name] = np.zeros(self._length(name, sizes, segment_count) * lanes, dtype)
+        placed = {name: aligned(array) for name, array in pool.items()}
+        return Block(begin, count, placed | shared, failed, means, traces)
+
+    def advance(self, block: Block, stretches: Sequence[Stretch]) -> None:
+        """Run some of a block's stretches."""
+        begin, count, pool = block.begin, block.count, block.pool
         arrays = [pool[name] for name in self.kernel.arrays]
-        for start, stop, rows in self.stretches:
+        for start, stop, rows in stretches:
             clock = np.array([start, self.program.spec.steps, stop], dtype=np.int64)
             self.kernel.run(
-                pool["par"], pool["ext"], rows, clock, failed, means, traces, pool["keys"], pool["limit"],
+                pool["par"], pool["ext"], rows, clock, block.failed, block.means, block.traces, pool["keys"],
+                pool["limit"],
                 *self.arguments.tables, *arrays,
             )  # fmt: skip
             if stop in self.variable_steps:
@@ -159,15 +187,14 @@ class Job:
                     self.out.variables[name][begin : begin + count, sample] = found
                 for name in self.start.voltage:
                     pool[f"seen{list(self.program.populations).index(name)}"][:] = 0.0
-        for name, value in self.out.final.items():
-            value[begin : begin + count] = self._lane_rows(pool, name, count)
-        self._collect(begin, count, pool, failed, means, traces)
 
-    def _collect(
-        self, begin: int, count: int, pool: dict[str, Array], failed: Array, means: Array, traces: Array
-    ) -> None:
-        lanes, span = self.kernel.lanes, slice(begin, begin + count)
-        self.out.failed[span] = torch.as_tensor(failed[:count])
+    def close(self, block: Block) -> None:
+        """Keep what a block leaves."""
+        count, pool = block.count, block.pool
+        lanes, span = self.kernel.lanes, slice(block.begin, block.begin + count)
+        for name, value in self.out.final.items():
+            value[span] = self._lane_rows(pool, name, count)
+        self.out.failed[span] = torch.as_tensor(block.failed[:count])
         for kind, parts in (
             ("first", self.out.first),
             ("total", self.out.total),
@@ -180,10 +207,10 @@ class Job:
                     filled = pool[f"{kind}{a}"].reshape(part.shape[0], part.shape[2], lanes)
                     part[:, span] = torch.as_tensor(filled[:, :, :count].swapaxes(1, 2))
         shape = self.out.means.shape
-        self.out.means[..., span] = torch.as_tensor(means.reshape(*shape[:3], lanes)[..., :count])
+        self.out.means[..., span] = torch.as_tensor(block.means.reshape(*shape[:3], lanes)[..., :count])
         if self.samples:
             shape = self.out.traces.shape
-            self.out.traces[..., span] = torch.as_tensor(traces.reshape(*shape[:3], lanes)[..., :count])
+            self.out.traces[..., span] = torch.as_tensor(block.traces.reshape(*shape[:3], lanes)[..., :count])
 
     def _length(self, name: str, sizes: list[int], segment_count: int) -> int:
         """Return the rows of an array that the state does not bring."""

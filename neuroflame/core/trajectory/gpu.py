@@ -17,7 +17,8 @@ from neuroflame.core.placing import moved
 from neuroflame.core.trajectory.arguments import Arguments, Stretch
 from neuroflame.core.trajectory.cpu import CpuTrajectoryExecutor, Job, Results
 from neuroflame.core.trajectory.gpu_kernels import GpuKernel, gpu_kernel_for
-from neuroflame.core.trajectory.gpu_source import FIRST, QUIET, SQUARES, SUMS, WARPS, GpuSource, warps_for
+from neuroflame.core.trajectory.gpu_registers import WARPS, warps_for
+from neuroflame.core.trajectory.gpu_source import FIRST, QUIET, SQUARES, SUMS, GpuSource
 from neuroflame.core.trajectory.structure import MODES_LIMIT, SQUARED, is_modal, refusal, shape_of
 
 if TYPE_CHECKING:

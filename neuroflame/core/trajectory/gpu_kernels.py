@@ -10,7 +10,8 @@ from functools import lru_cache
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from neuroflame.core.trajectory.gpu_source import GpuSource, warps_for
+from neuroflame.core.trajectory.gpu_registers import warps_for
+from neuroflame.core.trajectory.gpu_source import GpuSource
 from neuroflame.core.trajectory.kernels import Kernel
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def gpu_kernel_for(shape: Shape, sizes: tuple[int, ...], modes: int = 0) -> GpuK
     sizes : tuple of int
         Neurons of each population.
     modes : int
-        See `neuroflame.core.trajectory.gpu_source.warps_for`.
+        See `neuroflame.core.trajectory.gpu_registers.warps_for`.
     """
     from neuroflame.core.trajectory.gpu_physics import scope
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from neuroflame.core.compiled import load
-from neuroflame.core.trajectory.source import write_kernel
+from neuroflame.core.trajectory.cpu_source import write_kernel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,7 @@ class Kernel:
     Attributes
     ----------
     run : callable
-        See `neuroflame.core.trajectory.source` for its arguments.
+        See `neuroflame.core.trajectory.cpu_source` for its arguments.
     parameters, arrays : tuple of str
         Names of the rows of ``par`` and of the arrays, in order.
     lanes : int

@@ -4,14 +4,16 @@ State arrays are flat, [neuron][lane]; all of this is compiled into the kernels.
 """
 # ruff: noqa: ANN001, ANN201
 
+from numba import njit
+
 from neuroflame.core.lanes import (
     PRIMITIVES,
+    absolute,
     any_true,
+    gather_sum,
     inline_njit,
     lane_mask,
     load,
-    maximum,
-    minimum,
     store,
     where,
 )
@@ -74,8 +76,8 @@ def accumulate(rates, lanes, first_step, first, total, at):
 
 
 @inline_njit
-def accumulate_squares(rates, lanes, first_step, first, squares, at, means, mean_at):
-    """Add squared differences, and those of the population's mean, to a segment's sums.
+def accumulate_squares(rates, lanes, first_step, first, total, squares, at, means, mean_at):
+    """Do what `accumulate` does, and add squared differences, and those of the population's mean, to the sums.
 
     ``means`` holds a segment's first mean, sum and sum of squares, at ``mean_at``.
     """
@@ -87,8 +89,11 @@ def accumulate_squares(rates, lanes, first_step, first, squares, at, means, mean
             offset = n * lanes
             r = load(rates, offset, lanes)
             part += r
-            if not first_step:
+            if first_step:
+                store(first, at + offset, r)
+            else:
                 moved = r - load(first, at + offset, lanes)
+                store(total, at + offset, load(total, at + offset, lanes) + moved)
                 store(squares, at + offset, load(squares, at + offset, lanes) + moved * moved)
         mean += part
     mean = mean / neurons
@@ -159,6 +164,17 @@ def note_intervals(train, lanes, step, kept):
             store(kept, 6 * size + o, local)
 
 
+@njit(nogil=True)
+def gather(sent, lanes, sums, rows, offsets):
+    """Store for each postsynaptic neuron the sum of the rows that it listens to.
+
+    One pair after the other, so that what a small population sends stays in the first-level cache. A function of its
+    own, not inlined: in the kernel its loop would lack registers.
+    """
+    for n in range(offsets.size - 1):
+        store(sums, n * lanes, gather_sum(sent, rows, offsets[n], offsets[n + 1], lanes))
+
+
 @inline_njit
 def scatter_spikes(sent, lanes, sums, targets, offsets):
     """Store for each postsynaptic neuron the sum of what reaches it, following the few rows that send anything."""
@@ -172,33 +188,38 @@ def scatter_spikes(sent, lanes, sums, targets, offsets):
 
 
 @inline_njit
-def undefined(voltage, lanes, high):
-    """Return the highest rate so far, undefined where a voltage is not finite."""
+def within(rates, lanes, bound, fine):
+    """Return in which lanes, of those that were fine, all rates are within bounds.
+
+    Four rows are compared before they are joined to the others: no comparison waits for the one before.
+    """
+    fours = rates.size // (4 * lanes) * 4 * lanes
+    for o in range(0, fours, 4 * lanes):
+        low = (absolute(load(rates, o, lanes)) <= bound) & (absolute(load(rates, o + lanes, lanes)) <= bound)
+        high = (absolute(load(rates, o + 2 * lanes, lanes)) <= bound) & (
+            absolute(load(rates, o + 3 * lanes, lanes)) <= bound
+        )
+        fine = fine & (low & high)
+    for offset in range(fours, rates.size, lanes):
+        fine = fine & (absolute(load(rates, offset, lanes)) <= bound)
+    return fine
+
+
+@inline_njit
+def defined(voltage, lanes, fine):
+    """Return in which lanes, of those that were fine, all voltages are finite."""
     for offset in range(0, voltage.size, lanes):
-        high = maximum(high, load(voltage, offset, lanes) * 0.0)
-    return high
+        fine = fine & (load(voltage, offset, lanes) * 0.0 == 0.0)
+    return fine
 
 
 @inline_njit
-def extremes(rates, lanes, high, low):
-    """Return the highest and the lowest rate so far, undefined where a rate is."""
-    for offset in range(0, rates.size, lanes):
-        r = load(rates, offset, lanes)
-        high = maximum(high, r)
-        low = minimum(low, r)
-    return high, low
-
-
-@inline_njit
-def note_failures(high, low, limit, failed, step):
-    """Return which lanes are out of bounds; note the step for those that were not before."""
-    bad = ~((high <= limit) & (low >= -limit))
-    if any_true(bad):
-        bits = lane_mask(bad)
-        for k in range(failed.size):
-            if (bits >> k) & 1 and failed[k] < 0:
-                failed[k] = step
-    return bad
+def note_failures(bad, failed, step):
+    """Note the step for the lanes that are out of bounds and were not before."""
+    bits = lane_mask(bad)
+    for k in range(failed.size):
+        if (bits >> k) & 1 and failed[k] < 0:
+            failed[k] = step
 
 
 @inline_njit

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from neuroflame.core.recorder import RecordPlan
     from neuroflame.core.state import State
 
+LANES = {"float32": 16, "float64": 8}
+"""Points that a CPU's kernel advances together."""
 MODES_LIMIT = 16
 SQUARED, INTERVALS = 1, 2
 """Bits of what is kept in an interval: squares, interspike intervals."""

@@ -5,6 +5,7 @@ from neuroflame.spec.search import (
     CmaesSearch,
     GpSearch,
     GridSearch,
+    ListSearch,
     Nsga2Search,
     RandomSearch,
     SobolSearch,
@@ -18,11 +19,13 @@ __all__ = ["KnownSearch", "Search", "make_search"]
 
 def make_search(spec: SweepSpec) -> Search:
     """Return the search that a sweep asks for."""
-    from neuroflame.sweep.search.known import Grid, Random, Sobol
+    from neuroflame.sweep.search.known import Grid, Listed, Random, Sobol
 
     kind = spec.search
     if isinstance(kind, GridSearch):
         return Grid(spec.axes)
+    if isinstance(kind, ListSearch):
+        return Listed(spec.axes, kind.assignments)
     if isinstance(kind, RandomSearch):
         return Random(spec.axes, kind.trials, kind.seed)
     if isinstance(kind, SobolSearch):

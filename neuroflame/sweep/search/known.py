@@ -12,10 +12,10 @@ import numpy as np
 from neuroflame.spec.conditional import active, count_assignments
 from neuroflame.sweep.points import Array, Assignments, plain_dtype, size_of, without_inactive
 from neuroflame.sweep.search.base import KnownSearch
-from neuroflame.sweep.search.units import decode, first_of_each, rows_of, unseen
+from neuroflame.sweep.search.units import columns_of, decode, first_of_each, rows_of, unseen
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from neuroflame.spec.resolved import ResolvedAxis
 
@@ -57,6 +57,23 @@ class Grid(KnownSearch):
     def reach(self) -> str:
         """Return one line on how the search covers the space and what it costs."""
         return f"grid: all {self.total:,} combinations of the listed values"
+
+
+class Listed(KnownSearch):
+    """The assignments of a list, in its order."""
+
+    def __init__(self, axes: Sequence[ResolvedAxis], assignments: Mapping[str, Sequence[object]]) -> None:
+        rows = list(zip(*(assignments[axis.path] for axis in axes), strict=True))
+        self._assignments = columns_of(axes, rows)
+        super().__init__(axes, len(rows))
+
+    def take(self, numbers: Array) -> Assignments:
+        """Return the assignments of some numbers."""
+        return {path: column[numbers] for path, column in self._assignments.items()}
+
+    def reach(self) -> str:
+        """Return one line on how the search covers the space and what it costs."""
+        return f"list: the {self.total:,} assignments that are given"
 
 
 class Stream(KnownSearch):

@@ -139,17 +139,4 @@ def unseen(
 
 def within(axis: ResolvedAxis, values: Sequence[Any]) -> Array:
     """Return which values an axis can take; None is one for an axis that does not always count."""
-    if axis.levels is not None:
-        levels = {*axis.levels, *((None,) if axis.when else ())}
-        return np.array([value in levels for value in values], dtype=bool)
-    return np.array(
-        [
-            bool(axis.when)
-            if value is None
-            else not isinstance(value, str)
-            and axis.low <= value <= axis.high
-            and not (axis.integer and value % 1)
-            for value in values
-        ],
-        dtype=bool,
-    )
+    return np.array(axis.takes(values), dtype=bool)
