@@ -38,7 +38,7 @@ from neuroflame.spec import NetworkSpec, find_path, load_network
 from neuroflame.spec.base import suggestion
 from neuroflame.spec.dynamics import DynamicsOptions
 from neuroflame.spec.legacy import import_legacy
-from neuroflame.spec.starts import turn_of
+from neuroflame.spec.starts import named_starts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,10 +47,12 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from neuroflame.spec.legacy import LegacyReport
+    from neuroflame.spec.starts import RandomStart, Supplied
 
 Values = Mapping[str, Any]
 Arrays = Mapping[str, Any]
-Initial = str | Sequence[str] | State | Mapping[str, Any]
+Starts = str | Mapping[str, Any] | Sequence[str | Mapping[str, Any]]
+Initial = Starts | State
 SAMPLES_MAX = 1000
 
 
@@ -206,14 +208,16 @@ class Network(DynamicsTools, ProtocolTools, Diagnostics, nn.Module):
         inputs : mapping, optional
             Population to an array or Tensor that is added to its external input: (N,), (T, N) with T the number of
             steps of this run, or (P, T, N).
-        initial : str, sequence of str, State, or mapping
-            Initial condition (``network``, ``cold``, ``hot``, ``cued``), one for all or one a point; a state to
-            continue from; or variables of the network's start to replace, by name (``rates.E``, ``stp.EE.u``), with
-            arrays or Tensors, (N,) or (P, N).
+        initial : str, mapping, sequence of them, or State
+            Initial condition, one for all or one a point, as in a sweep: ``network``, ``cold``, ``hot``, ``cued``, or
+            ``{"kind": "random", "num": 8}`` (`neuroflame.spec.starts.RandomStart`), ``{"cued": 8}`` and
+            ``{"kind": "state", "file": ...}`` for as many points as they are starts; a state to continue from; or
+            variables of the network's start to replace, by name (``rates.E``, ``stp.EE.u``), with arrays or
+            Tensors, (N,) or (P, N).
         seeds : sequence of int, optional
             Seed of each point's noise and start; the network's seed by default.
         every : int
-            Steps between two samples.
+            Steps between two samples, counted from time 0; at least one must lie in the run.
         steps : int, optional
             Number of steps; the file's duration by default.
 
@@ -293,7 +297,7 @@ class Network(DynamicsTools, ProtocolTools, Diagnostics, nn.Module):
         measure: Sequence[str] = ("rates", "bump"),
         dynamics: Mapping[str, Any] | DynamicsOptions | None = None,
         window: float | None = None,
-        initial: str | Sequence[str] = "network",
+        initial: Starts = "network",
         seeds: Sequence[int] | None = None,
         pairwise: bool = False,
     ) -> pd.DataFrame:
@@ -306,6 +310,7 @@ class Network(DynamicsTools, ProtocolTools, Diagnostics, nn.Module):
 
         values = assignments(sweep or {}, pairwise=pairwise)
         points = self.count(values, {}, initial, seeds)
+        names, starts = _each(initial, points)
         engines = EngineCache()
         engines.put(
             self.spec, self.graph, self.device, PRECISIONS[self.precision], dict(self.operators.items())
@@ -315,7 +320,8 @@ class Network(DynamicsTools, ProtocolTools, Diagnostics, nn.Module):
             values,
             graph=self.graph,
             seeds=np.full(points, self.seed) if seeds is None else np.asarray(seeds),
-            initial=_each(initial, points),
+            initial=names,
+            starts=starts,
             measure=measure,
             dynamics=dynamics
             if isinstance(dynamics, DynamicsOptions)
@@ -370,15 +376,22 @@ class Network(DynamicsTools, ProtocolTools, Diagnostics, nn.Module):
             [self.seed] * points if seeds is None else seeds, dtype=torch.int64, device=self.device
         )
         steps = self.spec.steps if steps is None else steps
-        given = isinstance(initial, State | Mapping)
-        names = _each("network" if given else initial, points)  # type: ignore[arg-type]
-        program = self.program(values, points, keys, *cues_of(names, self.device))
+        given = isinstance(initial, State) or _replaces(initial)
+        names, starts = _each("network" if given else initial, points)
+        program = self.program(values, points, keys, *cues_of(names, self.device, starts))
         if isinstance(initial, State):
             state = initial
-        elif isinstance(initial, Mapping):
-            state = given_state(program, initial)
+        elif given:
+            state = given_state(program, initial)  # type: ignore[arg-type]
         else:
-            state = start_states(program, names)
+            state = start_states(program, names, starts)
+        if state.step // every == (state.step + steps) // every:
+            raise SpecError(
+                f"must leave a sample: there is none in steps {state.step + 1} to {state.step + steps}",
+                got=every,
+                path="every",
+                remedy="samples are taken after every so many steps, counted from time 0",
+            )
         added = read_inputs(
             self.spec,
             inputs,
@@ -397,10 +410,10 @@ class Network(DynamicsTools, ProtocolTools, Diagnostics, nn.Module):
         lengths = {path: np.size(v) if not isinstance(v, Tensor) else v.numel() for path, v in values.items()}
         if isinstance(initial, State):
             lengths["initial"] = next(iter(initial.rates.values())).shape[0]
-        elif isinstance(initial, Mapping):
+        elif _replaces(initial):
             lengths |= {f"initial.{name}": len(v) for name, v in initial.items() if np.ndim(v) == 2}
-        elif not isinstance(initial, str):
-            lengths["initial"] = len(initial)
+        else:
+            lengths["initial"] = len(named_starts(initial)[0])
         lengths |= points_of(inputs)
         if seeds is not None:
             lengths["seeds"] = len(seeds)
@@ -430,11 +443,15 @@ class Network(DynamicsTools, ProtocolTools, Diagnostics, nn.Module):
         return ", ".join(f"{name}: {p.size}" for name, p in self.spec.populations.items())
 
 
-def _each(initial: str | Sequence[str], points: int) -> list[str]:
-    names = [initial] * points if isinstance(initial, str) else list(initial)
-    for name in names:
-        turn_of(name, path="initial")
-    return names if len(names) == points else names * points
+def _each(initial: Any, points: int) -> tuple[list[str], dict[str, RandomStart | Supplied]]:
+    """Return the initial condition of each point, and what names that are drawn or supplied mean."""
+    names, starts = named_starts(initial)
+    return names if len(names) == points else names * points, starts
+
+
+def _replaces(initial: Any) -> bool:
+    """Whether a mapping holds variables of the network's start, and is not itself a start."""
+    return isinstance(initial, Mapping) and not {"kind", "cued"} & set(initial)
 
 
 def _file(network: str | Path | NetworkSpec) -> str | None:

@@ -19,6 +19,7 @@ from neuroflame.errors import SimulationError
 from neuroflame.spec import find_path
 from neuroflame.spec.dynamics import FixedPointOptions, LyapunovOptions, SpectrumOptions
 from neuroflame.spec.measures import check_constant_weights
+from neuroflame.spec.starts import named_starts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from neuroflame.spec import NetworkSpec
 
-Start = str | Sequence[str] | State
+Start = str | Mapping[str, Any] | Sequence[str | Mapping[str, Any]] | State
 
 
 class Simulates(Protocol):
@@ -87,14 +88,17 @@ class DynamicsTools:
     ) -> pd.DataFrame:
         """Return the largest Lyapunov exponents of points, ``lyapunov.1``, … and their standard errors, 1/s.
 
+        ``lyapunov.duration`` is the time that they were averaged over, seconds.
+
         Parameters
         ----------
         sweep, seeds, pairwise
             As in `Network.simulate`.
-        start : str, sequence of str, or State
-            A state, or initial conditions from which the network first runs for its duration.
+        start : str, mapping, sequence of them, or State
+            A state, or initial conditions (see `Network.forward`) from which the network first runs.
         **options
-            Fields of `neuroflame.spec.dynamics.LyapunovOptions`: ``k``, ``transient``, ``duration``, ``blocks``.
+            Fields of `neuroflame.spec.dynamics.LyapunovOptions`: ``k``, ``transient``, ``duration``,
+            ``longest``, ``precision``, ``blocks``.
         """
         check_constant_weights(self.spec, "lyapunov")
         chosen = LyapunovOptions.parse(options)
@@ -104,7 +108,9 @@ class DynamicsTools:
         for i in range(chosen.k):
             columns[f"lyapunov.{i + 1}"] = found.exponents[:, i]
             columns[f"lyapunov.{i + 1}.se"] = found.errors[:, i]
-        return _table(self, values, points, columns, dict.fromkeys(columns, "1/s"))
+        units = dict.fromkeys(columns, "1/s") | {"lyapunov.duration": "s"}
+        columns["lyapunov.duration"] = found.durations.cpu().numpy()
+        return _table(self, values, points, columns, units)
 
     def spectrum(
         self: Simulates,
@@ -121,8 +127,8 @@ class DynamicsTools:
         ----------
         sweep, pairwise
             As in `Network.simulate`.
-        start : str, sequence of str, or State
-            A state, or initial conditions from which the network first runs for its duration.
+        start : str, mapping, sequence of them, or State
+            A state, or initial conditions (see `Network.forward`) from which the network first runs.
         newton : bool
             Whether to go to the fixed point near that state first; where there is none, the row is undefined.
         **options
@@ -279,8 +285,8 @@ def _ensemble(
     start: Start,
     seeds: Sequence[int] | None,
 ) -> dynamics.Ensemble:
-    names = ["network"] if isinstance(start, State) else [start] if isinstance(start, str) else start
-    stimulated, turned = cues_of(names, model.device)
+    names, starts = named_starts("network" if isinstance(start, State) else start)
+    stimulated, turned = cues_of(names, model.device, starts)
     return dynamics.Ensemble(
         model.spec,
         dict(model.operators.items()),  # type: ignore[arg-type]

@@ -20,6 +20,7 @@ from neuroflame.spec import find_path
 from neuroflame.spec.kicks import parse_kick
 from neuroflame.spec.protocols import check_protocols
 from neuroflame.spec.ramps import DIRECTIONS, Ramp
+from neuroflame.spec.starts import named_starts
 from neuroflame.spec.state_file import StateFile, read_state_file
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from neuroflame.core.program import Program
     from neuroflame.spec import NetworkSpec
 
-Start = str | Sequence[str] | State
+Start = str | Mapping[str, Any] | Sequence[str | Mapping[str, Any]] | State
 
 
 class Simulates(Protocol):
@@ -83,8 +84,8 @@ class ProtocolTools:
             First value, and last value of the way there.
         sweep, seeds, pairwise
             As in `Network.simulate`.
-        initial : str, sequence of str, or State
-            A state, or initial conditions from which the network first runs for its duration at the first value.
+        initial : str, mapping, sequence of them, or State
+            A state, or initial conditions (see `Network.forward`) from which the network first runs at the first value.
         **options
             Further fields of `neuroflame.spec.ramps.Ramp`: ``hold`` or ``rate``, ``num``, ``window``, ``on``, ….
 
@@ -149,8 +150,8 @@ class ProtocolTools:
         kind : {"rates", "rotation", "stp", "random"}
         sweep, seeds, pairwise
             As in `Network.simulate`.
-        initial : str, sequence of str, or State
-            A state, or initial conditions from which the network first runs for its duration.
+        initial : str, mapping, sequence of them, or State
+            A state, or initial conditions (see `Network.forward`) from which the network first runs.
         **options
             Further fields of the kick, see `neuroflame.spec.kicks`: ``add``, ``angle``, ``size``, ``duration``, ….
 
@@ -234,15 +235,15 @@ def _settled(
     """Return points as a batch, and the state in which they begin or, from initial conditions, in which they end."""
     check_batchable(model.spec, list(values))
     if isinstance(initial, State):
-        names, state = ["network"], initial.map(lambda value: value.expand(points, -1))
+        state = initial.map(lambda value: value.expand(points, -1))
     else:
-        names = [initial] if isinstance(initial, str) else list(initial)
         _, state = model.simulate(
             values, initial=initial, seeds=seeds, pairwise=True, every=model.spec.steps, return_state=True
         )
     operators: Any = dict(model.operators.items())
     home = home_of(model.device, model.spec, operators)
-    stimulated, turned = cues_of(names, home)
+    names, starts = named_starts("network" if isinstance(initial, State) else initial)
+    stimulated, turned = cues_of(names, home, starts)
     batch = Batch(
         model.spec,
         operators,

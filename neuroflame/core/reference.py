@@ -137,7 +137,7 @@ def step(
     number = state.step if number is None else number
     sources, u, x = _transmit(program, state)
     weights, averages = step_hebbian(program, number, state.rates, state.weights, state.averages)
-    fast, excitatory = _synaptic(program, sources, weights)
+    fast, excitatory = synaptic(program, sources, weights)
     noise, kicks = _draw(program, state, number)
     external = {name: sum(kicks["external"][name], received) for name, received in external.items()}
     external, feedforward = step_feedforward(program, state.feedforward, external)
@@ -266,7 +266,7 @@ def _transmit(
     return sources, u, x
 
 
-def _synaptic(
+def synaptic(
     program: Program, sources: dict[str, Tensor], weights: dict[str, Tensor]
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Return Σ_B J_AB C_AB s_B by postsynaptic population, of all and of NMDA's sources."""

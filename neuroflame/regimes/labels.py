@@ -65,7 +65,8 @@ def label_end_states(columns: Columns, thresholds: Thresholds | None = None) -> 
         In [0, 1]; NaN where there is no label.
     """
     found = Evidence(columns)
-    margins = _margins(found, thresholds or Thresholds())
+    with np.errstate(over="ignore"):
+        margins = _margins(found, thresholds or Thresholds())
     label = np.full(found.rows, None, dtype=object)
     best = np.full(found.rows, np.nan)
     doubt = np.ones(found.rows)  # the smallest margin by which a label before failed
@@ -126,6 +127,8 @@ def _margins(found: Evidence, limits: Thresholds) -> dict[str, Array]:
     undecided = either(told(np.isnan(exponent)), -above(np.abs(exponent), error))
     fluctuating = both(_fluctuates(found, limits), -noisy, undecided, -chaotic, -swelling)
     varied = either(never, *(above(found.number(f"rate.{a}.cv"), limits.cv) for a in names))
+    # Rates of both signs may swing about 0, and their mean inputs with them.
+    restless = either(never, *(above(varies, limits.sd_t) for varies in _variations(found)))
     trains = told(np.full(found.rows, bool(found.spiking)))
     together = either(never, *(above(found.number(f"spikes.{a}.sync"), limits.sync) for a in found.spiking))
     irregular, regular = _irregular(found, limits)
@@ -133,7 +136,7 @@ def _margins(found: Evidence, limits: Thresholds) -> dict[str, Array]:
     return {
         "runaway": runaway,
         "slow": -either(settled, travelling, rhythm, chaotic, fluctuating),
-        "quiescent": both(always, *(_silent(found, limits, a) for a in names)),
+        "quiescent": both(always, either(noisy, -restless), *(_silent(found, limits, a) for a in names)),
         "travelling": travelling,
         "bump": both(settled, bump, -told(alpha >= 0)),
         "homogeneous": both(settled, -bump, -varied, -trains),

@@ -180,6 +180,7 @@ def same_states(states: Array, labels: Array, tolerance: float, slack: Array | N
     return cluster
 
 
+@np.errstate(over="ignore")
 def _features(found: Evidence, limits: Thresholds) -> tuple[Array, Array]:
     """Return what end states are compared by, and by how much they differ by chance.
 

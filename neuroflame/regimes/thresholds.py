@@ -15,20 +15,21 @@ if TYPE_CHECKING:
 _OPTIONAL = {"residual", "lyapunov", "delay"}
 
 
-def _threshold(default: float | None, unit: str, doc: str) -> Any:
-    return field(default=default, metadata={"unit": unit, "doc": doc})
+def _threshold(default: float | None, unit: str, doc: str, **limits: float) -> Any:
+    return field(default=default, metadata={"unit": unit, "doc": doc, **limits})
 
 
 @dataclass(frozen=True)
 class Thresholds:
     """The thresholds of labels; each can be changed and reapplied to a finished table.
 
-    Fields say what they are in their metadata, ``unit`` and ``doc``, from which the documentation is made.
+    Fields say what they are in their metadata, ``unit`` and ``doc``, from which the documentation is made; where rows
+    hold no more than a grid of values, ``step`` and ``highest`` say which.
 
     Raises
     ------
     SpecError
-        If one is not a number of at least 0.
+        If one is not a number of at least 0, or not on its grid.
     """
 
     residual: float | None = _threshold(
@@ -62,6 +63,20 @@ class Thresholds:
     lyapunov: float | None = _threshold(
         None, "1/s", "Exponent from which a run is chaotic; by default 1/T, T the simulated time."
     )
+    memory_ratio: float = _threshold(
+        0.5,
+        "",
+        "Share of its strength at the cue's offset above which a bump is still a memory; a multiple of 0.1.",
+        step=0.1,
+        highest=1.0,
+    )
+    memory_angle: float = _threshold(
+        30.0,
+        "degrees",
+        "Angle from the cue within which it is one; a multiple of 5.",
+        step=5.0,
+        highest=180.0,
+    )
     memory_error: float = _threshold(
         15.0, "degrees", "Error of the remembered angle below which a ring is an attractor."
     )
@@ -71,12 +86,20 @@ class Thresholds:
     same: float = _threshold(0.02, "", "Relative tolerance within which two end states are the same.")
 
     def __post_init__(self) -> None:
-        for name, value in asdict(self).items():
+        for about in fields(self):
+            name, value = about.name, getattr(self, about.name)
             if value is None and name in _OPTIONAL:
                 continue
             usable = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
             if not usable or value < 0:
                 raise SpecError("must be a number of at least 0", got=value, path=f"thresholds.{name}")
+            step, highest = about.metadata.get("step"), about.metadata.get("highest")
+            if step is not None and not (value <= highest and abs(value / step - round(value / step)) < 1e-9):
+                raise SpecError(
+                    f"must be a multiple of {step:g}, at most {highest:g}: rows keep no more of a memory",
+                    got=value,
+                    path=f"thresholds.{name}",
+                )
 
     def changed(self, values: Mapping[str, Any]) -> Thresholds:
         """Return them with some values changed.

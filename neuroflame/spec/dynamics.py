@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Self
 
+from pydantic import model_validator
+
+from neuroflame.errors import SpecError
 from neuroflame.spec.base import Real, Spec, Whole, quantity
 
 if TYPE_CHECKING:
@@ -34,13 +38,44 @@ class LyapunovOptions(Spec):
         unit="s",
         gt=0,
     )
+    longest: Real | None = quantity(
+        "Time up to which a point goes on, twice as long each time, until it is precise; by default `duration` where "
+        "that is given, else 200 times the slowest time constant.",
+        default=None,
+        unit="s",
+        gt=0,
+    )
+    precision: Real = quantity(
+        "Standard error of the largest exponent at which a point stops, over the exponent or over 1/T, T the time "
+        "counted, whichever is larger.",
+        default=0.03,
+        ge=0,
+    )
     blocks: Whole = quantity("Stretches of it whose spread gives the standard error.", default=10, ge=2)
 
-    def times(self, network: NetworkSpec) -> tuple[float, float]:
-        """Return transient and duration for a network, seconds."""
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.longest is not None and self.duration is not None and self.longest < self.duration:
+            raise SpecError(
+                f"must be at least the duration, {self.duration:g} s", got=self.longest, path="longest"
+            )
+        return self
+
+    def times(self, network: NetworkSpec) -> tuple[float, float, float]:
+        """Return transient, duration and longest duration for a network, seconds."""
         slowest = max(network.slowest(), network.dt)
         before = 20.0 * slowest if self.transient is None else self.transient
-        return before, 50.0 * slowest if self.duration is None else self.duration
+        if self.duration is not None:
+            return before, self.duration, self.duration if self.longest is None else self.longest
+        most = 200.0 * slowest if self.longest is None else self.longest
+        return before, min(50.0 * slowest, most), most
+
+    def steps(self, network: NetworkSpec) -> tuple[float, float]:
+        """Return how many steps a point takes at least and at most, those of its directions included."""
+        before, duration, longest = self.times(network)
+        doublings = math.floor(math.log2(longest / duration) + 1e-9)
+        each = 2.0 * self.k / network.dt
+        return each * (before + duration), each * (before + duration * 2.0**doublings)
 
 
 class SpectrumOptions(Spec):
@@ -73,6 +108,24 @@ class DiffusionOptions(Spec):
         gt=0,
     )
 
+    lags: tuple[Real, Real] = quantity(
+        "Shares of a trial's length: lags between which the variance of the phase counts as a straight line's.",
+        default=(0.1, 0.3),
+    )
+    ratio: Real = quantity(
+        "m1/m0, of the mean over trials and time, below which there is no bump whose phase could diffuse.",
+        default=0.1,
+        ge=0,
+    )
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        if not 0 < self.lags[0] < self.lags[1] <= 0.5:
+            raise SpecError(
+                "must be two shares that ascend, above 0 and at most 0.5", got=list(self.lags), path="lags"
+            )
+        return self
+
     def time(self, network: NetworkSpec) -> float:
         """Return the length of a trial of a network, seconds."""
         return max(10.0 * network.slowest(), 2.0) if self.duration is None else self.duration
@@ -89,14 +142,14 @@ class DynamicsOptions(Spec):
     def extra_steps(self, network: NetworkSpec, measure: Iterable[str]) -> dict[str, float]:
         """Return what each measure costs a point, in steps of the reference executor, as a rough estimate.
 
-        Those of `diffusion` are of the executor that runs the network. A direction carried through a step costs as
-        much as the step; orthonormalisation is not counted.
+        That of `lyapunov` is the most that a point can take; those of `diffusion` are of the executor that runs the
+        network. A direction carried through a step costs as much as the step; orthonormalisation is not counted.
         """
         eigenvalues = 2.0 * self.spectrum.basis * (1 + _AGAIN)
         root = float(_NEWTON * _LINEAR)
         starts = len(self.fixed_points.levels) + self.fixed_points.random + 1 + _BETWEEN
         costs = {
-            "lyapunov": 2.0 * self.lyapunov.k * sum(self.lyapunov.times(network)) / network.dt,
+            "lyapunov": self.lyapunov.steps(network)[1],
             "spectrum": root + eigenvalues,
             "fixed_points": starts * root + eigenvalues,
             "diffusion": self.diffusion.trials * self.diffusion.time(network) / network.dt,

@@ -178,7 +178,10 @@ def dynamic_statistics(kind: str, dynamics: DynamicsOptions) -> tuple[str, ...]:
     """Return the columns of a measure among `DYNAMIC` that are not of a population."""
     if kind == "lyapunov":
         exponents = (f"lyapunov.{i + 1}" for i in range(dynamics.lyapunov.k))
-        return tuple(name for exponent in exponents for name in (exponent, f"{exponent}.se"))
+        return (
+            *(name for exponent in exponents for name in (exponent, f"{exponent}.se")),
+            "lyapunov.duration",
+        )
     return _OF_DYNAMICS[kind]
 
 

@@ -266,6 +266,32 @@ def read_starts(
     }
 
 
+def named_starts(initial: Any) -> tuple[list[str], dict[str, RandomStart | Supplied]]:
+    """Return the initial conditions that a caller names, and what those mean that are drawn or read from a file.
+
+    Parameters
+    ----------
+    initial : str, mapping, or sequence of them
+        As the entries of a sweep's ``initial_conditions``: names, ``{cued: 8}``, ``{kind: random, num: 8}``,
+        ``{kind: state, file: ...}``.
+
+    Raises
+    ------
+    SpecError
+        If one is not an initial condition.
+    """
+    entries = [initial] if isinstance(initial, str | Mapping) else list(initial)
+    try:
+        found = expanded_starts({"initial_conditions": entries})
+        starts = read_starts(found["starts"])
+    except SpecError as error:
+        error.path = f"initial{(error.path or '').removeprefix('initial_conditions')}"
+        raise
+    for name in found["initial_conditions"]:
+        turn_of(name, defined=starts, path="initial")
+    return found["initial_conditions"], starts
+
+
 def locate_states(repeat: Any, folder: Path) -> Any:
     """Return plain data of a ``repeat`` whose state files are named absolutely."""
     if not isinstance(repeat, Mapping) or not isinstance(repeat.get("initial_conditions"), list | tuple):

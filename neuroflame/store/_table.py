@@ -14,7 +14,7 @@ from neuroflame.regimes import Thresholds, basins, label_points
 from neuroflame.repeats import over_repeats
 from neuroflame.store._files import Files, in_threads, open_files
 from neuroflame.store._format import CorruptFragment, warn
-from neuroflame.store._labels import LABELS, check_evidence, evidence, labelled, recorded
+from neuroflame.store._labels import LABELS, check_evidence, computed, evidence, labelled, recorded
 from neuroflame.store._manifest import read_manifest
 from neuroflame.store._pieces import order, piece_of, read_piece, without_superseded
 from neuroflame.store._reading import survey
@@ -85,8 +85,9 @@ class Table:
     the higher ``attempt`` in what the tiles' writers told wins, 0 where there is none; then the tile whose name
     comes first. A table that is open stays readable while the sweep's directory is compacted.
 
-    Where the sweep was labelled anew, ``regime`` and ``regime.confidence`` are computed when they are read; where its
-    labels were checked (``neuroflame-sweep robust``), so are ``robust`` and ``robust.*``, by the same thresholds.
+    Where the sweep was labelled anew, ``regime``, ``regime.confidence`` and how long memories last are computed when
+    they are read; where its labels were checked (``neuroflame-sweep robust``), so are ``robust`` and ``robust.*``, by
+    the same thresholds.
     """
 
     def __init__(
@@ -105,6 +106,7 @@ class Table:
         self._pieces = pieces
         columns = unified(((piece.path, piece.columns) for piece in pieces), files.shown)
         self._columns = columns | (LABELS if thresholds is not None else {}) | (COLUMNS if checks else {})
+        self._computed = computed(columns, thresholds)
         self._order = order(pieces)
 
     @property
@@ -147,9 +149,9 @@ class Table:
         StoreError
             If the table lacks the statistics that labels are made from.
         """
-        check_evidence(self._columns, self._files.shown)
-        changed = Thresholds().changed(thresholds)
-        return Table(self._files, self._manifest, self._pieces, changed, self._checks)
+        limits = Thresholds().changed(thresholds)
+        check_evidence(self._columns, self._files.shown, limits)
+        return Table(self._files, self._manifest, self._pieces, limits, self._checks)
 
     def as_written(self) -> Table:
         """Return the same table with the columns that its files hold, by whatever thresholds they are to be read."""
@@ -261,24 +263,25 @@ class Table:
         return self._labelled(self._rows(self._read_for(wanted), provenance=provenance), wanted)
 
     def _read_for(self, wanted: Sequence[Column]) -> list[Column]:
-        """Return the columns to read: where labels are to be computed, what they follow from."""
+        """Return the columns to read: where some are to be computed, what they follow from."""
         needed = {column.name: column for column in wanted if column.name not in COLUMNS}
         if len(needed) < len(wanted):
             needed |= {"point_id": self._columns["point_id"]}
-        if not self._computes_labels(wanted):
-            return list(needed.values())
-        needed |= {column.name: column for column in evidence(self._columns.values())}
-        return [column for name, column in needed.items() if name not in LABELS]
+        made = self._made(wanted)
+        needed |= {column.name: column for column in evidence(self._columns, made)}
+        return [column for name, column in needed.items() if name not in made]
 
     def _labelled(self, rows: Any, wanted: Sequence[Column]) -> Any:
         """Return the wanted columns of what was read for them."""
         found, written = rows, [column for column in wanted if column.name not in COLUMNS]
-        if self._computes_labels(wanted):
-            found = labelled(rows, written, self.thresholds)
+        made = self._made(wanted)
+        if made:
+            found = labelled(rows, written, made, self.thresholds)
         return with_robust(found, rows, wanted, self._robust) if len(written) < len(wanted) else found
 
-    def _computes_labels(self, wanted: Sequence[Column]) -> bool:
-        return self._thresholds is not None and any(column.name in LABELS for column in wanted)
+    def _made(self, wanted: Sequence[Column]) -> set[str]:
+        """Return the names of the wanted columns that are to be computed."""
+        return self._computed & {column.name for column in wanted}
 
     def _rows(self, columns: Sequence[Column], *, provenance: bool) -> Any:
         """Return those columns as the files hold them."""

@@ -86,7 +86,13 @@ class Plan:
             each = ", ".join(f"{name} {steps:,}" for name, steps in after.items())
             lines.append(f"afterwards  {each} steps a point, beside the {spec.network.steps:,} of its run")
         if extra:
-            each = ", ".join(f"{name} {steps:,.0f}" for name, steps in extra.items())
+            least = {"lyapunov": spec.dynamics.lyapunov.steps(spec.network)[0]}
+            each = ", ".join(
+                f"{name} {least[name]:,.0f} to {steps:,.0f}"
+                if least.get(name, steps) < steps
+                else f"{name} {steps:,.0f}"
+                for name, steps in extra.items()
+            )
             by = "" if set(extra) == {"diffusion"} else ", by the reference executor"
             lines.append(f"dynamics    about {each} extra steps a point{by}")
         longest = spec.longest_run(spec.network)

@@ -14,7 +14,7 @@ from neuroflame.core.measure import measure_points
 from neuroflame.errors import SpecError
 from neuroflame.spec import NetworkSpec
 from neuroflame.spec.base import merge
-from neuroflame.spec.dynamics import DynamicsOptions
+from neuroflame.spec.dynamics import DiffusionOptions, DynamicsOptions
 from neuroflame.spec.measures import check_applicable, statistics
 from tests.physics.test_ring_phases import filling, half_width
 
@@ -79,6 +79,21 @@ def test_without_a_bump_there_is_none():
     assert np.isnan(measured(flat, options={"trials": 4, "duration": 0.2}).data["bump.E.diffusion"]).all()
 
 
+def test_lags_and_the_least_ratio_are_options():
+    """Of Brownian phases that are seen with jitter; lags that are close together leave more to chance."""
+    rng = np.random.default_rng(0)
+    phase = np.cumsum(np.sqrt(0.003) * rng.standard_normal((1, 400, 400)), axis=-1)
+    seen = phase + 0.2 * rng.standard_normal(phase.shape)
+    modes = np.stack([np.full_like(seen, 10.0), 3 * np.cos(seen), 3 * np.sin(seen)], axis=-1)
+    usual = _moved(modes, 0.01, DiffusionOptions())
+    short = _moved(modes, 0.01, DiffusionOptions(lags=(0.2, 0.25)))
+    assert short.error[0] > 1.1 * usual.error[0]
+    assert np.isnan(_moved(modes, 0.01, DiffusionOptions(ratio=0.7)).constant).all()
+    assert np.isfinite(_moved(modes, 0.01, DiffusionOptions(ratio=0.5)).constant).all()
+    with pytest.raises(SpecError, match="lags: must be two shares that ascend"):
+        DiffusionOptions.parse({"lags": [0.3, 0.1]})
+
+
 def test_drift_is_taken_out_and_jitter_does_not_count():
     """Brownian phases that all drift, seen with noise of their own at each sample: slope of the variance alone."""
     rng = np.random.default_rng(0)
@@ -86,7 +101,11 @@ def test_drift_is_taken_out_and_jitter_does_not_count():
     steps = np.sqrt(constant * every) * rng.standard_normal((6, 400, 400))
     phase = np.cumsum(steps, axis=-1) + drift * every * np.arange(400)
     seen = phase + 0.05 * rng.standard_normal(phase.shape)
-    found = _moved(np.stack([np.full_like(seen, 10.0), 3 * np.cos(seen), 3 * np.sin(seen)], axis=-1), every)
+    found = _moved(
+        np.stack([np.full_like(seen, 10.0), 3 * np.cos(seen), 3 * np.sin(seen)], axis=-1),
+        every,
+        DiffusionOptions(),
+    )
     assert np.abs((found.constant - constant) / found.error).max() < 3.5
     assert np.sqrt(np.mean((found.constant - constant) ** 2)) < 0.1 * constant
     assert found.drift == pytest.approx(drift, abs=4 * np.sqrt(constant / 4 / 400))

@@ -7,6 +7,7 @@ import torch
 from neuroflame.core.connectivity import Operator
 from neuroflame.core.dynamics import StepMap, lyapunov
 from neuroflame.core.reference import initial_state
+from neuroflame.errors import SpecError
 from neuroflame.spec.dynamics import LyapunovOptions
 from tests.networks import PAIR
 from tests.physics.helpers import build, ensemble_of
@@ -135,3 +136,99 @@ def test_a_point_that_diverges_has_none():
     )
     assert np.isfinite(found["lyapunov.1"][0])
     assert np.isnan(found["lyapunov.1"][1])
+
+
+SKEW = {
+    "dt": 0.001,
+    "duration": 0.01,
+    "populations": {"A": {"size": 1, "tau": 0.0}, "B": {"size": 1, "tau": 0.0, "threshold": 0.5}},
+    "J": {"AA": 1.0, "AB": 1.0, "BA": 1.0, "BB": 1.0},
+    "initial": {"kind": "constant", "rate": {"A": 0.0123}},
+}
+
+
+def skewed(share):
+    """Return couplings of x → x/p below p, (1 − x)/(1 − p) above: its orbits fill [0, 1], λ = −p ln p − q ln q."""
+    rise, turn = 1 / share, 1 / share + 1 / (1 - share)
+    values = {"J.AA": rise, "J.BA": rise, "J.AB": -turn, "J.BB": -turn}
+    return values | {"populations.B.threshold": share}
+
+
+def test_points_go_on_until_their_exponent_is_precise():
+    """Steps are independent, of variance p q ln²(q/p): the error and the time that 3 % takes are known."""
+    shares = np.array([0.5 - 1e-9, 0.4, 0.3, 0.15])
+    values = {path: np.array([skewed(p)[path] for p in shares]) for path in skewed(0.5)}
+    exact = -(shares * np.log(shares) + (1 - shares) * np.log(1 - shares)) / 0.001
+    spread = np.sqrt(shares * (1 - shares)) * np.abs(np.log(1 / shares - 1)) / 0.001
+    model = build(SKEW, executor="reference")
+    options = {"transient": 0.1, "duration": 0.2, "longest": 12.8, "blocks": 20}
+    found = model.lyapunov(values, pairwise=True, **options)
+    error, took = found["lyapunov.1.se"].to_numpy(), found["lyapunov.duration"].to_numpy()
+    assert (
+        np.abs(found["lyapunov.1"] - exact) < 3.5 * error + np.log(2) / took
+    ).all()  # and where vectors point
+    assert (error <= 0.03 * found["lyapunov.1"]).all()
+    expected = (spread / (0.03 * exact)) ** 2 * 0.001  # seconds
+    assert took[0] == 0.2
+    assert ((took >= 0.5 * expected) & (took <= np.maximum(0.2, 4.5 * expected))).all()
+    assert set(took) <= {0.2 * 2**k for k in range(7)}
+    short = model.lyapunov(values, pairwise=True, **options | {"longest": 0.2})
+    assert (short["lyapunov.duration"] == 0.2).all()
+    assert short["lyapunov.1.se"][3] > 0.1 * exact[3]
+
+
+def test_a_point_stops_by_itself_whatever_the_others_do():
+    shares = np.array([0.3, 0.02, 0.1])
+    values = {path: np.array([skewed(p)[path] for p in shares]) for path in skewed(0.5)}
+    model = build(SKEW, executor="reference")
+    options = {"transient": 0.1, "duration": 0.2, "longest": 1.6, "k": 2}
+    together = model.lyapunov(values, pairwise=True, **options)
+    assert len(set(together["lyapunov.duration"])) > 1
+    for row in range(3):
+        alone = model.lyapunov({k: v[[row]] for k, v in values.items()}, pairwise=True, **options)
+        for name in ("lyapunov.1", "lyapunov.1.se", "lyapunov.2", "lyapunov.duration"):
+            assert alone[name][0] == together[name][row]
+
+
+def test_the_longer_average_is_that_of_one_run():
+    """States, directions and noise are carried on: 0.4 s that become 1.6 are 1.6 s at once."""
+    noisy = build(
+        {
+            "dt": 0.001,
+            "duration": 0.05,
+            "populations": {"E": {"size": 3, "tau": 0.02}},
+            "transfer": "tanh",
+            "J": {"EE": 2.0},
+            "noise": {"kind": "ou", "sigma": 1.0, "tau": 0.01},
+        },
+        executor="reference",
+    )
+    common = {"transient": 0.1, "precision": 0.0, "blocks": 4}
+    grown = noisy.lyapunov(duration=0.4, longest=1.6, **common)
+    whole = noisy.lyapunov(duration=1.6, **common)
+    assert grown["lyapunov.duration"][0] == whole["lyapunov.duration"][0] == pytest.approx(1.6)
+    assert grown["lyapunov.1"][0] == pytest.approx(whole["lyapunov.1"][0], rel=1e-12)
+    assert grown["lyapunov.1.se"][0] == pytest.approx(whole["lyapunov.1.se"][0], rel=1e-9)
+
+
+def test_defaults_go_on_where_chaos_is_weak_and_stop_at_rest():
+    network = {
+        "dt": 0.1,
+        "duration": 1.0,
+        "populations": {"E": {"size": 60, "tau": 1.0}},
+        "transfer": "tanh",
+        "J": {"EE": 1.0},
+    }
+    matrix = np.random.default_rng(4).normal(size=(60, 60)) / np.sqrt(60)
+    ensemble = ensemble_of(network, {"J.EE": np.array([0.5, 2.5]) * 60}, operators={"EE": Dense(matrix)})
+    start = initial_state(ensemble.program())
+    start.rates["E"] = torch.as_tensor(np.random.default_rng(5).normal(size=(2, 60)))
+    found = lyapunov(ensemble, start, LyapunovOptions())
+    assert found.durations.tolist() == [50.0, 200.0]
+    spec = ensemble.spec
+    assert LyapunovOptions().steps(spec) == (2 * 700, 2 * 2200)
+    assert LyapunovOptions(duration=30.0).steps(spec) == (2 * 500, 2 * 500)
+    assert LyapunovOptions(k=3, duration=30.0, longest=70.0).times(spec) == (20.0, 30.0, 70.0)
+    assert LyapunovOptions(k=3, duration=30.0, longest=70.0).steps(spec) == (6 * 500, 6 * 800)
+    with pytest.raises(SpecError, match="longest: must be at least the duration"):
+        LyapunovOptions.parse({"duration": 3.0, "longest": 2.0})

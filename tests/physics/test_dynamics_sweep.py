@@ -138,6 +138,9 @@ def test_the_plan_tells_what_they_cost():
     assert CostModel(dear, 1).bytes(1) > CostModel(cheap, 1).bytes(1)
     slow = sweep(dynamics={"lyapunov": {"k": 3, "transient": 1.0, "duration": 9.0}})
     assert "lyapunov 60,000 extra" in str(make_plan(slow, actors=1))
+    longer = sweep(dynamics={"lyapunov": {"transient": 1.0, "duration": 9.0, "longest": 40.0}})
+    assert "lyapunov 20,000 to 74,000 extra" in str(make_plan(longer, actors=1))
+    assert make_plan(longer, actors=1).seconds > 3 * make_plan(dear, actors=1).seconds
 
 
 def test_the_map_of_a_cued_point_holds_the_stimulus_as_it_was_turned():

@@ -32,7 +32,7 @@ def labelled(base, change=None, *, initial="cold", window=1.5, seeds=(0,), value
     spec = NetworkSpec.parse(merge(base, change or {}))
     return spec, measure_points(
         spec,
-        values or {"J0.E": np.full(len(seeds), spec.get("J0.E"))},
+        values or {"M0": np.full(len(seeds), spec.get("M0"))},
         seeds=np.array(seeds),
         initial=[initial] * len(seeds),
         measure=["regime"],
@@ -40,6 +40,20 @@ def labelled(base, change=None, *, initial="cold", window=1.5, seeds=(0,), value
     ).data
 
 
+def shared(mean, spread, every=0.004):
+    """Return input that all neurons receive alike: a new normal number every few milliseconds."""
+    numbers = np.random.default_rng(0).standard_normal(round(APART["duration"] / every))
+    course = {"shape": "array", "over": "time", "sample_dt": every, "onset": 0.0}
+    return [{**course, "values": (mean + spread * numbers).round(4).tolist()}]
+
+
+INHIBITED = {
+    "dt": 0.0002,
+    "duration": 2.0,
+    "populations": {"I": {"size": 100, "tau": 0.01, "tau_syn": 0.005, "spiking": {"tau_ref": 0.001}}},
+    "J": {"II": -0.15},
+    "J0": {"I": 3.0},
+}
 CASES = {
     "clocks that start apart": (APART, {}, "asynchronous regular"),
     "clocks in step": (
@@ -54,17 +68,39 @@ CASES = {
         "asynchronous irregular",
     ),
     "balance": (BALANCED, {}, "asynchronous irregular"),
+    "one noise for all, about the threshold": (
+        APART,
+        {"J0": {"E": 0.0}, "stimuli": shared(0.75, 0.7)},
+        "synchronous irregular",
+    ),
+    "one noise for all, above the threshold": (
+        APART,
+        {"J0": {"E": 0.0}, "stimuli": shared(1.3, 0.5)},
+        "synchronous regular",
+    ),
+    "strong inhibition, all from one voltage": (
+        INHIBITED,
+        {"populations": {"I": {"spiking": {"V_start": 0.0}}}},
+        "oscillating",
+    ),
+    "strong inhibition, noise of each neuron's own": (
+        INHIBITED,
+        {"noise": {"kind": "white", "sigma": 0.05}},
+        "asynchronous irregular",
+    ),
 }
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_labels(case):
     base, change, expected = CASES[case]
-    spec, found = labelled(base, change)
+    driven = any(stimulus["shape"] == "array" for stimulus in change.get("stimuli", ()))
+    spec, found = labelled(base, change, initial="network" if driven else "cold")
     assert found["regime"].tolist() == [expected]
     assert found["regime.confidence"][0] > 0.1
     names = set(found) - {"status", "regime"}
-    assert names == set(statistics(spec, ["regime"]))
+    absent = (".before", ".after") if driven else ()  # of a stimulus that is always on
+    assert names == {name for name in statistics(spec, ["regime"]) if not name.endswith(absent)}
     assert np.isnan(found["residual"]).all()
     assert found["noisy"].tolist() == [True]
 
@@ -101,3 +137,35 @@ def test_one_state_from_several_starts_is_one_though_chance_moves_its_rates():
     found = label_points(rows | {"point.J0.E": np.full(4, 0.5)})
     assert found["regime"].tolist() == ["asynchronous irregular"] * 2
     assert found["states"].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("size", [40, 160])
+def test_synchrony_is_one_over_the_number_of_neurons_where_they_are_independent_and_one_where_alike(size):
+    """χ², uncoupled: the mean of N independent trains has 1/N of the variance of one, of N equal ones all."""
+    noisy = {"J0": {"E": 0.8}, "noise": {"kind": "white", "sigma": 0.08}}
+    population = {"populations": {"E": {"size": size}}}
+    _, found = labelled(APART, merge(noisy, population), seeds=(0, 1, 2, 3))
+    assert found["spikes.E.sync"].mean() == pytest.approx(1 / size, rel=0.25)
+    assert found["regime"].tolist() == ["asynchronous irregular"] * 4
+    alike = {
+        "J0": {"E": 0.0},
+        "stimuli": shared(0.75, 0.7),
+        "populations": {"E": {"spiking": {"V_start": 0.0}}},
+    }
+    _, found = labelled(APART, merge(alike, population), initial="network")
+    assert found["spikes.E.sync"].tolist() == [pytest.approx(1.0)]
+
+
+def test_between_the_two_synchrony_is_the_share_of_the_noise_that_is_shared():
+    """More of one noise for all and less of each neuron's own: the label changes where χ² passes its threshold."""
+    labels, synchrony = [], []
+    for spread in (0.0, 0.1, 0.7):
+        own = {"noise": {"kind": "white", "sigma": 0.08}} if spread < 0.7 else {}
+        change = {"J0": {"E": 0.0}, "stimuli": shared(0.8, spread)} | own
+        _, found = labelled(APART, change, initial="network")
+        labels.append(found["regime"][0])
+        synchrony.append(found["spikes.E.sync"][0])
+    assert synchrony == sorted(synchrony)
+    expected = ["synchronous irregular" if s > 0.1 else "asynchronous irregular" for s in synchrony]
+    assert labels == expected
+    assert len(set(labels)) == 2

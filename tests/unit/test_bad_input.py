@@ -110,7 +110,7 @@ CASES = {
     ),
     "unknown search": (
         plan("search={kind: sobl}"),
-        "search.kind: must be one of 'grid', 'random', 'sobol', 'tpe'",
+        "search.kind: must be one of 'grid', 'list', 'random', 'sobol', 'tpe'",
     ),
     "no objective": (plan("search={kind: tpe, trials: 4}"), "must have one of maximise, minimise and target"),
     "unknown objective": (
@@ -218,6 +218,14 @@ CASES = {
     "no exponent": (
         plan("measure=[lyapunov]", "dynamics.lyapunov.k=0"),
         "dynamics.lyapunov.k: must be at least 1, got 0",
+    ),
+    "exponents that stop before they begin": (
+        plan("measure=[lyapunov]", "dynamics.lyapunov.duration=2", "dynamics.lyapunov.longest=1"),
+        "dynamics.lyapunov.longest: must be at least the duration, 2 s, got 1",
+    ),
+    "lags of a diffusion in the wrong order": (
+        plan("measure=[bump, diffusion]", "dynamics.diffusion.lags=[0.4, 0.1]"),
+        "dynamics.diffusion.lags: must be two shares that ascend, above 0 and at most 0.5, got [0.4, 0.1]",
     ),
     "diffusion without noise": (plan("measure=[bump, diffusion]"), "measure: needs noise: without it trials"),
     "runs that cannot go on": (

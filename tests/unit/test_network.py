@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from neuroflame import Network
+from neuroflame import Network, run_sweep
 from neuroflame.errors import SimulationError, SpecError
 from neuroflame.spec import NetworkSpec
 from tests.unit.test_trajectory import RING, SPARSE
@@ -82,6 +82,74 @@ def test_initial_conditions():
     assert float(mean[2, 0]) > 40
     assert float(mean[1, -1]) < 0.8 * float(mean[3, -1])  # cold has no stimulus, cued has
     assert float((found[0, -1] - found[3, -1]).abs().max()) < 0.05 * float(mean[0, -1])
+
+
+def test_starts_drawn_at_random_are_those_of_a_sweep(tmp_path):
+    """`random@k` of the seed, whether simulated, measured or swept; drawn and named starts stand side by side."""
+    start = {"kind": "random", "num": 3, "low": 5.0, "high": 40.0, "spread": 0.2}
+    model = ring(seed=4, duration=0.02, stimuli=[])
+    drawn = model(initial=start, every=1)
+    assert drawn.shape[0] == 3
+    assert len({float(row[0].mean()) for row in drawn}) == 3
+    mixed = model(initial=["cold", start, "cued"], every=1)
+    assert torch.equal(mixed[1:4], drawn)
+    assert torch.equal(mixed[0], model(initial="cold", every=1)[0])
+    assert torch.equal(mixed[4], model(initial="cued", every=1)[0])
+    assert ring(duration=0.1)(initial={"cued": 4}, every=100).shape[0] == 4
+    measured = model.measure(initial=start, window=0.002)["rate.E.mean"]
+    sweep = {
+        "network": model.spec.to_dict(),
+        "space": {"J0.E": [model.spec.get("J0.E")]},
+        "repeat": {"initial_conditions": [start], "seeds": [4]},
+        "measure": ["rates"],
+        "window": 0.002,
+        "compute": {"backend": "inline"},
+    }
+    swept = run_sweep(sweep, str(tmp_path / "out")).to_pandas()["rate.E.mean"]
+    np.testing.assert_array_equal(measured, swept)
+    last = model.simulate(initial=start, every=1)["rates"][:, -2:, :70].mean(dim=("time", "neuron"))
+    np.testing.assert_allclose(last, measured, rtol=1e-5)
+
+
+def test_starts_drawn_at_random_serve_the_tools_of_dynamics():
+    model = ring(duration=0.02, stimuli=[])
+    start = {"kind": "random", "num": 2, "low": 5.0, "high": 40.0}
+    _, state = model.simulate(initial=start, return_state=True)
+    found = model.lyapunov(start=start, transient=0.01, duration=0.02)
+    expected = model.lyapunov(start=state, transient=0.01, duration=0.02)
+    np.testing.assert_allclose(found["lyapunov.1"], expected["lyapunov.1"], rtol=1e-6)
+    assert found["lyapunov.1"].nunique() == 2
+    assert len(model.perturb("random", size=0.1, duration=0.05, initial=start)) == 2
+
+
+@pytest.mark.parametrize(
+    ("initial", "line"),
+    [
+        ({"kind": "randon"}, "initial.0.kind: must be random or state, got 'randon'"),
+        ({"kind": "random", "low": -1.0}, "initial.0.low: must be greater than 0, got -1"),
+        (["cold", {"kind": "random", "num": 0}], "initial.1.num: must be at least 1, got 0"),
+        ("random@0", "initial: is not an initial condition, got 'random@0'"),
+        ({"cued": 0}, "initial.0: must be a name"),
+        ({"kind": "state", "file": "nowhere.npz"}, "initial.0.file"),
+    ],
+)
+def test_wrong_starts_are_one_line(initial, line):
+    with pytest.raises(SpecError) as caught:
+        ring().simulate(initial=initial)
+    assert str(caught.value).startswith(line)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_run_without_a_sample_is_refused_and_one_that_goes_on_may_have_one():
+    model = ring(duration=0.02, stimuli=[])
+    with pytest.raises(
+        SpecError, match=r"^every: must leave a sample: there is none in steps 1 to 20, got 21"
+    ):
+        model.simulate(every=21)
+    with pytest.raises(SpecError, match="every: must leave a sample"):
+        model(every=6, steps=5)
+    _, state = model.simulate(every=20, return_state=True)
+    assert model(initial=state, steps=10, every=30).shape[1] == 1  # the thirtieth step in all
 
 
 def test_gradients_agree_with_finite_differences():

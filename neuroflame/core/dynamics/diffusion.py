@@ -20,10 +20,6 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 
-LAGS = (0.1, 0.3)
-"""Shares of a trial's duration between which the variance of the phase is a straight line's."""
-LOST = 0.1
-"""m1/m0, of the mean over trials and time, below which there is no bump whose phase could diffuse."""
 LONGEST_STEP = 0.005
 _MOST = 2**24  # neurons at once, of all trials
 
@@ -51,9 +47,9 @@ def diffusion(ensemble: Ensemble, final: State, options: DiffusionOptions) -> di
     """Return how bumps diffuse, by population, from trials that begin at a state and differ in their noise alone.
 
     For each lag the variance over trials of the phase's change, less its mean over trials, is averaged over moments of
-    the trial; the constant is the slope of that variance between a tenth and three tenths of a trial, its error that of
-    leaving out one trial after the other (jackknife). What the phase
-    jitters about the bump's place without carrying it on adds to the variance the same at all lags, not to its slope.
+    the trial; the constant is the slope of that variance between two lags, by default a tenth and three tenths of a
+    trial, its error that of leaving out one trial after the other (jackknife). What the phase jitters about the bump's
+    place without carrying it on adds to the variance the same at all lags, not to its slope.
 
     Parameters
     ----------
@@ -87,6 +83,7 @@ def diffusion(ensemble: Ensemble, final: State, options: DiffusionOptions) -> di
                         len(rows), trials, -1, 3
                     ),
                     every * spec.dt,
+                    options,
                 )
                 for name, trace in recording.traces.items()
             }
@@ -123,14 +120,14 @@ def _with_noise_of_their_own(ensemble: Ensemble, owner: torch.Tensor, trials: in
     )
 
 
-def _moved(modes: Array, every: float) -> Diffusion:
+def _moved(modes: Array, every: float, options: DiffusionOptions) -> Diffusion:
     """Return how a population's bumps moved, from the samples of its mean and first mode, (P, trials, S, 3)."""
     mean, cosine, sine = (np.ascontiguousarray(modes[..., i]) for i in range(3))
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = 2.0 * np.hypot(cosine, sine).mean(axis=-1).mean(axis=-1) / mean.mean(axis=-1).mean(axis=-1)
     phase = np.unwrap(np.arctan2(sine, cosine), axis=-1)  # (P, trials, S)
     trials, samples = phase.shape[1:]
-    short, long = (max(1, round(share * (samples - 1))) for share in LAGS)
+    short, long = (max(1, round(share * (samples - 1))) for share in options.lags)
     (low, without_low), (high, without_high) = (_variance(phase, lag) for lag in (short, long))
     time = (long - short) * every
     slopes = (without_high - without_low) / time  # (P, trials), each with one trial left out
@@ -142,7 +139,7 @@ def _moved(modes: Array, every: float) -> Diffusion:
         velocity.mean(axis=-1),
         velocity.std(axis=-1, ddof=1) / np.sqrt(trials),
     )
-    return Diffusion(*(np.where(ratio > LOST, value, np.nan) for value in found))
+    return Diffusion(*(np.where(ratio > options.ratio, value, np.nan) for value in found))
 
 
 def _variance(phase: Array, lag: int) -> tuple[Array, Array]:

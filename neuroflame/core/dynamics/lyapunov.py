@@ -28,9 +28,12 @@ class Lyapunov:
     ----------
     blocks : Tensor, (P, blocks, k), 1/s
         Mean growth of the k directions over each stretch of the trajectory; NaN where the point diverged.
+    durations : Tensor, (P,), seconds
+        Time over which growth was averaged; NaN where the point diverged.
     """
 
     blocks: Tensor
+    durations: Tensor
 
     @property
     def exponents(self) -> np.ndarray:
@@ -56,7 +59,8 @@ def lyapunov(
 
     Tangent vectors evolve by the step's Jacobian and are made orthonormal every few steps; their mean growth
     gives the exponents (Benettin, Galgani, Giorgilli & Strelcyn 1980, Meccanica 15:9). In a noisy network they
-    are those of two trajectories that receive the same noise.
+    are those of two trajectories that receive the same noise. Points go on, for as long again each time, until the
+    standard error of λ_1 is small enough or time is up; each by itself, whatever the others do.
 
     Parameters
     ----------
@@ -64,49 +68,116 @@ def lyapunov(
     state : State
         Where the P points begin.
     options : LyapunovOptions
-        Number of exponents, transient, duration and blocks.
+        Number of exponents, transient, durations, precision and blocks.
     """
-    spec, k = ensemble.spec, options.k
-    every = spacing(spec)
-    transient, duration = options.times(spec)
-    before, counted = (time / (every * spec.dt) for time in (transient, duration / options.blocks))
-    lanes = torch.arange(ensemble.points, device=ensemble.device).repeat_interleave(k)
-    program = ensemble.program(lanes)
-    step_map = StepMap(program, at=state.step)
-    lost = ~torch.isfinite(step_map.flatten(state)).all(dim=1)
-    flat = torch.where(lost[:, None], 0.0, step_map.flatten(state))[lanes]
-    lost = lost[lanes]
-    noise = {key: value.to(flat.dtype)[lanes] for key, value in state.noise.items()}
-    names = [name for name in step_map.sizes if name.startswith("rates.")]
-    limit = program.number("rate_limit")
-    limit = limit[:, None] if len(limit) == len(lanes) else limit
-    dimension = step_map.dimension
-    drawn = [
-        normals(
-            torch.zeros(1, dtype=torch.int64, device=flat.device), "tangent", START, j, dimension, flat.dtype
+    transient, duration, longest = options.times(ensemble.spec)
+    every = spacing(ensemble.spec) * ensemble.spec.dt
+    length = max(
+        1, round(duration / options.blocks / every)
+    )  # of a block, in stretches between orthonormalisations
+    walk = _Walk.start(ensemble, state, options.k)
+    walk.grow(max(0, round(transient / every)))
+    blocks = torch.stack([walk.grow(length) for _ in range(options.blocks)], dim=1)
+    counted = torch.full_like(blocks[:, 0, 0], length * options.blocks * every)
+    lost, rows = walk.lost.clone(), torch.arange(ensemble.points, device=ensemble.device)
+    times = 1
+    while 2 * times * duration <= longest * (1 + 1e-9):
+        kept = ~walk.lost & _rough(blocks[rows], counted[rows], options.precision)
+        if not bool(kept.any()):
+            break
+        walk, rows = walk.of(kept), rows[kept]
+        more = torch.stack([walk.grow(times * length) for _ in range(options.blocks)], dim=1)
+        pairs = torch.cat([blocks[rows], more], dim=1).unflatten(1, (options.blocks, 2))
+        blocks[rows], counted[rows], lost[rows] = pairs.mean(dim=2), 2 * counted[rows], walk.lost
+        times *= 2
+    blocks = torch.where(lost[:, None, None], torch.nan, blocks)
+    return Lyapunov(blocks, torch.where(lost, torch.nan, counted))
+
+
+def _rough(blocks: Tensor, counted: Tensor, precision: float) -> Tensor:
+    """Return whether λ_1 is not known well enough yet, (P,): relative to itself, or to what could be told from 0."""
+    first = blocks[:, :, 0].contiguous()
+    error = first.std(dim=1) / first.shape[1] ** 0.5
+    return error > precision * torch.maximum(first.mean(dim=1).abs(), 1.0 / counted)
+
+
+@dataclass
+class _Walk:
+    """Trajectories of some points and their tangent vectors, k a point, all at the same step.
+
+    Attributes
+    ----------
+    flat : Tensor, (P k, D)
+    directions : Tensor, (P, k, D)
+    noise : mapping of Tensor, (P k, N)
+    lost : Tensor, (P,), bool
+        Where a point has diverged.
+    """
+
+    ensemble: Ensemble
+    owner: Tensor
+    step_map: StepMap
+    flat: Tensor
+    directions: Tensor
+    noise: dict[str, Tensor]
+    lost: Tensor
+    limit: Tensor
+
+    @classmethod
+    def start(cls, ensemble: Ensemble, state: State, k: int) -> _Walk:
+        """Return points at a state, with directions drawn at random, the same for all."""
+        owner = torch.arange(ensemble.points, device=ensemble.device)
+        lanes = owner.repeat_interleave(k)
+        step_map, limit = _mapped(ensemble, lanes, state.step)
+        lost = ~torch.isfinite(step_map.flatten(state)).all(dim=1)
+        flat = torch.where(lost[:, None], 0.0, step_map.flatten(state))[lanes]
+        noise = {key: value.to(flat.dtype)[lanes] for key, value in state.noise.items()}
+        dimension, seed = step_map.dimension, torch.zeros(1, dtype=torch.int64, device=flat.device)
+        drawn = [normals(seed, "tangent", START, j, dimension, flat.dtype) for j in range(k)]
+        directions = torch.cat(drawn).expand(ensemble.points, k, dimension)
+        directions = torch.where(step_map.held[: len(lanes) : k, None], 0.0, directions)
+        return cls(ensemble, owner, step_map, flat, _orthonormal(directions)[0], noise, lost, limit)
+
+    def of(self, kept: Tensor) -> _Walk:
+        """Return some of the points, where they are."""
+        k = self.directions.shape[1]
+        lanes, owner = kept.repeat_interleave(k), self.owner[kept]
+        step_map, limit = _mapped(self.ensemble, owner.repeat_interleave(k), self.step_map.step)
+        noise = {key: value[lanes] for key, value in self.noise.items()}
+        return _Walk(
+            self.ensemble,
+            owner,
+            step_map,
+            self.flat[lanes],
+            self.directions[kept],
+            noise,
+            self.lost[kept],
+            limit,
         )
-        for j in range(k)
-    ]
-    directions = torch.cat(drawn).expand(ensemble.points, k, dimension)
-    directions = torch.where(step_map.held[: len(lanes) : k, None], 0.0, directions)
-    directions, _ = _orthonormal(directions)
-    stretches = [max(0, round(before)), *[max(1, round(counted))] * options.blocks]
-    means = []
-    for stretch in stretches:
-        growth = torch.zeros(ensemble.points, k, dtype=flat.dtype, device=flat.device)
-        for _ in range(stretch):
-            moved = directions.reshape(-1, dimension)
+
+    def grow(self, stretches: int) -> Tensor:
+        """Go on, and return the mean growth of each direction on the way, (P, k), 1/s."""
+        points, k, dimension = self.directions.shape
+        every, dt = spacing(self.ensemble.spec), self.ensemble.spec.dt
+        growth = torch.zeros(points, k, dtype=self.flat.dtype, device=self.flat.device)
+        names = [name for name in self.step_map.sizes if name.startswith("rates.")]
+        for _ in range(stretches):
+            moved = self.directions.reshape(-1, dimension)
             for _ in range(every):
-                flat, moved, noise = step_map.walk(flat, moved, noise)
-            high = torch.cat([step_map.parts(flat)[name] for name in names], dim=1).abs()
-            lost = lost | ~(high <= limit).all(dim=1)
-            flat = torch.where(lost[:, None], 0.0, flat)
-            moved = torch.where(lost[:, None], 0.0, moved)
-            directions, lengths = _orthonormal(moved.view(-1, k, dimension))
+                self.flat, moved, self.noise = self.step_map.walk(self.flat, moved, self.noise)
+            high = torch.cat([self.step_map.parts(self.flat)[name] for name in names], dim=1).abs()
+            self.lost = self.lost | ~(high <= self.limit).all(dim=1).view(points, k).all(dim=1)
+            lanes = self.lost.repeat_interleave(k)[:, None]
+            self.flat, moved = torch.where(lanes, 0.0, self.flat), torch.where(lanes, 0.0, moved)
+            self.directions, lengths = _orthonormal(moved.view(points, k, dimension))
             growth = growth + torch.log(lengths)
-        means.append(growth / (max(1, stretch) * every * spec.dt))
-    found = torch.stack(means[1:], dim=1)
-    return Lyapunov(torch.where(lost.view(-1, k)[:, None], torch.nan, found))
+        return growth / (max(1, stretches) * every * dt)
+
+
+def _mapped(ensemble: Ensemble, lanes: Tensor, at: int) -> tuple[StepMap, Tensor]:
+    """Return the step of some rows of an ensemble, and the rates from which they have diverged, (rows or 1, 1)."""
+    program = ensemble.program(lanes)
+    return StepMap(program, at=at), program.number("rate_limit")[:, None]
 
 
 def spacing(spec: NetworkSpec) -> int:

@@ -53,6 +53,8 @@ def _lyapunov(ensemble: Ensemble, final: State, options: DynamicsOptions) -> Ite
     for i, (value, error) in enumerate(zip(found.exponents.T, found.errors.T, strict=True), start=1):
         yield Column(f"lyapunov.{i}", "float", "1/s", f"Lyapunov exponent number {i} of the step."), value
         yield Column(f"lyapunov.{i}.se", "float", "1/s", "Its standard error."), error
+    doc = "Time over which growth was averaged until the largest exponent was precise, or to the longest."
+    yield Column("lyapunov.duration", "float", "s", doc), found.durations.cpu().numpy()
 
 
 def _spectrum(ensemble: Ensemble, final: State, options: DynamicsOptions) -> Iterator[Statistic]:

@@ -10,12 +10,11 @@ import torch
 from neuroflame.columns import Column
 from neuroflame.core import reference
 from neuroflame.core.external import External
-from neuroflame.core.feedforward import step_feedforward
 from neuroflame.core.statistics.courses import blocks, crossings, drift, slope
-from neuroflame.core.statistics.view import SIGNED, SILENT, column, truth
+from neuroflame.core.statistics.inputs import active
+from neuroflame.core.statistics.view import SILENT, column, truth
 from neuroflame.core.statistics.windows import FINAL
 from neuroflame.core.timescales import time_constants
-from neuroflame.core.torch_physics import mean_neurons
 from neuroflame.spec.measures import spiking
 
 if TYPE_CHECKING:
@@ -71,13 +70,13 @@ def convergence(view: View) -> Iterator[Statistic]:
     )
     yield column("growth", "", doc), growth(list(courses.values())) * view.tau_max
     yield column("elapsed", "s", "Simulated time."), np.full(points, view.spec.steps * view.spec.dt)
+    shares = active(view)
     for name in view.spec.populations:
-        share = np.where(view.lost, np.nan, active(program, final, name).cpu().numpy())
         doc = (
-            "Share of neurons whose input without noise exceeds their threshold at the end, by what makes a "
-            "neuron fire at 0.001 Hz."
+            "Share of neurons whose mean input without noise over the final window exceeds their threshold, by what "
+            "makes a neuron fire at 0.001 Hz."
         )
-        yield column(f"rate.{name}.active", "", doc), share
+        yield column(f"rate.{name}.active", "", doc), np.where(view.lost, np.nan, shares[name].cpu().numpy())
         yield from _drift(view, name, courses[name])
 
 
@@ -153,29 +152,6 @@ def residual(program: Program, state: State) -> Tensor:
         largest = (speed * tau[:, None] / (1.0 + before.abs())).amax(dim=1)
         worst = torch.maximum(worst, largest)
     return worst
-
-
-def active(program: Program, state: State, name: str) -> Tensor:
-    """Return the share of a population's neurons whose input without noise exceeds threshold, (P,).
-
-    It exceeds it where it would make the neuron fire at `SILENT` or more above its rate at threshold: inputs that
-    decay to a threshold without reaching it are not above it. Where rates take both signs, in magnitude; where the
-    population spikes, if a constant input like it would bring the voltage to threshold.
-    """
-    received, _ = step_feedforward(program, state.feedforward, External(program).at(state.step - 1))
-    total = received[name] + state.currents[name]
-    if name in state.slow:
-        total = total + state.slow[name]
-    population = program.populations[name]
-    if population.spiking is not None:
-        threshold = state.thresholds.get(name, population.threshold)
-        return mean_neurons((population.spiking.rest + total > threshold).double())
-    aims, rests = (
-        population.rate_max_start * reference.transferred(program, state, name, value)
-        for value in (total, state.thresholds.get(name, population.threshold))
-    )
-    rise = (aims - rests).abs() if population.transfer in SIGNED else aims - rests
-    return mean_neurons((rise >= SILENT).double())
 
 
 def noisy(program: Program) -> Array:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from neuroflame.columns import Column
-from neuroflame.core.statistics.view import SILENT, column, truth
+from neuroflame.core.statistics.view import SILENT, column
 from neuroflame.core.statistics.windows import FINAL, after_cue
+from neuroflame.regimes import COURSE_COLUMNS, Thresholds, lifetimes
+from neuroflame.regimes.memory import course
 from neuroflame.spec.measures import cue_of
 
 if TYPE_CHECKING:
@@ -16,14 +18,11 @@ if TYPE_CHECKING:
 
     from neuroflame.core.statistics.view import Array, Statistic, View
 
-FAR = 30.0
-"""Degrees from the cue at which it counts as forgotten."""
-
 
 def memory(view: View) -> Iterator[Statistic]:
     """Yield the bump's distance from the last cue at the end, and how long it stayed near; nothing without a cue.
 
-    Both are of the first population that receives the cue.
+    Both are of the first population that receives the cue. What other thresholds need is yielded besides.
     """
     found = cue_of(view.spec)
     if found is None:
@@ -49,19 +48,21 @@ def memory(view: View) -> Iterator[Statistic]:
         ratio = amplitude if signed else np.where(mean >= SILENT, amplitude / mean, 0.0)
         times = (np.array([steps[i] for i in rows], dtype=float) - offset[:, None]) * view.spec.dt  # (P, S)
         first = np.argmax(times >= 0, axis=-1)[:, None] if rows else np.zeros((points, 1), dtype=int)
-        half = 0.5 * np.take_along_axis(ratio, first, axis=-1) if rows else ratio
-        near = np.abs(_away(np.arctan2(sine, cosine), target[:, None])) < FAR
-        held = (times >= 0) & (ratio > half) & near
-    undefined = np.isnan(target) | view.lost
-    lasted = np.where(held, times, 0.0).max(axis=-1, initial=0.0)
+        strength = ratio / np.take_along_axis(ratio, first, axis=-1) if rows else ratio
+        away = np.abs(_away(np.arctan2(sine, cosine), target[:, None]))
+    cells = course(times, strength, away)
+    for cell in cells:
+        cell[np.isnan(target) | view.lost] = None
+    lasted, censored = lifetimes(*cells, Thresholds())
+    what = "amplitude" if signed else "ratio"
     doc = (
-        f"Time from the cue's offset to the last moment at which the bump of {name} is within {FAR:g} degrees of it "
-        f"and its {'amplitude' if signed else 'ratio'} above half of that at the offset."
+        f"Time from the cue's offset to the last moment at which the bump of {name} is within 30 degrees of it and its "
+        f"{what} above half of that at the offset; both are thresholds."
     )
-    yield column("memory.lifetime", "s", doc), np.where(undefined, np.nan, lasted)
+    yield column("memory.lifetime", "s", doc), lasted
     doc = "Whether that moment is the end of the run: the bump lives longer than was looked at."
-    lives = held[:, -1] if rows else np.zeros(points, dtype=bool)
-    yield Column("memory.censored", "bool", "", doc), truth(lives, undefined)
+    yield Column("memory.censored", "bool", "", doc), censored
+    yield from zip(COURSE_COLUMNS, cells, strict=True)
 
 
 def _last_cue(view: View, name: str) -> tuple[Array, Array]:

@@ -247,6 +247,13 @@ class View:
         mean, cosine, sine = (np.ascontiguousarray(kept[..., i]) for i in range(3))
         return mean, cosine, sine
 
+    def plastic_course(self, pair: str) -> Tensor:
+        """Return the samples of the means of u and x of a plastic pair in the final window, (P, S, 2), float64."""
+        rows = [i for i, n in enumerate(self.recording.plastic_steps) if n - 1 in self.sampling]
+        if not rows:
+            return torch.empty(len(self.lost), 0, 2, dtype=torch.float64)
+        return self.recording.plastic[pair][:, rows, :2].double()
+
     def _window(self, name: str) -> Window:
         return next(w for w in self.recording.plan.windows if w.name == name)
 
