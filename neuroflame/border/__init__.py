@@ -3,13 +3,14 @@
 Depends on `neuroflame.conditions`, `neuroflame.errors`, numpy and scipy alone.
 """
 
-from neuroflame.border.find import Border, border_of_rows, find_border
+from neuroflame.border.find import Border, find_border
 from neuroflame.border.flat import separable
 from neuroflame.border.labels import LABELLED, Labelling
 from neuroflame.border.mesh import MOST_PLACES, Edges, Mesh, longest_edge
 from neuroflame.border.regions import Regions, find_regions
 from neuroflame.border.regions_of_table import places_frame, regions_frame, regions_of_table
 from neuroflame.border.scales import Scale, scale_of, scales_of
+from neuroflame.border.sides import sides
 from neuroflame.border.sites import Sites, gather
 from neuroflame.border.table import Table, border_frame, border_of_table
 
@@ -25,7 +26,6 @@ __all__ = [
     "Sites",
     "Table",
     "border_frame",
-    "border_of_rows",
     "border_of_table",
     "find_border",
     "find_regions",
@@ -37,4 +37,5 @@ __all__ = [
     "scale_of",
     "scales_of",
     "separable",
+    "sides",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +21,8 @@ Array = np.ndarray[Any, Any]
 
 QUANTILE = 0.95
 """The share of the border that must be known within the tolerance."""
+CONFIDENCE = 0.9
+"""Posterior probability of a majority above which a label is clear, where a sweep does not say."""
 GUARD = 0.25
 """Least part of an edge on either side of where the border is taken to be."""
 _JUMP = 4.0  # times the slope of long edges: then the margin does not pass through zero, it jumps
@@ -33,7 +35,9 @@ class Border:
     Parameters
     ----------
     sites : Sites
-        The places that were looked at and have a label.
+        The places that were looked at and have a label that is clear, or draws left.
+    undecided : Sites
+        Those whose label no draw is left to settle. The border passes near them.
     mesh : Mesh
         Their triangulation.
     edges : Edges
@@ -41,19 +45,29 @@ class Border:
     at : ndarray, (E,)
         Where along each edge the border is taken to be, from 0 at its first end to 1.
     error : ndarray, (E,)
-        How far the border may be from there, as a fraction of the range: half the extent of each edge across the
-        border, or of the part of it in which planes can cross it that separate the labels nearby; half its length
-        where it is longer than `longest_edge` allows.
+        How far the border may be from there, as a fraction of the range: to the farther end of each edge or of the
+        part of it in which planes can cross it that separate the labels nearby, across the border; along the
+        edge where it is longer than `longest_edge` allows. Planes bring it down to the tolerance and no further: what
+        they leave out, how the border turns, is of that order (see `longest_edge`).
     foretold : ndarray of bool, (E,)
         Where a margin that passes through zero tells where along the edge the border is.
+    stretch : ndarray, (E, 2)
+        The part of each edge in which the border crosses it: 0 and 1, or less where planes narrow it, but no less than
+        the tolerance on either side.
+    crooked : ndarray of bool, (E,)
+        Where no plane separates the labels nearby. Asked of edges that do not bracket the border within the
+        tolerance, and of all where labels are noisy.
     """
 
     sites: Sites
+    undecided: Sites
     mesh: Mesh
     edges: Edges
     at: Array
     error: Array
     foretold: Array
+    stretch: Array
+    crooked: Array
 
     @property
     def units(self) -> Array:
@@ -70,6 +84,12 @@ class Border:
         """Return the error that so large a share of the border's points keeps; NaN without a border."""
         return float(np.quantile(self.error, share)) if len(self.error) else float("nan")
 
+    @property
+    def brackets(self) -> Array:
+        """Between which two places the border crosses each edge, from its first end's side; (E, 2, d)."""
+        first, last = (self.sites.units[self.edges.ends[:, k], None] for k in (0, 1))
+        return np.asarray(first + self.stretch[:, :, None] * (last - first))
+
     def segments(self) -> tuple[Array, Array]:
         """Return the border in two dimensions as straight pieces, one for each triangle that it crosses.
 
@@ -80,21 +100,44 @@ class Border:
         ndarray, (S,)
             The larger error of both ends.
         """
-        number = {tuple(pair): k for k, pair in enumerate(self.edges.ends.tolist())}
         points, pieces, errors = self.units, [], []
-        for triangle in np.sort(self.mesh.simplices[self.mesh.mixed], axis=1).tolist():
-            a, b, c = triangle
-            crossed = [number[pair] for pair in ((a, b), (a, c), (b, c)) if pair in number]
-            ends = points[crossed]
-            if len(crossed) == 3:  # three labels meet: from each crossing to the middle
+        for crossed in self._triangles():
+            edges = list(crossed.values())
+            ends = points[edges]
+            if len(edges) == 3:  # three labels meet: from each crossing to the middle
                 pieces += [np.stack([end, ends.mean(axis=0)]) for end in ends]
             else:
                 pieces.append(ends)
-            errors += [float(self.error[crossed].max())] * (3 if len(crossed) == 3 else 1)
+            errors += [float(self.error[edges].max())] * (3 if len(edges) == 3 else 1)
         return np.array(pieces).reshape(-1, 2, 2), np.array(errors)
 
+    def bands(self) -> list[Array]:
+        """Return where the border may be in two dimensions: a polygon, (k, 2), for each triangle that it crosses.
 
-def find_border(sites: Sites, tolerance: float, *, draws: int = 1) -> Border:
+        Its corners are the ends of what is open of the triangle's edges, in order around it.
+        """
+        brackets, found = self.brackets, []
+        for crossed in self._triangles():
+            (a, _), (_, c) = min(crossed), max(crossed)
+            b = next(iter({end for pair in crossed for end in pair} - {a, c}))
+            corners = []
+            for first, last in ((a, b), (b, c), (c, a)):
+                edge = crossed.get((min(first, last), max(first, last)))
+                if edge is not None:
+                    corners += list(brackets[edge] if first < last else brackets[edge][::-1])
+            found.append(np.array(corners))
+        return found
+
+    def _triangles(self) -> list[dict[tuple[int, int], int]]:
+        """Return, for each triangle that the border crosses, the number of each crossed edge by its ends."""
+        number = {tuple(pair): k for k, pair in enumerate(self.edges.ends.tolist())}
+        found = []
+        for a, b, c in np.sort(self.mesh.simplices[self.mesh.mixed], axis=1).tolist():
+            found.append({pair: number[pair] for pair in ((a, b), (a, c), (b, c)) if pair in number})
+        return found
+
+
+def find_border(sites: Sites, tolerance: float, *, draws: int = 1, confidence: float = CONFIDENCE) -> Border:
     """Find the border between the labels of some places.
 
     Parameters
@@ -105,42 +148,48 @@ def find_border(sites: Sites, tolerance: float, *, draws: int = 1) -> Border:
         The error that is aimed at, as a fraction of the range.
     draws : int
         How many draws there are; with one a label is certain.
+    confidence : float
+        Posterior probability of the majority at which a label is clear. Places where it is not after all draws
+        are `Border.undecided`: what brackets the border are those on both sides of them.
     """
-    good = sites.code >= 0
-    confidence = np.ones(int(good.sum())) if draws == 1 else sites.confidence[good]
-    kept = Sites(
-        sites.units[good],
-        sites.spent[good],
-        sites.labels,
-        sites.code[good],
-        confidence,
-        sites.counts[good],
-        sites.parts[good],
-        sites.margin[good],
-        sites.row[good],
-    )
+    if draws == 1:
+        sites = replace(sites, confidence=np.ones(len(sites)))
+    unsure = (sites.confidence < confidence) & (sites.spent >= draws)
+    kept = sites.where((sites.code >= 0) & ~unsure)
     mesh = Mesh(kept.units, kept.code)
     edges = mesh.border()
-    long = edges.length > longest_edge(tolerance)
-    error = np.where(long, edges.length, edges.across) / 2
+    longest = longest_edge(tolerance, kept.units.shape[1])
+    long = edges.length > longest
     at, foretold = _crossings(kept, edges)
-    open_ = np.flatnonzero(error > tolerance)
-    low, high = crossings(kept.units, kept.code, edges.ends[open_])
-    flat = open_[np.isfinite(low)]
+    if draws > 1:  # the mean margin of those draws that have a label tells nothing of the others
+        at, foretold = np.full(len(edges), 0.5), np.zeros(len(edges), dtype=bool)
+    told, at = at, np.clip(at, GUARD, 1 - GUARD)
+    error = np.where(long, edges.length, edges.across) * np.maximum(at, 1 - at)
+    asked = np.flatnonzero(error > tolerance) if draws == 1 else np.arange(len(edges))
+    low, high = crossings(kept.units, kept.code, edges.ends[asked])
+    crooked = np.zeros(len(edges), dtype=bool)
+    crooked[asked] = np.isnan(low)
+    flat = asked[np.isfinite(low)]
     low, high = low[np.isfinite(low)], high[np.isfinite(low)]
-    bracketed = at.copy()
-    at = np.clip(at, GUARD, 1 - GUARD)
-    at[flat] = np.where(foretold[flat], np.clip(bracketed[flat], low, high), (low + high) / 2)
-    border = Border(kept, mesh, edges, at, error, foretold)
-    seen = ~long[flat] | _seen(border, flat, longest_edge(tolerance) / 2)
-    error[flat[seen]] = (edges.across[flat] * (high - low) / 2)[seen]
+    at[flat] = np.where(foretold[flat], np.clip(told[flat], low, high), (low + high) / 2)
+    stretch = np.tile([0.0, 1.0], (len(edges), 1))
+    undecided = sites.where((sites.code >= 0) & unsure)
+    border = Border(kept, undecided, mesh, edges, at, error, foretold, stretch, crooked)
+    seen = ~long[flat] | _seen(border, flat, longest / 2)
+    known = flat[seen]
+    low, high = low[seen], high[seen]
+    farthest = np.maximum(at[known] - low, high - at[known])
+    error[known] = np.minimum(error[known], np.maximum(edges.across[known] * farthest, tolerance))
+    room = tolerance / np.maximum(edges.across[known], tolerance)  # planes leave out how far the border turns
+    stretch[known, 0] = np.maximum(np.minimum(low, at[known] - room), 0.0)
+    stretch[known, 1] = np.minimum(np.maximum(high, at[known] + room), 1.0)
     return border
 
 
-def border_of_rows(
-    data: Mapping[str, Any], scales: Sequence[Scale], on: str, tolerance: float, initial: Sequence[str]
-) -> Border:
-    """Find the border in the rows of a table.
+def draws_of_rows(
+    data: Mapping[str, Any], scales: Sequence[Scale], on: str, initial: Sequence[str]
+) -> tuple[Array, Array]:
+    """Return the values of the axes in each draw of graph and seed, (D, d), and what was seen, (D, I).
 
     Parameters
     ----------
@@ -150,20 +199,8 @@ def border_of_rows(
         The axes.
     on : str
         A condition or a column of names, as a search has it.
-    tolerance : float
-        The error that is aimed at.
     initial : sequence of str
         The initial conditions, in order; a draw that lacks one of them is left out.
-    """
-    return border_of_draws(*draws_of_rows(data, scales, on, initial), scales, tolerance)
-
-
-def draws_of_rows(
-    data: Mapping[str, Any], scales: Sequence[Scale], on: str, initial: Sequence[str]
-) -> tuple[Array, Array]:
-    """Return the values of the axes in each draw of graph and seed, (D, d), and what was seen, (D, I).
-
-    Parameters as of `border_of_rows`.
     """
     told = Labelling(on).label(data)
     places = np.stack([np.asarray(data[f"point.{scale.path}"], dtype=float) for scale in scales], axis=1)
@@ -176,7 +213,9 @@ def draws_of_rows(
     return places[rows[:, 0]], np.asarray(told[rows], dtype=LABELLED)
 
 
-def border_of_draws(values: Array, seen: Array, scales: Sequence[Scale], tolerance: float) -> Border:
+def border_of_draws(
+    values: Array, seen: Array, scales: Sequence[Scale], tolerance: float, *, confidence: float = CONFIDENCE
+) -> Border:
     """Find the border between what was seen in some draws.
 
     Parameters
@@ -189,10 +228,13 @@ def border_of_draws(values: Array, seen: Array, scales: Sequence[Scale], toleran
         The axes.
     tolerance : float
         The error that is aimed at.
+    confidence : float
+        As in `find_border`.
     """
     units = np.stack([scale.place(values[:, k]) for k, scale in enumerate(scales)], axis=1)
     per_site = gather(units, seen)
-    return find_border(per_site, tolerance, draws=int(per_site.spent.max(initial=1)))
+    draws_made = int(per_site.spent.max(initial=1))
+    return find_border(per_site, tolerance, draws=draws_made, confidence=confidence)
 
 
 def _seen(border: Border, which: Array, radius: float) -> Array:

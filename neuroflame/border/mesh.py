@@ -13,6 +13,7 @@ Array = np.ndarray[Any, Any]
 
 MOST_PLACES = {1: 1_000_000, 2: 40_000, 3: 8_000, 4: 2_000}
 """Places up to which a triangulation takes some seconds, by the number of axes."""
+_COARSE = 0.02  # tolerance above which few places must do
 _FLAT = 1e-13  # volume of a simplex that has none but for rounding
 
 
@@ -165,10 +166,12 @@ def _triangulate(units: Array) -> Array:
         return np.empty((0, d + 1), dtype=np.int64)
 
 
-def longest_edge(tolerance: float) -> float:
+def longest_edge(tolerance: float, d: int) -> float:
     """Return the length above which an edge counts in full, however flat the border looks.
 
-    Over a length s a border whose radius of curvature is R departs by s²/(8 R) from its chord: by the
-    tolerance for s = √tolerance and R = 1/8 of the range.
+    Over a length s a border whose radius of curvature is R departs by s²/(8 R) from its chord: by the tolerance for
+    s = √tolerance and R = 1/8 of the range. Coarse borders in d = 3 and 4, where the number of places goes as
+    s^(1 − d), are taken to turn half as much.
     """
-    return max(2.0 * tolerance, math.sqrt(tolerance))
+    radius = 1.0 / 4.0 if d > 2 and tolerance > _COARSE else 1.0 / 8.0
+    return max(2.0 * tolerance, math.sqrt(8.0 * radius * tolerance))

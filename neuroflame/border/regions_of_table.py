@@ -65,7 +65,8 @@ def regions_of_table(
         values, seen = _regimes(points(), scales)
     else:
         values, seen, scales, aimed = draws_of_table(table, on, tolerance)
-    regions = find_regions(border_of_draws(values, seen, scales, aimed))
+    # every place has the label of its majority, however narrow
+    regions = find_regions(border_of_draws(values, seen, scales, aimed, confidence=0.0))
     return regions, values[regions.border.sites.row], scales
 
 

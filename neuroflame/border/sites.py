@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,11 @@ class Sites:
 
     def __len__(self) -> int:
         return len(self.units)
+
+    def where(self, kept: Array) -> Sites:
+        """Return some of the places, by a mask."""
+        parts = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "labels"}
+        return Sites(labels=self.labels, **{name: part[kept] for name, part in parts.items()})
 
 
 def gather(units: Array, told: Array) -> Sites:

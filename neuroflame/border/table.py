@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from neuroflame.border.find import Border, border_of_draws, draws_of_rows
+from neuroflame.border.find import CONFIDENCE, Border, border_of_draws, draws_of_rows
 from neuroflame.border.labels import Labelling
 from neuroflame.border.scales import Scale, scales_of
 from neuroflame.errors import SpecError, StoreError
@@ -66,7 +66,7 @@ def border_of_table(
         If the condition is not well formed or names no column.
     """
     values, seen, scales, aimed = draws_of_table(table, on, tolerance)
-    return border_of_draws(values, seen, scales, aimed), scales
+    return border_of_draws(values, seen, scales, aimed, confidence=confidence_of(table)), scales
 
 
 def draws_of_table(
@@ -98,6 +98,12 @@ def tolerance_of(table: Table, tolerance: float | None) -> float:
     """Return the error that is aimed at: what was given, the search's, or the default."""
     search = (table.manifest.get("sweep") or {}).get("search") or {}
     return float(tolerance or search.get("tolerance", _TOLERANCE))
+
+
+def confidence_of(table: Table) -> float:
+    """Return the posterior probability above which a majority is clear: the search's, or the default."""
+    search = (table.manifest.get("sweep") or {}).get("search") or {}
+    return float(search.get("confidence", CONFIDENCE))
 
 
 def border_frame(border: Border, scales: tuple[Scale, ...]) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from matplotlib.colors import to_rgba
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from neuroflame.border import border_of_table
+from neuroflame.border import border_of_table, sides
 from neuroflame.errors import SpecError
 from neuroflame.report.axes import mapping
 from neuroflame.report.labels import axis_label, escape, number, quantity, symbol
@@ -32,6 +32,7 @@ _PIXELS = 160
 _SLICES = {3: (0.1, 0.3, 0.5, 0.7, 0.9), 4: (0.2, 0.5, 0.8)}
 _WIDTH = 7.4
 _BAND = (*to_rgba(INK)[:3], 0.30)
+_HOLLOW: dict[str, Any] = {"facecolors": "white", "edgecolors": INK, "linewidths": 0.8, "zorder": 4}
 
 
 @styled
@@ -41,7 +42,8 @@ def border_diagram(
     """Draw where labels change over the swept axes, and how well that is known.
 
     Two axes: every place that was looked at in the colour of its label, the border as a line, and in grey the
-    triangles that hold it. One axis: the places in a row. Three or four: slices through the triangulation.
+    part of the triangles that it crosses in which it may lie; places that no draw settled are hollow. One axis:
+    the places in a row. Three or four: slices through the triangulation.
 
     Parameters
     ----------
@@ -92,7 +94,7 @@ def _note(border: Border, points: int) -> str:
     text += f"{number(100 * worst)} %"
     unsure = border.confidence < 0.999
     if unsure.any():
-        text += f" · labels confident to {number(float(border.confidence.min()), 2)} at least"
+        text += f" · confidence {number(float(border.confidence.min()), 2)}"
     return text
 
 
@@ -103,27 +105,36 @@ def _legend(border: Border, colours: Scale, d: int) -> tuple[list[Any], list[str
     if len(border.edges):
         handles += [Line2D([], [], color=INK, linewidth=1.5), Patch(color=_BAND)]
         names += ["border", "bracket: the border lies in here"]
+    if len(border.undecided) and d < 3:
+        handles.append(
+            Line2D([], [], linestyle="none", marker="o", markersize=5, mfc="white", mec=INK, mew=0.8)
+        )
+        names.append(f"undecided ({len(border.undecided)} places)")
     return handles, names
 
 
 def _plane(ax: Axes, border: Border, axes: tuple[Places, ...], colours: Scale) -> None:
     _fill(ax, border, axes, colours, {})
-    shapes = _values(axes, border.mesh.units[border.mesh.simplices[border.mesh.mixed]])
-    ax.add_collection(PolyCollection(list(shapes), facecolor=_BAND, edgecolor="none"))
+    shapes = [_values(axes, shape) for shape in border.bands()]
+    ax.add_collection(PolyCollection(shapes, facecolor=_BAND, edgecolor="none"))
     pieces = _values(axes, border.segments()[0])
     ax.add_collection(LineCollection(list(pieces), colors=INK, linewidths=1.5, capstyle="round"))
     places = _values(axes, border.sites.units)
     size = float(np.clip(3500 / len(places), 5, 26))
     look: dict[str, Any] = {"cmap": colours.cmap, "norm": colours.norm, "edgecolors": "white"}
     ax.scatter(places[:, 0], places[:, 1], s=size, c=border.sites.code, linewidths=0.3, zorder=3, **look)
+    unsure = _values(axes, border.undecided.units)
+    ax.scatter(unsure[:, 0], unsure[:, 1], s=size, **_HOLLOW)
 
 
 def _row(ax: Axes, border: Border, axis: Places, colours: Scale) -> None:
     places = axis.value(border.sites.units[:, 0])
     look: dict[str, Any] = {"cmap": colours.cmap, "norm": colours.norm}
     ax.scatter(places, np.zeros(len(places)), s=30, c=border.sites.code, zorder=3, **look)
-    for ends, place in zip(border.edges.ends, border.units[:, 0], strict=True):
-        ax.axvspan(*axis.value(np.sort(border.sites.units[ends, 0])), color=_BAND, linewidth=0)
+    unsure = axis.value(border.undecided.units[:, 0])
+    ax.scatter(unsure, np.zeros(len(unsure)), s=30, **_HOLLOW)
+    for ends, place in zip(border.brackets[:, :, 0], border.units[:, 0], strict=True):
+        ax.axvspan(*axis.value(np.sort(ends)), color=_BAND, linewidth=0)
         value = float(axis.value(place))
         ax.axvline(value, color=INK, linewidth=1.2)
         ax.annotate(
@@ -156,8 +167,8 @@ def _slices(fig: Figure, data: View, border: Border, axes: tuple[Places, ...], c
 def _fill(
     ax: Axes, border: Border, axes: tuple[Places, ...], colours: Scale, fixed: dict[int, float]
 ) -> None:
-    """Colour a plane by the label of the triangulation's vertices; in a slice also its bracket and border."""
-    from scipy.interpolate import LinearNDInterpolator, NearestNDInterpolator
+    """Colour a plane by the label on whose side of the border it is; in a slice draw border and bracket too."""
+    from scipy.interpolate import NearestNDInterpolator
 
     side = (np.arange(_PIXELS) + 0.5) / _PIXELS
     mesh = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
@@ -167,24 +178,25 @@ def _fill(
         places[:, k] = place
     sites = border.sites
     if len(border.mesh.simplices):
-        shares = LinearNDInterpolator(sites.units, np.eye(len(sites.labels))[sites.code])(places)
+        ahead, open_ = sides(border, places)
     else:
-        nearest = NearestNDInterpolator(sites.units, sites.code)(places)
-        shares = np.eye(len(sites.labels))[nearest.astype(int)]
-    shares = np.where(np.isnan(shares), 0.0, shares).reshape(_PIXELS, _PIXELS, -1)
-    winner = shares.argmax(axis=2)
+        nearest = NearestNDInterpolator(sites.units, sites.code)(places).astype(int)
+        ahead, open_ = np.eye(len(sites.labels))[nearest] - 0.5, np.zeros(len(places), dtype=bool)
+    ahead = ahead.reshape(_PIXELS, _PIXELS, -1)
+    outside = np.isnan(ahead).any(axis=2)
+    winner = np.ma.masked_where(outside, np.where(np.isnan(ahead), -1.0, ahead).argmax(axis=2))
     edges = [axes[k].value(np.linspace(0, 1, _PIXELS + 1)) for k in (0, 1)]
     look: dict[str, Any] = {"cmap": colours.cmap, "norm": colours.norm, "alpha": 0.32, "linewidth": 0}
     ax.pcolormesh(*edges, winner, rasterized=True, **look)
     if not fixed:
         return
     middles = [axes[k].value(side) for k in (0, 1)]
-    mixed = (shares.max(axis=2) < 1 - 1e-9).astype(float)
-    ax.contourf(*middles, mixed, levels=[0.5, 1.5], colors=[_BAND])
-    for k in range(shares.shape[2]):
-        ahead = shares[:, :, k] - np.delete(shares, k, axis=2).max(axis=2, initial=0.0)
-        if ahead.min() < 0 < ahead.max():
-            ax.contour(*middles, ahead, levels=[0.0], colors=[INK], linewidths=1.2)
+    bracket = open_.reshape(_PIXELS, _PIXELS).astype(float)
+    ax.contourf(*middles, bracket, levels=[0.5, 1.5], colors=[_BAND])
+    for k in range(ahead.shape[2]):
+        field = np.ma.masked_where(outside, ahead[:, :, k])
+        if field.min() < 0 < field.max():
+            ax.contour(*middles, field, levels=[0.0], colors=[INK], linewidths=1.2)
 
 
 def _values(axes: tuple[Places, ...], units: np.ndarray) -> np.ndarray:

@@ -2,13 +2,15 @@
 
 import numpy as np
 import pytest
+from matplotlib.path import Path
 
-from neuroflame.border import LABELLED, Labelling, Mesh, find_border, gather, scale_of
+from neuroflame.border import LABELLED, Labelling, Mesh, find_border, gather, scale_of, sides
 from neuroflame.border.flat import crossings, separable
 from neuroflame.border.sites import draws_wanted, majority
 from neuroflame.sweep.points import DRAW, dtype_of, size_of
 from tests.borders import (
     CASES,
+    CHAOS,
     DEAR,
     NOISY,
     Case,
@@ -119,7 +121,22 @@ def test_a_margin_that_tells_places_the_border_better_and_one_that_jumps_does_no
     drain(jump, jumping)
     near = np.quantile(errors(CASES["circle"], smooth.border()), 0.95)
     assert near < np.quantile(errors(CASES["circle"], plain.border()), 0.95)
-    assert max(smooth.asked, jumping.asked) < 1.15 * plain.asked
+    assert max(smooth.asked, jumping.asked) < 1.3 * plain.asked
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("name", ["circle", "chaos"])
+def test_noisy_borders_are_known_within_the_tolerance(name, seed):
+    """For a tenth of the grid that takes all draws everywhere."""
+    case = {"circle": NOISY, "chaos": CHAOS}[name]
+    search = make(case, seed=seed)
+    drain(case, search)
+    border = search.border()
+    assert border.quantile() <= case.tolerance
+    assert np.quantile(errors(case, border), 0.95) <= case.tolerance
+    assert left_out(case, border) < case.tolerance
+    assert border.confidence.min() >= 0.9
+    assert search.asked < (round(0.5 / case.tolerance) + 1) ** 2 * case.draws / 10
 
 
 def test_noisy_labels_are_drawn_again_where_it_matters():
@@ -127,14 +144,54 @@ def test_noisy_labels_are_drawn_again_where_it_matters():
     search = make(case)
     drain(case, search)
     border = search.border()
-    assert np.quantile(errors(case, border), 0.95) <= 0.03
-    assert border.confidence.min() > 0.5
-    spent = border.sites.spent
-    distance = np.abs(case.of(border.sites.units))
+    places = [border.sites, border.undecided]
+    spent = np.concatenate([some.spent for some in places])
+    distance = np.abs(case.of(np.concatenate([some.units for some in places])))
     assert spent.max() == 15
-    assert spent[distance < 0.01].mean() > 3
-    assert spent[distance > 0.15].mean() < 1.25
+    assert spent[distance < 0.01].mean() > 5
+    assert spent[distance > 0.15].mean() < 1.5
     assert search.asked == spent.sum()
+
+
+def test_what_no_draw_is_left_to_settle_lies_at_the_border_and_is_no_end_of_a_bracket():
+    search = make(NOISY)
+    drain(NOISY, search)
+    border = search.border()
+    assert len(border.undecided) > 3
+    assert (border.undecided.spent == 15).all()
+    assert (border.undecided.confidence < 0.9).all()
+    assert np.abs(NOISY.of(border.undecided.units)).max() < 0.01
+    assert not set(map(tuple, border.undecided.units)) & set(map(tuple, border.sites.units))
+
+
+def test_noise_that_leaves_no_room_ends_the_search_with_a_larger_error():
+    """Labels random over a tenth of the range: no bracket can be shorter than the zone that three draws leave."""
+    case = Case(ball, 2, 0.01, noise=0.05, draws=3)
+    search = make(case, total=5000)
+    drain(case, search)
+    border = search.border()
+    assert search.asked < 5000
+    assert len(border.undecided) > 50
+    assert border.quantile() > case.tolerance
+
+
+def test_a_label_that_its_neighbours_contradict_is_drawn_again():
+    """Two draws of two are clear by themselves; alone among others the place gets more of them."""
+    side = np.linspace(0, 1, 7)
+    units = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
+    yes = units[:, 0] > 0.6
+    lonely = int(np.flatnonzero((units == [side[1], side[3]]).all(axis=1))[0])
+    yes[lonely] = True
+    search = make(Case(None, 2, 0.05, draws=15), batch=400)
+    told = np.zeros((2 * len(units), 1), LABELLED)
+    told["label"][:, 0], told["margin"] = np.repeat(np.where(yes, "yes", "no"), 2), np.nan
+    draw = np.concatenate([search._draws_of(2 * k)[:2] for k in range(len(units))])
+    asked = {axis.path: np.repeat(units[:, k], 2) for k, axis in enumerate(search.axes)}
+    search.replay({**asked, DRAW: draw}, told)
+    more = places(search.ask(10**6))
+    assert (more == units[lonely]).all(axis=1).sum() >= 2
+    far = units[(units[:, 0] > 0.9) & (units[:, 1] < 0.1)][0]
+    assert not (more == far).all(axis=1).any()
 
 
 def test_one_draw_of_noisy_labels_is_no_majority():
@@ -307,26 +364,43 @@ def test_failed_points_tell_nothing_and_are_not_asked_again():
     assert np.quantile(errors(case, border), 0.95) <= case.tolerance
 
 
-def test_three_labels_meet():
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("count", [3, 4])
+def test_labels_meet_at_a_point(count, seed):
+    """Sectors about a place at random: each border is found along its whole length, and up to where they meet."""
+    rng = np.random.default_rng([count, seed])
+    centre = 0.3 + 0.4 * rng.random(2)
+    even = 2 * np.pi * (np.arange(count) + rng.random() + 0.35 * (rng.random(count) - 0.5)) / count
+    angles = np.sort(np.mod(even, 2 * np.pi))
+    rays = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+
     def see(x):
         found = np.zeros((len(x), 1), LABELLED)
-        angle = np.arctan2(x[:, 1] - 0.5, x[:, 0] - 0.5)
-        third = np.minimum((angle + np.pi) / (2 * np.pi / 3), 2.5).astype(int)
-        found["label"][:, 0] = np.array(["a", "b", "c"])[third]
+        angle = np.mod(np.arctan2(*(x - centre).T[::-1]), 2 * np.pi)
+        found["label"][:, 0] = np.array(list("abcd"))[np.searchsorted(angles, angle) % count]
         found["margin"] = np.nan
         return found
 
-    case = Case(None, 2, 0.02)
-    search = make(case)
+    search = make(Case(None, 2, 0.02))
     while not search.done:
         search.tell(see(places(search.ask(10**6))))
+    assert search.asked < 200
     border = search.border()
-    assert border.sites.labels == ("a", "b", "c")
-    assert len(np.unique(np.sort(border.sites.code[border.edges.ends], axis=1), axis=0)) == 3
-    near = np.linalg.norm(border.units - 0.5, axis=1).min()
-    assert near < 0.03
+    assert border.quantile() <= 0.02
+    away = border.units - centre
+    along = np.maximum(away @ rays.T, 0.0)  # (edges, rays)
+    apart = np.linalg.norm(away[:, None] - along[:, :, None] * rays, axis=2)
+    assert np.quantile(apart.min(axis=1), 0.95) <= 0.02
+    pairs = np.sort(border.sites.code[border.edges.ends], axis=1)
+    for k in range(count):
+        mine = (pairs == np.sort([k, (k + 1) % count])).all(axis=1)
+        assert apart[mine, k].max() < 0.06
+        reach = np.sort(along[mine, k])
+        assert reach[0] < 0.1
+        assert np.diff(reach).max() < 0.25
     pieces, error = border.segments()
     assert len(pieces) == len(error)
+    assert np.linalg.norm(pieces.reshape(-1, 2) - centre, axis=1).min() < 0.03
 
 
 def test_segments_of_a_circle_add_up_to_its_length():
@@ -337,6 +411,80 @@ def test_segments_of_a_circle_add_up_to_its_length():
     assert np.linalg.norm(pieces[:, 1] - pieces[:, 0], axis=1).sum() == pytest.approx(
         2 * np.pi * 0.3, rel=0.02
     )
+
+
+@pytest.mark.parametrize("name", ["circle", "two islands", "sphere", "plane through a cube"])
+def test_what_is_open_of_each_edge_holds_the_border_however_it_turns(name):
+    """Of nine in ten: planes alone would leave out the border on half of the edges of a circle or a sphere."""
+    case = CASES[name]
+    search = make(case)
+    drain(case, search)
+    border = search.border()
+    narrowed = np.ptp(border.stretch, axis=1) < 1
+    assert narrowed.sum() > 5
+    ends = case.of(border.brackets[narrowed].reshape(-1, case.d)).reshape(-1, 2)
+    assert (ends[:, 0] * ends[:, 1] <= 0).mean() > 0.9
+    assert (errors(case, border) <= border.error).mean() > 0.95
+
+
+def test_bands_are_what_is_open_of_the_triangles():
+    """The circle runs through them, but for the error that 5 % of it may have; they are far thinner than triangles."""
+    case = CASES["circle"]
+    search = make(case)
+    drain(case, search)
+    border = search.border()
+    bands = border.bands()
+    assert len(bands) == border.mesh.mixed.sum()
+
+    def area(corners):
+        x, y = corners.T
+        return abs(np.sum(x * np.roll(y, -1) - y * np.roll(x, -1))) / 2
+
+    assert sum(map(area, bands)) < 0.9 * border.mesh.volumes()[border.mesh.mixed].sum()
+    angle = np.linspace(0, 2 * np.pi, 500)
+    circle = 0.5 + 0.3 * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    held = np.any([Path(band).contains_points(circle, radius=1e-3) for band in bands], axis=0)
+    held |= np.any([Path(band).contains_points(circle, radius=-1e-3) for band in bands], axis=0)
+    assert held.mean() > 0.9
+
+
+def test_bands_where_three_labels_meet_are_within_their_triangles():
+    units = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    told = np.zeros((3, 1), LABELLED)
+    told["label"][:, 0], told["margin"] = ["a", "b", "c"], np.nan
+    border = find_border(gather(units, told), 0.01)
+    border.stretch[:] = [0.25, 0.5]
+    (band,) = border.bands()
+    np.testing.assert_allclose(
+        band, [[0.25, 0], [0.5, 0], [0.75, 0.25], [0.5, 0.5], [0, 0.5], [0, 0.25]], atol=1e-12
+    )
+
+
+@pytest.mark.parametrize("d", [2, 3, 4])
+def test_sides_are_those_of_the_edges_and_of_the_true_border(d):
+    case = Case(ball, d, 0.1)
+    search = make(case, total=300)
+    drain(case, search)
+    border = search.border()
+    ahead, _ = sides(border, border.units)
+    assert np.quantile(np.abs(ahead[:, 0]), 0.98) < 1e-9  # but where a simplex without volume is found
+    inner = border.brackets
+    for k, sense in ((0, 1.0), (1, -1.0)):
+        of_first = border.sites.code[border.edges.ends[:, 0]]
+        just, beyond = (
+            inner[:, k] + step * sense * (inner[:, 1] - inner[:, 0]) * 1e-3 for step in (1.0, -1.0)
+        )
+        assert sides(border, just)[1].mean() > 0.98
+        cut = border.stretch[:, k] != k
+        assert sides(border, beyond[cut])[1].sum() <= 0.02 * cut.sum()
+        field = sides(border, just)[0][np.arange(len(just)), of_first]
+        assert (np.sign(field) == sense).mean() > 0.98
+    x = np.random.default_rng(0).random((4000, d))
+    ahead, open_ = sides(border, x)
+    yes = border.sites.labels.index("yes")
+    assert ((ahead[:, yes] > 0) != (case.of(x) > 0)).mean() < 0.1
+    assert ((ahead[:, yes] > 0) == (case.of(x) > 0))[~open_].mean() > 0.99
+    assert np.isnan(sides(border, np.full((1, d), 1.5))[0]).all()
 
 
 def test_initial_conditions_make_one_label():

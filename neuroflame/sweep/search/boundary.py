@@ -23,6 +23,12 @@ _NEAREST = 0.05
 """Places closer than this times the tolerance are the same for all that the border shows."""
 _WORST = 2.0
 """Times the tolerance that no part of the border may exceed: the tip of a wedge is a small share of it."""
+_STRICT = 2.0
+"""Power to which the doubt of a label is taken that its neighbours contradict."""
+_APART = 0.5
+"""Times the tolerance: nearer to a place with an undecided label another is undecided too, or tells nothing new."""
+_BESIDE, _SIDES = 0.15, (0.25, 0.75)
+"""The same in lengths of the edge, and where else along it a place is looked for."""
 _CLUSTER = 0.5
 """Edges whose proposals are nearer than this times their length wait for the next batch."""
 
@@ -118,7 +124,7 @@ class Boundary(Search):
 
     def border(self) -> Border:
         """Return the border as far as it is known."""
-        return find_border(self._sites(), self.tolerance, draws=self.draws)
+        return find_border(self._sites(), self.tolerance, draws=self.draws, confidence=self.confidence)
 
     def reach(self) -> str:
         """Return one line on how the search covers the space and what it costs."""
@@ -154,8 +160,7 @@ class Boundary(Search):
         return self._values_at(units), self._first_draws(0, len(units))
 
     def _refined(self, room: int) -> tuple[Array, Array]:
-        sites = self._sites()
-        border = find_border(sites, self.tolerance, draws=self.draws)
+        border = self.border()
         again = self._undecided(border)[:room]
         chosen = self._on_border(border, room - len(again))
         located = not len(chosen) and not len(again) and len(border.edges) > 0
@@ -170,13 +175,18 @@ class Boundary(Search):
         return np.concatenate([self._values[rows], self._values_at(fresh)]), draw
 
     def _undecided(self, border: Border) -> list[tuple[int, int]]:
-        """Return the first assignment and the number of each draw that is to settle a label at the border."""
+        """Return the first assignment and the number of each draw that is to settle a label at the border.
+
+        Where no plane separates the labels nearby one of them may be wrong, however clear: there more is asked of each.
+        """
         sites, found = border.sites, []
+        wanted = np.full(len(sites), self.confidence)
+        wanted[np.unique(border.edges.ends[border.crooked])] = 1.0 - (1.0 - self.confidence) ** _STRICT
         for place in np.unique(border.edges.ends):
             spent = int(sites.spent[place])
-            if sites.confidence[place] < self.confidence and spent < self.draws:
+            if sites.confidence[place] < wanted[place] and spent < self.draws:
                 most, others = sites.counts[place].tolist()
-                more = draws_wanted(most, others, self.confidence, self.draws - spent)
+                more = draws_wanted(most, others, float(wanted[place]), self.draws - spent)
                 row = int(sites.row[place])
                 found += [(row, number) for number in self._draws_of(row)[spent : spent + more].tolist()]
         return found
@@ -202,21 +212,21 @@ class Boundary(Search):
         if room <= 0 or not len(border.edges):
             return []
         chords = border.mesh.chords()
-        long = chords.length > longest_edge(self.tolerance)
+        longest = longest_edge(self.tolerance, len(self.axes))
+        long = chords.length > longest
         unseen = np.where(long, chords.length, chords.across)
         doubtful = np.flatnonzero(unseen > self.tolerance)
         smooth = separable(border.sites.units, border.sites.code, chords.ends[doubtful])
 
         gap, _ = cKDTree(border.sites.units).query(border.sites.units[chords.ends[doubtful]].mean(axis=1))
-        unseen[doubtful[smooth & (gap <= longest_edge(self.tolerance) / 2)]] = 0.0
+        unseen[doubtful[smooth & (gap <= longest / 2)]] = 0.0
         error = np.concatenate([border.error, unseen])
         pairs = np.concatenate([border.edges.ends, chords.ends])
         clear = border.sites.confidence[pairs].min(axis=1) >= self.confidence
         open_ = (error > self.tolerance) & clear
-        starts, ends = (border.sites.units[pairs[:, k]] for k in (0, 1))
-        length = np.linalg.norm(ends - starts, axis=1)
+        length = np.linalg.norm(np.diff(border.sites.units[pairs], axis=1)[:, 0], axis=1)
         at = np.concatenate([self._cuts(border), np.full(len(chords), 0.5)])
-        places = self._snapped(starts + at[:, None] * (ends - starts))
+        places = self._beside_undecided(border, pairs, at)
         order = np.argsort(-error, kind="stable")
         order = order[open_[order]]
         free = self._free(places[order])
@@ -235,6 +245,27 @@ class Boundary(Search):
             if len(chosen) == room:
                 break
         return chosen
+
+    def _beside_undecided(self, border: Border, pairs: Array, at: Array) -> Array:
+        """Return places along some edges: where asked, or beside that if labels are known to be undecided there."""
+        from scipy.spatial import cKDTree
+
+        starts, ends = (border.sites.units[pairs[:, k]] for k in (0, 1))
+        places = self._snapped(starts + at[:, None] * (ends - starts))
+        if not len(border.undecided):
+            return places
+        tree = cKDTree(border.undecided.units)
+        apart = np.maximum(_APART * self.tolerance, _BESIDE * np.linalg.norm(ends - starts, axis=1))
+        taken = tree.query(places)[0] < apart
+        for other in _SIDES:
+            beside = self._snapped(starts + other * (ends - starts))
+            free = taken & (tree.query(beside)[0] >= apart)
+            places[free] = beside[free]
+            taken &= ~free
+        places[taken] = border.undecided.units[
+            tree.query(places[taken])[1]
+        ]  # the noise leaves no room: nothing is free there
+        return places
 
     def _cuts(self, border: Border) -> Array:
         """Return where along each edge to look next.
