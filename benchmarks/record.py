@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 RESULTS = Path(os.environ.get("NEUROFLAME_BENCH_OUT") or Path(__file__).parent / "results")
 
+WARM_UP = 1.0
+"""Seconds."""
+
 
 def machine(device: str) -> dict[str, Any]:
     """Return what the figures depend on."""
@@ -77,8 +80,15 @@ def forget_peak(device: str) -> None:
 
 
 def median_seconds(run: Callable[[], object], device: str, repetitions: int) -> tuple[float, list[float]]:
-    """Return the median wall time of some repetitions, after one that warms up, and all of them."""
+    """Return the median wall time of some repetitions, after those that warm up, and all of them.
+
+    A device that was idle runs at a lower clock at first: it is warmed up for `WARM_UP` seconds, once at least.
+    """
+    begin = time.perf_counter()
     run()
+    while device == "cuda" and time.perf_counter() - begin < WARM_UP:
+        run()
+        synchronize(device)
     taken = []
     for _ in range(repetitions):
         synchronize(device)

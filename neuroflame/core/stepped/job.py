@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 NEVER = 2**31 - 1
 LINE = 32
 """Words between two counters that programs wait at: a cache line."""
+AHEAD = 2
+"""Launches that are queued while the host goes on: an interrupt is heard when the first of them has ended."""
 
 
 class SteppedJob(Job):
@@ -164,12 +167,20 @@ class SteppedJob(Job):
         object
             What Triton compiled.
         """
-        with current(self.program.device):
+        device = self.program.device
+        launches = [
+            (start, stop, torch.as_tensor(rows).to(device), kept)  # here: it waits for what is on the queue
+            for start, stop, rows, kept in self._launches()
+        ]
+        queued: deque[torch.cuda.Event] = deque()
+        with current(device):
             crew = self._crew or self._soonest()
             compiled = None
-            for start, stop, rows, kept in self._launches():
+            for start, stop, rows, kept in launches:
+                if len(queued) == AHEAD:
+                    queued.popleft().synchronize()
                 pool = self._pool | {
-                    "iv": torch.as_tensor(rows).to(self.program.device),
+                    "iv": rows,
                     "intervals": len(rows),
                     "start": start,
                     "stop": stop,
@@ -184,6 +195,9 @@ class SteppedJob(Job):
                     sample = self.variable_steps.index(stop)
                     for name in self.plan.variables:
                         self.out.variables[name][:, sample] = self._rows(name)
+                if device.type == "cuda":
+                    queued.append(torch.cuda.Event())
+                    queued[-1].record()
         return compiled
 
     def _soonest(self) -> Crew:
