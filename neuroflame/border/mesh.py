@@ -14,7 +14,8 @@ Array = np.ndarray[Any, Any]
 MOST_PLACES = {1: 1_000_000, 2: 40_000, 3: 8_000, 4: 2_000}
 """Places up to which a triangulation takes some seconds, by the number of axes."""
 _COARSE = 0.02  # tolerance above which few places must do
-_FLAT = 1e-13  # volume of a simplex that has none but for rounding
+FLAT = 1e-13
+"""Volume of a simplex that has none but for rounding, times d!."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ class Mesh:
         d = corners.shape[2]
         sides = corners[:, 1:] - corners[:, :1]
         det = np.linalg.det(sides)
-        solid = np.abs(det) > _FLAT
+        solid = np.abs(det) > FLAT
         simplices, sides, det = simplices[solid], sides[solid], det[solid]
         inner = np.linalg.inv(sides).transpose(0, 2, 1)  # gradients of barycentric coordinates 1 to d
         gradient = np.concatenate([-inner.sum(axis=1, keepdims=True), inner], axis=1)

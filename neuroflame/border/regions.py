@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neuroflame.border.find import QUANTILE
+from neuroflame.border.mesh import FLAT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 
-_FLAT = 1e-13  # volume of a simplex that has none but for rounding
 _SAME = 9  # decimals to which the spheres around simplices agree that share all their vertices
 _FINE = {1: 1, 2: 8, 3: 4, 4: 2}
 """Parts into which a piece of the border is cut each way, by the number of axes, to measure distances to it."""
@@ -130,7 +130,7 @@ def _cells(mesh: Mesh) -> Array:
     corners = mesh.units[mesh.simplices]
     count, d = len(corners), mesh.units.shape[1]
     sides = corners[:, 1:] - corners[:, :1]
-    solid = np.abs(np.linalg.det(sides)) > _FLAT if count else np.zeros(0, dtype=bool)
+    solid = np.abs(np.linalg.det(sides)) > FLAT if count else np.zeros(0, dtype=bool)
     centre = np.zeros((count, d))
     squares = (sides[solid] ** 2).sum(axis=2, keepdims=True) / 2
     centre[solid] = np.linalg.solve(sides[solid], squares)[:, :, 0]  # seen from the first corner

@@ -37,6 +37,14 @@ class External:
                 moved[name] = moved[name] + self._program.inputs.at(name, step)
         return moved
 
+    def widest(self, step: int) -> dict[str, Tensor]:
+        """Return the same for each neuron and point, (P, N)."""
+        program = self._program
+        return {
+            name: received.expand(program.points, program.populations[name].size)
+            for name, received in self.at(step).items()
+        }
+
     def _stimulated(self, step: int, *, moving: bool) -> dict[str, Tensor]:
         """Return the input with the stimuli that have a time course, on top of the others, or without."""
         program = self._program

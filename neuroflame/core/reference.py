@@ -206,11 +206,7 @@ def replay(program: Program, state: State, steps: int, recorder: Recorder) -> St
         return step(program, here, dict(received), number).named()
 
     external, start, last = External(program), state, state.step + steps
-    widest = {
-        name: received.expand(program.points, program.populations[name].size)
-        for name, received in external.at(state.step).items()
-    }
-    moving = Replay(later, state.named(), widest, state.step)
+    moving = Replay(later, state.named(), external.widest(state.step), state.step)
     recorder.overwritten = True
     while state.step < last:
         moving.advance(external.at(state.step))

@@ -138,11 +138,7 @@ class StepMap:
         """Return what `_along` does, to the last bit, by a step that is captured at its first call."""
         given = {"flat": flat, "direction": direction, **noise}
         if self._replay is None:
-            widest = {
-                name: received.expand(self.program.points, self.program.populations[name].size)
-                for name, received in self._external.items()
-            }
-            self._replay = Replay(self._later, given, widest, self.step)
+            self._replay = Replay(self._later, given, self._schedule.widest(self.step), self.step)
         self._replay.put(given)
         self._replay.advance(self._external)
         after = {name: value.clone() for name, value in self._replay.state.items()}
