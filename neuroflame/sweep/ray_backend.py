@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from neuroflame.errors import BackendError
 from neuroflame.sweep.backend import Backend, Feed, Resources
+from neuroflame.sweep.signals import started_deaf
 from neuroflame.sweep.watchdog import VARIABLE, Watchdog
 
 if TYPE_CHECKING:
@@ -76,7 +77,8 @@ class RayBackend(Backend):
         logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # trials that fail are tried again, or told
         self._scratch = tempfile.mkdtemp(prefix="nf-")
         if local:
-            self._watchdog = Watchdog(session, self._scratch)
+            with started_deaf():
+                self._watchdog = Watchdog(session, self._scratch)
         self._connect()
         return self._shared_out()
 
@@ -141,7 +143,8 @@ class RayBackend(Backend):
 
             options.update(address=self._address, runtime_env=runtime_env())
         try:
-            made = ray.init(**options)
+            with started_deaf():
+                made = ray.init(**options)
         except Exception as error:
             where = (
                 "a local Ray cannot be started" if self._address is None else "cannot join the Ray cluster"

@@ -12,6 +12,20 @@ if TYPE_CHECKING:
 
 
 @contextmanager
+def started_deaf() -> Iterator[None]:
+    """Let processes that are started meanwhile not hear SIGTERM: they are ended by whoever started them.
+
+    Batch systems send it to all processes of a job at once. A driver whose cluster is gone waits in Ray for a
+    minute, in calls that no Python handler interrupts, and is then ended by Ray.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
 def stopped_like_ctrl_c() -> Iterator[None]:
     """Let SIGTERM, which batch systems send, do what Ctrl-C does. Ray sets its own handler when it starts."""
     if threading.current_thread() is not threading.main_thread():

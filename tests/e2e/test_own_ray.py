@@ -66,6 +66,23 @@ def test_an_interrupt_in_the_driver(tmp_path):
     assert rows(tmp_path / "out") == rows(tmp_path / "whole")
 
 
+def test_only_the_driver_hears_that_a_job_is_to_end(tmp_path):
+    """A batch system tells every process of a job; a driver cannot stop in order once its Ray is gone."""
+
+    class Told(Census):
+        def update(self, status):
+            super().update(status)
+            for process in psutil.Process().children(recursive=True):
+                process.send_signal(signal.SIGTERM)
+
+    spec, told = sweep(**GRID, compute={"actors": 2, "tile": 4}), Told()
+    start(spec, str(tmp_path / "out"), progress=told, measure=SLOW)
+    assert told.made == 2
+    run_sweep(spec, tmp_path / "whole", backend="inline", measure=CHEAP)
+    assert rows(tmp_path / "out") == rows(tmp_path / "whole")
+    assert not processes("raylet", "gcs_server")
+
+
 # --- the command line, as a process -------------------------------------------------------------------------
 
 GRID_FILE = {
