@@ -12,11 +12,11 @@ import numpy as np
 from neuroflame.errors import StoreError
 from neuroflame.regimes import Thresholds, basins, label_points
 from neuroflame.repeats import over_repeats
-from neuroflame.store._files import Files, in_threads, open_files
+from neuroflame.store._files import Files, open_files
 from neuroflame.store._format import CorruptFragment, warn
 from neuroflame.store._labels import LABELS, check_evidence, computed, evidence, labelled, recorded
 from neuroflame.store._manifest import read_manifest
-from neuroflame.store._pieces import order, piece_of, read_piece, without_superseded
+from neuroflame.store._pieces import piece_of, without_superseded
 from neuroflame.store._reading import survey
 from neuroflame.store._robust import COLUMNS, Robustness, recorded_checks, with_robust
 
@@ -28,9 +28,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from neuroflame.columns import Column
-    from neuroflame.store._pieces import Piece
     from neuroflame.store._robust import Checking
-    from neuroflame.store._runs import Run
+    from neuroflame.store._rows import Rows
 
 
 def open_table(uri: str | os.PathLike[str], *, verify: bool = True, filesystem: Any = None) -> Table:
@@ -64,6 +63,8 @@ def open_table(uri: str | os.PathLike[str], *, verify: bool = True, filesystem: 
 
 def read_table(files: Files, manifest: Mapping[str, Any], *, verify: bool = True) -> Table:
     """Return the table of an opened directory; see `open_table`."""
+    from neuroflame.store._rows import Rows
+
     pieces = []
     found = survey(files, "parts", lambda one: piece_of(f"parts/{one.name}.parquet", one), verify=verify)
     for path, item in found:
@@ -72,8 +73,8 @@ def read_table(files: Files, manifest: Mapping[str, Any], *, verify: bool = True
         else:
             pieces.append(item)
     records = files.names("records")
-    checks = recorded_checks(files, records)
-    return Table(files, manifest, without_superseded(pieces), recorded(files, records), checks)
+    rows = Rows(files, without_superseded(pieces))
+    return Table(files, manifest, rows, recorded(files, records), recorded_checks(files, records))
 
 
 class Table:
@@ -94,20 +95,16 @@ class Table:
         self,
         files: Files,
         manifest: Mapping[str, Any],
-        pieces: Sequence[Piece],
+        rows: Rows,
         thresholds: Thresholds | None = None,
         checks: Sequence[Checking] = (),
     ) -> None:
-        from neuroflame.store._schema import unified
-
-        self._files = files
+        self._files, self._manifest, self._rows = files, dict(manifest), rows
         self._thresholds, self._checks = thresholds, tuple(checks)
-        self._manifest = dict(manifest)
-        self._pieces = pieces
-        columns = unified(((piece.path, piece.columns) for piece in pieces), files.shown)
-        self._columns = columns | (LABELS if thresholds is not None else {}) | (COLUMNS if checks else {})
-        self._computed = computed(columns, thresholds)
-        self._order = order(pieces)
+        self._columns = (
+            rows.columns | (LABELS if thresholds is not None else {}) | (COLUMNS if checks else {})
+        )
+        self._computed = computed(rows.columns, thresholds)
 
     @property
     def uri(self) -> str:
@@ -127,7 +124,7 @@ class Table:
     @property
     def metadata(self) -> dict[str, dict[str, str]]:
         """Tile id to what its writer told about it: device, executor, versions."""
-        return {run.tile: dict(run.about) for run in self._runs()}
+        return {run.tile: dict(run.about) for run in self._rows.runs}
 
     @property
     def thresholds(self) -> Thresholds:
@@ -151,11 +148,11 @@ class Table:
         """
         limits = Thresholds().changed(thresholds)
         check_evidence(self._columns, self._files.shown, limits)
-        return Table(self._files, self._manifest, self._pieces, limits, self._checks)
+        return Table(self._files, self._manifest, self._rows, limits, self._checks)
 
     def as_written(self) -> Table:
         """Return the same table with the columns that its files hold, by whatever thresholds they are to be read."""
-        return Table(self._files, self._manifest, self._pieces)
+        return Table(self._files, self._manifest, self._rows)
 
     def regimes(self) -> pd.DataFrame:
         """Return one row for each point: what all its initial conditions lead to.
@@ -241,10 +238,10 @@ class Table:
     @property
     def attempt(self) -> int:
         """The highest ``attempt`` that a tile's writer told: how often failed points were tried again."""
-        return max((run.attempt for run in self._runs()), default=0)
+        return max((run.attempt for run in self._rows.runs), default=0)
 
     def __len__(self) -> int:
-        return len(self._order)
+        return len(self._rows)
 
     def __repr__(self) -> str:
         return f"Table({self._files.shown!r}: {len(self)} points, {len(self._columns)} columns)"
@@ -260,7 +257,7 @@ class Table:
             Add columns ``provenance.*``: from which tile, executor, device, version and process each row came.
         """
         wanted = self._chosen(columns)
-        return self._labelled(self._rows(self._read_for(wanted), provenance=provenance), wanted)
+        return self._labelled(self._rows.read(self._read_for(wanted), provenance=provenance), wanted)
 
     def _read_for(self, wanted: Sequence[Column]) -> list[Column]:
         """Return the columns to read: where some are to be computed, what they follow from."""
@@ -282,24 +279,6 @@ class Table:
     def _made(self, wanted: Sequence[Column]) -> set[str]:
         """Return the names of the wanted columns that are to be computed."""
         return self._computed & {column.name for column in wanted}
-
-    def _rows(self, columns: Sequence[Column], *, provenance: bool) -> Any:
-        """Return those columns as the files hold them."""
-        import pyarrow as pa
-
-        from neuroflame.store._provenance import with_provenance
-        from neuroflame.store._schema import schema_of
-
-        schema = schema_of(columns, self._common_metadata())
-        pieces = in_threads(
-            lambda piece: read_piece(self._files, piece, schema), self._pieces, self._files.workers
-        )
-        whole = pa.concat_tables(pieces) if pieces else schema.empty_table()
-        if provenance:
-            whole = with_provenance(whole, self._runs())
-        if len(whole) == len(self._order) and bool(np.all(np.diff(self._order) == 1)):
-            return whole
-        return whole.combine_chunks().take(pa.array(self._order))
 
     def to_pandas(self, columns: Iterable[str] | None = None, *, provenance: bool = False) -> pd.DataFrame:
         """Return a pandas DataFrame; ``frame.attrs["units"]`` maps each column to its unit.
@@ -365,19 +344,9 @@ class Table:
         """
         import pyarrow.dataset as ds
 
-        from neuroflame.store._schema import schema_of
-
-        rows = sum(len(piece) for piece in self._pieces)
-        if rows != len(self) or not rows or self._thresholds is not None or self._checks:
-            # Some points occur twice and only the single rows may be seen, or columns are to be computed.
-            return ds.dataset(self.to_arrow())
-        filesystem, root = self._files.arrow()
-        return ds.dataset(
-            [f"{root}/{piece.path}" for piece in self._pieces],
-            schema=schema_of(self._columns.values(), self._common_metadata()),
-            filesystem=filesystem,
-            format="parquet",
-        )
+        as_read = self._thresholds is None and not self._checks
+        found = self._rows.dataset() if as_read else None
+        return ds.dataset(self.to_arrow()) if found is None else found
 
     def row(self, point_id: str) -> dict[str, Any]:
         """Return one point's row, missing values None, with its provenance; reads only the file that holds it.
@@ -387,20 +356,11 @@ class Table:
         StoreError
             If there is no such point.
         """
-        from neuroflame.store._provenance import with_provenance
-        from neuroflame.store._schema import schema_of
-
-        first = 0
-        for piece in self._pieces:
-            ids = piece.keys["point_id"].to_numpy()
-            for place in np.flatnonzero(ids == point_id):
-                if first + place in self._order:
-                    wanted = list(self._columns.values())
-                    schema = schema_of(self._read_for(wanted), {})
-                    whole = with_provenance(read_piece(self._files, piece, schema), piece.runs)
-                    return dict(self._labelled(whole.slice(place, 1), wanted).to_pylist()[0])
-            first += len(piece)
-        raise StoreError("the table has no such point", file=self._files.shown, got=point_id)
+        wanted = list(self._columns.values())
+        found = self._rows.read_one(point_id, self._read_for(wanted))
+        if found is None:
+            raise StoreError("the table has no such point", file=self._files.shown, got=point_id)
+        return dict(self._labelled(found, wanted).to_pylist()[0])
 
     def best(self, column: str, maximise: bool = True, n: int = 10) -> pd.DataFrame:
         """Return the points where a column is highest, or lowest, best first.
@@ -509,11 +469,3 @@ class Table:
                 )
             chosen.append(self._columns[name])
         return chosen
-
-    def _common_metadata(self) -> dict[str, str]:
-        """Return what the writers of all tiles tell alike."""
-        told = [set(run.about.items()) for run in self._runs()]
-        return dict(sorted(set.intersection(*told))) if told else {}
-
-    def _runs(self) -> list[Run]:
-        return [run for piece in self._pieces for run in piece.runs]
