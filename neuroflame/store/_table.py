@@ -131,6 +131,11 @@ class Table:
         """The thresholds of the labels: those that the rows were labelled with last, by default the defaults."""
         return self._thresholds or Thresholds()
 
+    @property
+    def checks(self) -> tuple[Checking, ...]:
+        """The sweeps that check its labels."""
+        return self._checks
+
     def relabel(self, **thresholds: float | None) -> Table:
         """Return the same table with regimes labelled by other thresholds; nothing on disk changes.
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from neuroflame.conditions import Goal, front, parse_condition
 from neuroflame.errors import NeuroflameError, SpecError
+from neuroflame.regimes import CHECKS
 from neuroflame.spec.base import suggestion
 from neuroflame.spec.loading import read_yaml
 from neuroflame.spec.network import NetworkSpec, load_network
@@ -106,7 +107,28 @@ def describe(uri: str) -> str:
         lines.append(f"go on     neuroflame-sweep resume {uri}{more}")
     if not running and counts["failed"]:
         lines.append(f"try again neuroflame-sweep resume {uri} --retry-failed")
-    return "\n".join(lines)
+    return "\n".join(lines + _checks(table))
+
+
+def _checks(table: Table) -> list[str]:
+    """Return how far the sweeps are that check the labels of a table."""
+    from neuroflame.store import below, open_table
+    from neuroflame.sweep.manifest import spec_of
+
+    lines, left = [], False
+    for one in table.checks:
+        name = f"checked   {CHECKS[one.check]}"
+        try:
+            found = open_table(below(table.uri, one.directory))
+            points = spec_of(found.manifest, file=found.uri).points
+        except NeuroflameError as error:
+            lines.append(f"{name}: {error}")
+        else:
+            lines.append(f"{name}: {len(found):,} of {points:,} points done")
+            left |= len(found) < points
+    if left:
+        lines.append(f"go on     neuroflame-sweep robust {table.uri}")
+    return lines
 
 
 def relabel(uri: str, thresholds: Mapping[str, Any], out: str | None = None, *, force: bool = False) -> str:

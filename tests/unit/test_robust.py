@@ -6,6 +6,7 @@ away above (1 − e^−x)/x. Near that it is slow.
 """
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -20,6 +21,7 @@ from neuroflame.report import build_report, view
 from neuroflame.report.robust import robust as listing
 from neuroflame.store import SweepStore, below, open_table
 from neuroflame.sweep import check_robust
+from neuroflame.sweep.inspect import describe
 from neuroflame.sweep.robust import plan_checks
 from neuroflame.sweep.running import run_sweep
 from tests.unit.test_sweep_controller import CHEAP, Stop
@@ -137,6 +139,9 @@ def test_a_second_run_finds_everything_done(checked, capsys):
     assert "twice the neurons: 2 heterogeneous in 3 of 3" in text
     assert files_of(checked) == before
     assert len(SweepStore.open(checked).read_records("robust")) == 4
+    told = describe(str(checked))
+    assert told.count("checked   ") == 4
+    assert "go on" not in told
 
 
 def test_every_reader_sees_it(checked, tmp_path):
@@ -235,6 +240,10 @@ def test_stopped_checks_go_on(finished, checked, tmp_path):
     plan = plan_checks(str(out))
     assert {run.check: run.left for run in plan.runs if run.check != "t"}["dt"] == 0
     assert 0 < {run.check: run.left for run in plan.runs}["n"] < 36
+    lines = describe(str(out)).splitlines()
+    assert lines[-3] == "checked   half the step: 12 of 12 points done"
+    assert re.fullmatch(r"checked   twice the neurons: \d+ of 36 points done", lines[-2])
+    assert lines[-1] == f"go on     neuroflame-sweep robust {out}"
     check_robust(out, overrides=small)
     assert done.items() <= files_of(out).items()
     names = ("point.J.EE", "regime", "robust", "robust.dt", "robust.n", "robust.t")
@@ -511,6 +520,7 @@ def test_a_directory_that_is_gone_is_told_and_left_out(checked, tmp_path):
         points = open_table(out).regimes()
     assert points["robust.n"].isna().all()
     assert set(points["robust"]) == {"undecided", "no"}
+    assert f"checked   twice the neurons: {out}/" in describe(str(out))
     with pytest.warns(UserWarning, match="left out"):
         plan = plan_checks(str(out))  # it is done anew
     assert {run.check: run.left for run in plan.runs}["n"] == 36
