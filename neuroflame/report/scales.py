@@ -47,6 +47,7 @@ NAMED = {
 }
 OF_COLUMN = {"robust": {"yes": "#009e73", "no": "#d55e00", "undecided": "#f0e442"}}
 """Colours of names in a column where they say something else."""
+_ALIKE = 1e-5  # relative span of what differs by rounding in single precision
 OTHERS = ("#56b4e9", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#f0e442", "#6a3d9a", "#a6761d", "#666666")
 
 
@@ -150,7 +151,7 @@ def _limits(finite: np.ndarray) -> tuple[float, float, str]:
     room = max(far - near, 1e-12 * max(abs(low), abs(high), 1e-300))
     beyond = (low < near - 1.5 * room, high > far + 1.5 * room)
     low, high = (float(near) if beyond[0] else low), (float(far) if beyond[1] else high)
-    if high - low <= 1e-12 * max(abs(low), abs(high)):
+    if high - low <= _ALIKE * max(abs(low), abs(high)):
         pad = 0.5 * abs(low) or 0.5
         return low - pad, high + pad, "neither"
     return low, high, {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[beyond]

@@ -218,7 +218,7 @@ class Controller(Feed):
         """
         if self.done:
             return self.status()
-        with backend:
+        with stopped_like_ctrl_c(), backend:
             self._resources = resources = backend.open()
             self._cost = CostModel(self.spec, resources.actors, cuda=resources.cuda)
             self.progress.note(f"running on {resources.about}")
@@ -228,8 +228,7 @@ class Controller(Feed):
             self.progress.event("started", self._about())
             self.progress.start(self._status_told())
             try:
-                with stopped_like_ctrl_c():
-                    self._rounds(backend, job)
+                self._rounds(backend, job)
             finally:
                 self.progress.stop()
         return self.status()

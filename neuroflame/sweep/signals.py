@@ -13,21 +13,26 @@ if TYPE_CHECKING:
 
 @contextmanager
 def started_deaf() -> Iterator[None]:
-    """Let processes that are started meanwhile not hear SIGTERM: they are ended by whoever started them.
+    """Let processes that are started meanwhile not hear SIGTERM, and keep this one's handler, which Ray would set.
 
     Batch systems send it to all processes of a job at once. A driver whose cluster is gone waits in Ray for a
     minute, in calls that no Python handler interrupts, and is then ended by Ray.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    handler = signal.getsignal(signal.SIGTERM)
+    heard = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
     try:
         yield
+    except SystemExit:  # which is what Ray's handler does
+        raise KeyboardInterrupt from None
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, signal.SIG_DFL if handler is None else handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, heard)
 
 
 @contextmanager
 def stopped_like_ctrl_c() -> Iterator[None]:
-    """Let SIGTERM, which batch systems send, do what Ctrl-C does. Ray sets its own handler when it starts."""
+    """Let SIGTERM, which batch systems send, do what Ctrl-C does."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

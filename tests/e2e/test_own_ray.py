@@ -167,6 +167,21 @@ def test_a_killed_driver_loses_nothing(moment, whole, tmp_path):
     finish(out, expected)
 
 
+def test_a_driver_that_is_stopped_while_ray_starts(tmp_path):
+    file, out = tmp_path / "sweep.yml", tmp_path / "out"
+    file.write_text(yaml.safe_dump(GRID_FILE))
+    process = command("run", file, "--out", out)
+    while not any("gcs_server" in child.name() for child in descendants(process)):
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.terminate()
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130, stderr
+    assert stderr == (
+        f"neuroflame-sweep: stopped with 0 of 20 points done (go on with: neuroflame-sweep resume {out})\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("whole", "number"), [("grid", signal.SIGINT), ("tpe", signal.SIGTERM)], indirect=["whole"]
 )

@@ -181,6 +181,10 @@ def test_noise_is_not_blown_up(tables):
     data.frame["bump.E.ratio"] *= 1e-6
     bar = phase_diagram(data).axes[-1]
     assert bar.get_ylim() == (0.0, 0.1)
+    data.frame["bump.E.ratio"] = 1 + 1e-6 * data.frame["bump.E.ratio"] / data.frame["bump.E.ratio"].max()
+    low, high = phase_diagram(data).axes[-1].get_ylim()
+    assert low < 0.6
+    assert high > 1.4
 
 
 def test_a_scale_can_be_shared(tables):
