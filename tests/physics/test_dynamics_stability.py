@@ -94,6 +94,29 @@ def test_hopf_of_a_pair_with_synaptic_delays():
     assert branch["J.EI"].iloc[-1] == -1.5
 
 
+@pytest.mark.parametrize("step", [0.02, 1.0])
+def test_a_growing_pair_that_becomes_two_real_eigenvalues_is_no_event(step):
+    """A saturating pair whose unstable focus is a node before it folds, met in steps that are short or long."""
+    populations = {"E": {"size": 1, "tau": 0.02}, "I": {"size": 1, "tau": 0.01}}
+    model = build(
+        {
+            "dt": 0.001,
+            "duration": 1.0,
+            "transfer": "erf",
+            "populations": {name: {**given, "rate_max": 10.0} for name, given in populations.items()},
+            "J": {"EE": 0.45, "EI": -0.5, "IE": 0.6},
+            "J0": {"E": -1.25, "I": -3.0},
+        }
+    )
+    branch = model.continue_state(
+        "J.EE", 1.0, start=model.fixed_points().state(0), step=step, longest=max(step, 0.1)
+    ).table
+    events = branch[branch["event"] != ""]
+    assert events["event"].tolist() == ["start", "hopf", "fold"]
+    assert (branch["kind"] == "saddle").sum() <= 1  # the fold itself
+    assert events["J.EE"].tolist()[1:] == pytest.approx([0.676526, 0.885624], abs=2e-6)
+
+
 def test_beyond_the_hopf_the_network_oscillates_at_its_frequency():
     strength, frequency = hopf(-1.5, -0.5)
     model = oscillator(duration=1.0, executor="reference", **{"J.EI": strength * 1.02})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,6 +36,7 @@ EVENTS = {
     "diverged": "rates exceed rate_limit",
     "steps": "the number of steps is used up",
 }
+_CROSSINGS = {"complex": "hopf", "flip": "flip", "real": "branch"}
 _TOLERANCE = 1e-10
 _CORRECTIONS = 8
 _EASY = 3
@@ -80,12 +81,22 @@ class _Point:
         """The leading eigenvalues."""
         return self.sought()
 
-    def growth(self, kind: str) -> float:
-        """Return the largest ln|μ|/dt of a kind, −∞ without one."""
-        own = (self.spectrum.kinds[0] == kind) & ~self.spectrum.goldstone[0]
-        growth = self.spectrum.growth[0][own]
-        growth = growth[~np.isnan(growth)]
-        return float(growth.max()) if len(growth) else -np.inf
+    @property
+    def unstable(self) -> int:
+        """The number of growing directions, Goldstone mode apart."""
+        return int(self.spectrum.unstable()[0])
+
+    def growth(self, rank: int) -> float:
+        """Return ln|μ|/dt of an eigenvalue, Goldstone mode apart, by its rank: 0 is the leading one."""
+        return float(self._ranked(self.spectrum.growth)[rank])
+
+    def kind(self, rank: int) -> str:
+        """Return whether that eigenvalue is ``real``, ``flip`` or ``complex``."""
+        return str(self._ranked(self.spectrum.kinds)[rank])
+
+    def _ranked(self, table: np.ndarray) -> np.ndarray:
+        found: np.ndarray = table[0][~self.spectrum.goldstone[0]]
+        return found
 
 
 @dataclass
@@ -284,22 +295,28 @@ class _Follower:
         """Return what happens between two neighbouring points, in the order in which it happens."""
         found: list[tuple[str, _Point, float]] = []
         folded = _sign(here.tangent[0, -1]) != _sign(there.tangent[0, -1])
-        tests: list[tuple[str, Callable[[_Point], float]]] = []
         if folded:
-            tests.append(("fold", lambda point: float(point.tangent[0, -1])))
-        for kind, name in (("complex", "hopf"), ("flip", "flip"), ("real", "branch")):
-            if name == "branch" and folded:
-                continue
-            if (here.growth(kind) > 0) != (there.growth(kind) > 0):
-                tests.append((name, lambda point, kind=kind: point.growth(kind)))  # type: ignore[misc]
-        for name, test in tests:
-            point, error = self._located(here, there, test)
-            if self._inside(point):
-                found.append((name, point, error))
+            ends, error = self._located(here, there, lambda point: float(point.tangent[0, -1]))
+            found.append(("fold", ends[0], error))
+        rank, most = sorted((here.unstable, there.unstable))
+        if folded and most - rank == 1:
+            rank = most  # a fold takes one real eigenvalue across
+        while rank < most:  # growth by rank is continuous, also where a pair becomes two real eigenvalues
+            ends, error = self._located(here, there, partial(_Point.growth, rank=rank))
+            name = _CROSSINGS[ends[0].kind(rank)]
+            if not (folded and name == "branch"):
+                found.append((name, ends[0], error))
+            rank = max(rank + 1, *(end.unstable for end in ends))
+        found = [event for event in found if self._inside(event[1])]
         return sorted(found, key=lambda event: float(self._along(here, event[1])))
 
-    def _located(self, here: _Point, there: _Point, test: Callable[[_Point], float]) -> tuple[_Point, float]:
-        """Return the point at which a test function changes sign, and half the range of the parameter that is left."""
+    def _located(
+        self, here: _Point, there: _Point, test: Callable[[_Point], float]
+    ) -> tuple[list[_Point], float]:
+        """Return the points between which a test function changes sign, and half the range of the parameter between.
+
+        The first is the one where the function is closer to 0.
+        """
         low, high = 0.0, self._along(here, there)
         ends = [here, there]
         values = [test(here), test(there)]
@@ -318,7 +335,7 @@ class _Follower:
                 break
         steepest = max(abs(float(end.tangent[0, -1])) for end in ends)
         spread = max(abs(ends[0].value - ends[1].value), (high - low) * steepest * self.range)
-        return ends[int(abs(values[1]) < abs(values[0]))], 0.5 * spread
+        return ends[:: -1 if abs(values[1]) < abs(values[0]) else 1], 0.5 * spread
 
     def _along(self, here: _Point, there: _Point) -> float:
         moved = torch.cat(
