@@ -401,3 +401,9 @@ def test_more_connections_than_32_bits_can_count_are_refused(monkeypatch):
     monkeypatch.setattr("neuroflame.core.connectivity.sparse.MOST_CONNECTIONS", 3)
     with pytest.raises(SimulationError, match="at most 3 connections, got 4"):
         SparseOperator(2, 2, torch.tensor([0, 2, 4]), torch.tensor([0, 1, 0, 1], dtype=torch.int32))
+
+
+def test_von_mises_profiles_are_differentiable_in_their_concentration():
+    kappa = torch.tensor([0.0, 0.7, 30.0], dtype=torch.float64, requires_grad=True)
+    phase = torch.zeros(3, dtype=torch.float64)
+    assert torch.autograd.gradcheck(lambda value: von_mises_series(value, phase).amplitude[:, :9], kappa)

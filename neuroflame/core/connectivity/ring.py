@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from scipy.special import ive
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from neuroflame.core.connectivity.base import Operator, angles
 from neuroflame.core.torch_physics import sum_neurons
@@ -55,15 +57,34 @@ def von_mises_series(kappa: Tensor, phase: Tensor, smallest: float = 1e-17) -> F
     Abramowitz & Stegun 9.6.34. A point's series is cut where its terms fall below ``smallest`` of the first, by
     zeros, so that it does not depend on the other points' concentrations.
     """
-    values = kappa.detach().cpu().numpy()
-    order = np.arange(MODES_MAX + 1)
-    series = ive(order[None, :], values[:, None]) / ive(0, values[:, None])
-    series[:, 1:] *= 2.0
-    series[series < smallest] = 0.0
-    if (series[:, -1] > 0).any():
-        raise ValueError(f"von Mises profiles are exact up to kappa ≈ 200, got {values.max():g}")
-    modes = int((series > 0).sum(axis=1).max()) - 1
-    return FourierSeries(torch.as_tensor(series[:, : modes + 1]).to(phase.device), phase)
+    return FourierSeries(_VonMises.apply(kappa, smallest).to(phase.device), phase)
+
+
+class _VonMises(torch.autograd.Function):
+    """c_0 … c_M of von Mises profiles by concentration: scipy knows Bessel functions of all orders, torch of two."""
+
+    @staticmethod
+    def forward(ctx: Any, kappa: Tensor, smallest: float) -> Tensor:
+        values = kappa.detach().cpu().numpy()[:, None]
+        order = np.arange(MODES_MAX + 2)[None, :]
+        bessel = ive(order, values) / ive(0, values)
+        series = bessel[:, :-1] * np.where(order[:, :-1], 2.0, 1.0)
+        series[series < smallest] = 0.0
+        if (series[:, -1] > 0).any():
+            raise ValueError(f"von Mises profiles are exact up to kappa ≈ 200, got {values.max():g}")
+        modes = int((series > 0).sum(axis=1).max()) - 1
+        # (I_k/I_0)' = (I_{k−1} + I_{k+1})/(2 I_0) − I_k I_1/I_0²
+        slope = np.zeros_like(series)
+        slope[:, 1:] = bessel[:, :-2] + bessel[:, 2:] - 2.0 * bessel[:, 1:-1] * bessel[:, 1:2]
+        slope[series == 0.0] = 0.0
+        ctx.save_for_backward(torch.as_tensor(slope[:, : modes + 1]).to(kappa.device))
+        return torch.as_tensor(series[:, : modes + 1]).to(kappa.device)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None]:
+        (slope,) = ctx.saved_tensors
+        return (upstream * slope).sum(dim=1), None
 
 
 class RingOperator(Operator):
