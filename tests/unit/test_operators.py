@@ -404,6 +404,10 @@ def test_more_connections_than_32_bits_can_count_are_refused(monkeypatch):
 
 
 def test_von_mises_profiles_are_differentiable_in_their_concentration():
-    kappa = torch.tensor([0.0, 0.7, 30.0], dtype=torch.float64, requires_grad=True)
-    phase = torch.zeros(3, dtype=torch.float64)
+    kappa, phase = torch.tensor([0.7, 30.0], dtype=torch.float64, requires_grad=True), torch.zeros(2).double()
     assert torch.autograd.gradcheck(lambda value: von_mises_series(value, phase).amplitude[:, :9], kappa)
+    none = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+    flat = von_mises_series(none, phase[:1]).amplitude
+    assert flat.tolist() == [[1.0, 0.0]]
+    flat[0, 1].backward()
+    assert none.grad.item() == 1.0
