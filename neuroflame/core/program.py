@@ -369,7 +369,8 @@ def _plasticity(
     relax_fac, gain_fac = relax_and_gain(f"{base}.tau_fac")
     relax_rec, gain_rec = relax_and_gain(f"{base}.tau_rec")
     rest = number(f"{base}.U")
-    start = rest * (2.0 - rest) if lagged else rest
+    # The lagged kind starts after a jump of u from U, but where nothing would bring u back.
+    start = torch.where(relax_fac > 0, rest * (2.0 - rest), rest) if lagged else rest
     return StpProgram(
         column(rest),
         column(relax_fac),

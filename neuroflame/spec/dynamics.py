@@ -9,6 +9,7 @@ from pydantic import model_validator
 
 from neuroflame.errors import SpecError
 from neuroflame.spec.base import Real, Spec, Whole, quantity
+from neuroflame.spec.parts import ODD_TRANSFERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -89,12 +90,18 @@ class FixedPointOptions(Spec):
     """Fixed points that Newton's method finds from many starts, the end of the run among them."""
 
     levels: tuple[Real, ...] = quantity(
-        "Homogeneous rates to start from; in fiftieths of the maximum where the transfer function saturates.",
+        "Homogeneous rates to start from; in fiftieths of the maximum where the transfer function saturates, and of "
+        "both signs where rates can be negative.",
         default=(0.001, 1.0, 10.0, 50.0),
         unit="Hz",
     )
     random: Whole = quantity("Number of random starts, drawn from the point's seed.", default=8, ge=0)
     tolerance: Real = quantity("Largest |dx/dt| τ/(1 + |x|) of a fixed point.", default=1e-9, gt=0)
+
+    def starts(self, network: NetworkSpec) -> int:
+        """Return how many homogeneous and random starts a point has: twice as many where rates have both signs."""
+        signs = 2 if any(network.transfer_of(name) in ODD_TRANSFERS for name in network.populations) else 1
+        return signs * (len(self.levels) + self.random)
 
 
 class DiffusionOptions(Spec):
@@ -147,7 +154,7 @@ class DynamicsOptions(Spec):
         """
         eigenvalues = 2.0 * self.spectrum.basis * (1 + _AGAIN)
         root = float(_NEWTON * _LINEAR)
-        starts = len(self.fixed_points.levels) + self.fixed_points.random + 1 + _BETWEEN
+        starts = self.fixed_points.starts(network) + 1 + _BETWEEN
         costs = {
             "lyapunov": self.lyapunov.steps(network)[1],
             "spectrum": root + eigenvalues,
@@ -156,9 +163,9 @@ class DynamicsOptions(Spec):
         }
         return {name: costs[name] for name in measure if name in costs}
 
-    def vectors(self, measure: Iterable[str]) -> int:
+    def vectors(self, network: NetworkSpec, measure: Iterable[str]) -> int:
         """Return how many numbers of a neuron a point holds at once for these measures, at most."""
-        starts = len(self.fixed_points.levels) + self.fixed_points.random
+        starts = self.fixed_points.starts(network)
         held = {
             "lyapunov": 4 * self.lyapunov.k,
             "spectrum": 2 * self.spectrum.basis,

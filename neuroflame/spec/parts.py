@@ -23,6 +23,8 @@ PerName = Annotated[
 """One number for all, or a mapping from population or pair names to numbers."""
 
 TransferName = Literal["relu", "erf", "erf_odd", "tanh", "brunel"]
+ODD_TRANSFERS = frozenset({"erf_odd", "tanh"})
+"""Transfer functions whose rates have both signs."""
 
 
 class Adaptation(Spec):
@@ -67,7 +69,8 @@ class Plasticity(Spec):
 
     kind: Literal["markram", "markram_exp", "markram_lagged"] = quantity(
         "Euler for the relaxation too, or its exact exponential; lagged: Euler, what is transmitted uses the "
-        "utilisation from before the step, and that starts as after one spike, at U (2 − U).",
+        "utilisation from before the step, and that starts as after one spike, at U (2 − U), or at U where tau_fac "
+        "is 0.",
         default="markram",
         structural=True,
     )

@@ -91,7 +91,7 @@ def point_bytes(spec: SweepSpec, network: NetworkSpec) -> int:
         series += int(window / _SAMPLED_S) * (len(network.populations) + len(network.stp)) * _SAMPLE_BYTES
     learning = learning_bytes(network, 8 if spec.compute.precision == "double" else 4)
     states = 2 if spec.perturb else 1  # a point that is kicked runs beside itself
-    cells = network.size * (states * _CELL_BYTES + 8 * spec.dynamics.vectors(spec.measure))
+    cells = network.size * (states * _CELL_BYTES + 8 * spec.dynamics.vectors(network, spec.measure))
     return cells + series + states * learning
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy import special
 from scipy.optimize import brentq, minimize_scalar
 
 from neuroflame.core.connectivity.ring import RingOperator
@@ -287,3 +288,44 @@ def test_more_eigenvalues_than_directions_are_undefined():
     assert found.growth[0, 1] < -30000.0  # 0 but for rounding
     assert np.isnan(found.growth[0, 2:]).all()
     assert found.alpha_error[0] < 1e-9
+
+
+SIGNED = {
+    "dt": 0.005,
+    "duration": 1.0,
+    "populations": {"E": {"size": 1, "tau": 0.1}},
+    "transfer": "tanh",
+    "J": {"EE": 2.0},
+    "J0": {"E": 0.0},
+}
+
+
+@pytest.mark.parametrize(
+    ("transfer", "shape"), [("tanh", np.tanh), ("erf_odd", lambda x: special.erf(x * np.sqrt(np.pi) / 2))]
+)
+def test_fixed_points_of_both_signs(transfer, shape):
+    """r = f(2r + I) has three solutions at I = 0 and I = 0.1: both nodes are found, and the saddle between them."""
+    drives = [0.0, 0.1]
+    found = build(SIGNED, transfer=transfer).fixed_points({"J0.E": drives}).table
+    for point, drive in enumerate(drives):
+        own = found[found["point"] == point]
+        expected = [
+            brentq(lambda r, i=drive: shape(2 * r + i) - r, *ends)
+            for ends in ((-1.1, -0.6), (-0.4, 0.3), (0.6, 1.1))
+        ]
+        assert own["rate.E.mean"].to_list() == pytest.approx(expected, abs=1e-7)
+        assert own["kind"].to_list() == ["stable node", "saddle", "stable node"]
+
+
+def test_bumps_of_both_signs_are_no_turned_copies():
+    """A bump around a mean and its negative around minus the mean have the same Fourier amplitudes."""
+    base = {
+        **SIGNED,
+        "populations": {"E": {"size": 32, "tau": 0.1}},
+        "connectivity": {"profile": {"kind": "cosine", "kappa": 2.4}},
+    }
+    found = build(base).fixed_points().table
+    means = found["rate.E.mean"].to_numpy()
+    assert len(means) == 5
+    np.testing.assert_allclose(means, -means[::-1], atol=1e-6)
+    assert (found["bump.E.m1"] > 0.1).to_list() == [False, True, False, True, False]

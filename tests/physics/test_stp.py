@@ -8,7 +8,7 @@ from tests.physics.helpers import build
 U, FAC, REC = 0.03, 0.65, 0.2
 
 
-def plastic(rate, *, kind="markram", dt=1e-4, duration=8.0, **stp):
+def plastic(rate, *, kind="markram", dt=1e-4, duration=8.0, executor="auto", **stp):
     """A population held at a rate whose synapses onto another one are plastic."""
     values = {"kind": kind, "U": U, "tau_fac": FAC, "tau_rec": REC} | stp
     return build(
@@ -20,7 +20,8 @@ def plastic(rate, *, kind="markram", dt=1e-4, duration=8.0, **stp):
             "J": {"OE": 1.0},
             "stp": {"OE": values},
             "initial": {"kind": "constant", "rate": {"E": rate}},
-        }
+        },
+        executor=executor,
     )
 
 
@@ -71,6 +72,18 @@ def test_depression_only():
     u, x, _ = settled(tau_fac=0.0)
     assert (u == U).all()
     np.testing.assert_allclose(x, 1 / (1 + U * REC * RATES), rtol=1e-9)
+
+
+@pytest.mark.parametrize("executor", ["reference", "trajectory"])
+def test_depression_only_of_the_lagged_kind(executor):
+    """Nothing relaxes u where τ_fac is 0, so that it starts, and stays, at U; points beside it facilitate."""
+    model = plastic(10.0, kind="markram_lagged", dt=1e-3, duration=20.0, executor=executor)
+    found = model.simulate(
+        {"stp.OE.tau_fac": [0.0, FAC]}, record=["stp.OE.u", "stp.OE.x"], every=model.spec.steps
+    )
+    u, x = (found[f"stp.OE.{name}"][:, -1, 0].to_numpy() for name in ("u", "x"))
+    np.testing.assert_allclose(u, [U, U * (1 + FAC * 10) / (1 + U * FAC * 10)], rtol=1e-9)
+    np.testing.assert_allclose(x, 1 / (1 + u * REC * 10), rtol=1e-9)
 
 
 def test_facilitation_only():

@@ -15,6 +15,7 @@ from neuroflame.core.dynamics.newton import Solution, solve
 from neuroflame.core.random import START, uniforms
 from neuroflame.core.recorder import bump_amplitude, fourier_mode
 from neuroflame.core.reference import initial_state
+from neuroflame.spec.parts import ODD_TRANSFERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from neuroflame.core.state import State
     from neuroflame.spec.dynamics import FixedPointOptions
 
-_SATURATING = {"erf", "erf_odd", "tanh"}
+_SATURATING = {"erf", *ODD_TRANSFERS}
 _LOWEST, _HIGHEST = 0.1, 100.0
 _SAME = 1e-4
 _SAME_FAMILY = 1e-2
@@ -86,8 +87,9 @@ def fixed_points(
 
     Newton's method from homogeneous states at several rates, from random ones (mean rates spread evenly in the
     logarithm over 0.1 to 100 Hz, with a random first Fourier mode), and from given states, each with all other
-    variables at rest for its rates; then twice from between neighbouring fixed points, where saddles lie. No
-    method finds all for certain: more starts find more.
+    variables at rest for its rates; then twice from between neighbouring fixed points, where saddles lie. Where
+    rates have both signs (`tanh`, `erf_odd`), each homogeneous and each random start is also taken with those
+    rates reversed. No method finds all for certain: more starts find more.
 
     Parameters
     ----------
@@ -102,14 +104,15 @@ def fixed_points(
     Notes
     -----
     Two solutions count as one if they differ by less than 1e-4 of 1 + |x|; on a ring, with all connectivity
-    all to all, also if they are turned copies: if the first four Fourier amplitudes of every variable agree
-    within 1 % of its largest one, and the first is above a tenth of the mean.
+    all to all, also if they are turned copies: if the mean and the next three Fourier amplitudes of every variable
+    agree within 1 % of its largest one, and the first is above a tenth of the mean.
     """
     step_map = StepMap(ensemble.quiet(), at=at)
     everyone = torch.arange(ensemble.points, device=ensemble.device)
     collected = [_Collected() for _ in range(ensemble.points)]
     starts = [_homogeneous(ensemble, step_map, level) for level in options.levels]
     starts += [_random(ensemble, step_map, number) for number in range(options.random)]
+    starts += [_reversed(step_map, start) for start in starts if _has_both_signs(step_map)]
     if starts:
         owner = everyone.repeat(len(starts))
         rates = [name for name in step_map.sizes if name.startswith("rates.")]
@@ -163,6 +166,19 @@ def _random(ensemble: Ensemble, step_map: StepMap, number: int) -> Tensor:
     return torch.cat(list(flat.values()), dim=1)
 
 
+def _has_both_signs(step_map: StepMap) -> bool:
+    return any(population.transfer in ODD_TRANSFERS for population in step_map.program.populations.values())
+
+
+def _reversed(step_map: StepMap, start: Tensor) -> Tensor:
+    """Return a start with the opposite sign of all rates that can have both, (P, D)."""
+    flat = step_map.parts(start)
+    for name, population in step_map.program.populations.items():
+        if population.transfer in ODD_TRANSFERS:
+            flat[f"rates.{name}"] = -flat[f"rates.{name}"]
+    return torch.cat(list(flat.values()), dim=1)
+
+
 def _unit_rate(step_map: StepMap, name: str) -> Tensor:
     """Return what 1 Hz of a start means to a population, (P,) or (1,)."""
     population = step_map.program.populations[name]
@@ -198,18 +214,19 @@ def _collect(
 
 
 def _amplitudes(step_map: StepMap, flat: Tensor) -> Tensor:
-    """Return the first four Fourier amplitudes of every variable along its ring, (rows, variables, 4)."""
+    """Return the mean and the next three Fourier amplitudes of every variable along its ring, (rows, variables, 4)."""
     found = []
     for part in step_map.parts(flat).values():
-        modes = torch.fft.rfft(part, dim=1)[:, :4].abs() / part.shape[1]
+        complete = torch.fft.rfft(part, dim=1)[:, :4] / part.shape[1]
+        modes = torch.cat([complete[:, :1].real, complete[:, 1:].abs()], dim=1)
         found.append(torch.nn.functional.pad(modes, (0, 4 - modes.shape[1])))
     return torch.stack(found, dim=1)
 
 
 def _turned(one: Tensor, other: Tensor) -> bool:
     """Whether two states with structure along the ring differ by a rotation."""
-    structured = bool(((one[:, 1] > 0.1 * one[:, 0]) & (other[:, 1] > 0.1 * other[:, 0])).any())
-    largest = 1e-6 + torch.maximum(one, other).amax(dim=1, keepdim=True)
+    structured = bool(((one[:, 1] > 0.1 * one[:, 0].abs()) & (other[:, 1] > 0.1 * other[:, 0].abs())).any())
+    largest = 1e-6 + torch.maximum(one.abs(), other.abs()).amax(dim=1, keepdim=True)
     return structured and bool(((one - other).abs() <= _SAME_FAMILY * largest).all())
 
 

@@ -23,6 +23,9 @@ TOLERANCE = 1e-9
 REAL = 1e-6
 """|arg μ| below it is rounding."""
 _POWERS = (1, 8, 64)  # steps that a vector of the subspace is ahead of the one before, at each attempt
+import os
+_POWER_OF_WIDER = int(os.environ.get("PW", 1))
+WIDER = int(os.environ.get("WD", 4))
 
 
 @dataclass(frozen=True)
@@ -174,18 +177,36 @@ def spectrum(
         if not len(open_):
             break
         step_map = StepMap(ensemble.quiet(owner[open_]), at=at)
-        values, errors, vectors = _ritz(step_map, flat[open_], start, size=size, power=power)
-        kept = min(k, size)
-        chosen = open_.cpu().numpy()
-        found.eigenvalues[chosen, :kept] = values[:, :kept]
-        found.errors[chosen, :kept] = errors[:, :kept]
-        found.goldstone[chosen, :kept] = goldstone_modes(step_map, flat[open_], values[:, :kept], vectors)
-        again = torch.as_tensor((errors[:, :kept] > TOLERANCE).any(axis=1), device=flat.device)
+        start = _note(found, open_, step_map, flat[open_], start, size=size, power=power)
         if size == dimension:
-            break
-        start = torch.stack([v.real for v in vectors[:kept]]).sum(0)[again]
-        open_ = open_[again]
+            return found
+        again = torch.as_tensor(_unsettled(found, open_), device=flat.device)
+        open_, start = open_[again], start[again]
+    size = min(dimension, WIDER * size)
+    at_once = max(1, rows // WIDER)  # so that no more vectors are held than before
+    for chosen, begin in zip(open_.split(at_once), start.split(at_once), strict=True):
+        if len(chosen):
+            step_map = StepMap(ensemble.quiet(owner[chosen]), at=at)
+            _note(found, chosen, step_map, flat[chosen], begin, size=size, power=_POWER_OF_WIDER)
     return found
+
+
+def _note(
+    found: Spectrum, rows: Tensor, step_map: StepMap, flat: Tensor, start: Tensor, *, size: int, power: int
+) -> Tensor:
+    """Write down what one search finds for some rows, and return where the next one begins, (rows, D)."""
+    values, errors, vectors = _ritz(step_map, flat, start, size=size, power=power)
+    kept = min(found.errors.shape[1], size)
+    chosen = rows.cpu().numpy()
+    found.eigenvalues[chosen, :kept] = values[:, :kept]
+    found.errors[chosen, :kept] = errors[:, :kept]
+    found.goldstone[chosen, :kept] = goldstone_modes(step_map, flat, values[:, :kept], vectors)
+    return torch.stack([v.real for v in vectors[:kept]]).sum(0)
+
+
+def _unsettled(found: Spectrum, rows: Tensor) -> np.ndarray:
+    unsettled: np.ndarray = (found.errors[rows.cpu().numpy()] > TOLERANCE).any(axis=1)
+    return unsettled
 
 
 def _ritz(

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from neuroflame.core.random import KICK, normals, uniforms
 from neuroflame.spec.kicks import Kick, PlasticityKick, RandomKick, RateKick, Rotation
+from neuroflame.spec.parts import ODD_TRANSFERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from neuroflame.core.program import Program
     from neuroflame.core.state import State
     from neuroflame.spec.kicks import Perturbation
-
-_ODD = {"erf_odd", "tanh"}
-"""Transfer functions with negative values."""
 
 
 def _rates(kick: RateKick, program: Program, state: State) -> dict[str, Tensor]:
@@ -105,7 +103,7 @@ def turned(value: Tensor, angle: float | Tensor) -> Tensor:
 
 def _allowed(program: Program, population: str, rates: Tensor) -> Tensor:
     """Return rates, at least 0 where the population's transfer function is."""
-    odd = program.populations[population].transfer in _ODD
+    odd = program.populations[population].transfer in ODD_TRANSFERS
     return rates if odd else torch.clamp(rates, min=0.0)
 
 

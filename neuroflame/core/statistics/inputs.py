@@ -15,9 +15,10 @@ import torch
 from neuroflame.core import reference
 from neuroflame.core.external import External
 from neuroflame.core.feedforward import step_feedforward
-from neuroflame.core.statistics.view import SIGNED, SILENT
+from neuroflame.core.statistics.view import SILENT
 from neuroflame.core.statistics.windows import FINAL
 from neuroflame.core.torch_physics import mean_neurons
+from neuroflame.spec.parts import ODD_TRANSFERS
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -54,7 +55,7 @@ def active(view: View) -> dict[str, Tensor]:
             population.rate_max_start * reference.transferred(program, held, name, value)
             for value in (totals[name], threshold)
         )
-        rise = (aims - rests).abs() if population.transfer in SIGNED else aims - rests
+        rise = (aims - rests).abs() if population.transfer in ODD_TRANSFERS else aims - rests
         found[name] = mean_neurons((rise >= SILENT).double())
     return found
 

@@ -16,6 +16,7 @@ from neuroflame.core.spike_record import Intervals
 from neuroflame.core.statistics.windows import FINAL
 from neuroflame.core.timescales import slowest
 from neuroflame.core.torch_physics import mean_neurons
+from neuroflame.spec.parts import ODD_TRANSFERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 SILENT = 1e-3
 """Hz. What is relative to the mean rate is undefined below it: rates decay towards 0 without reaching it."""
-SIGNED = frozenset({"tanh", "erf_odd"})
-"""Transfer functions of both signs: means of such rates cancel, and say nothing of how large they are."""
 
 AT_ONCE = {"cpu": 2**18, "cuda": 2**26}
 """Numbers held at once while windows are reduced: points are taken in turn; on a CPU they stay in its cache."""
@@ -198,7 +197,7 @@ class View:
     def signed(self, population: str) -> bool:
         """Whether a population's rates take both signs."""
         spiking = self.spec.populations[population].spiking is not None
-        return not spiking and self.spec.transfer_of(population) in SIGNED
+        return not spiking and self.spec.transfer_of(population) in ODD_TRANSFERS
 
     def intervals(self, population: str) -> tuple[Tensor, Tensor, Tensor]:
         """Return what `Intervals.cv` does for a population; where a point is lost, no neuron has enough."""
