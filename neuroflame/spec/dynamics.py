@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 _NEWTON = 8  # steps until Newton's method has found a fixed point
 _LINEAR = 100  # steps of the network that one Newton step takes: 40 products, each worth two, and the search
-_AGAIN = 8  # a subspace that must be sought again has 8 steps between its vectors
+SPECTRUM_POWERS = (1, 8, 64)
+"""Steps of the network between the vectors of the subspace in which eigenvalues are sought, at each attempt."""
+SPECTRUM_WIDER = 4
+"""How much larger the subspace of the last attempt is."""
 _BETWEEN = 6  # starts between the fixed points found
 _VARIABLES = 4  # state variables of a neuron
 
@@ -83,7 +86,17 @@ class SpectrumOptions(Spec):
     """Leading eigenvalues of the step's Jacobian at the fixed point that Newton's method finds from the end."""
 
     k: Whole = quantity("Number of eigenvalues, largest modulus first.", default=6, ge=1)
-    basis: Whole = quantity("Dimension of the subspace in which they are sought.", default=60, ge=2)
+    basis: Whole = quantity(
+        "Dimension of the subspace in which they are sought; four times that at last, where they have not converged.",
+        default=60,
+        ge=2,
+    )
+
+    def steps(self) -> tuple[float, float]:
+        """Return how many steps a row takes where the second attempt succeeds, and where none before the last does."""
+        each = [power + (power > 1) for power in SPECTRUM_POWERS]  # and the image of each vector
+        most = sum(each) + SPECTRUM_WIDER * each[-1]
+        return 2.0 * self.basis * sum(each[:2]), 2.0 * self.basis * most
 
 
 class FixedPointOptions(Spec):
@@ -149,10 +162,11 @@ class DynamicsOptions(Spec):
     def extra_steps(self, network: NetworkSpec, measure: Iterable[str]) -> dict[str, float]:
         """Return what each measure costs a point, in steps of the reference executor, as a rough estimate.
 
-        That of `lyapunov` is the most that a point can take; those of `diffusion` are of the executor that runs the
+        That of `lyapunov` is the most that a point can take, that of `spectrum` what most take (see
+        `SpectrumOptions.steps`); those of `diffusion` are of the executor that runs the
         network. A direction carried through a step costs as much as the step; orthonormalisation is not counted.
         """
-        eigenvalues = 2.0 * self.spectrum.basis * (1 + _AGAIN)
+        eigenvalues = self.spectrum.steps()[0]
         root = float(_NEWTON * _LINEAR)
         starts = self.fixed_points.starts(network) + 1 + _BETWEEN
         costs = {

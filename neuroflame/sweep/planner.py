@@ -86,13 +86,7 @@ class Plan:
             each = ", ".join(f"{name} {steps:,}" for name, steps in after.items())
             lines.append(f"afterwards  {each} steps a point, beside the {spec.network.steps:,} of its run")
         if extra:
-            least = {"lyapunov": spec.dynamics.lyapunov.steps(spec.network)[0]}
-            each = ", ".join(
-                f"{name} {least[name]:,.0f} to {steps:,.0f}"
-                if least.get(name, steps) < steps
-                else f"{name} {steps:,.0f}"
-                for name, steps in extra.items()
-            )
+            each = ", ".join(f"{name} {_extra(spec, name, steps)}" for name, steps in extra.items())
             by = "" if set(extra) == {"diffusion"} else ", by the reference executor"
             lines.append(f"dynamics    about {each} extra steps a point{by}")
         longest = spec.longest_run(spec.network)
@@ -166,6 +160,17 @@ def duration(seconds: float) -> str:
     if seconds < 48 * 3600:
         return f"{seconds / 3600:.1f} h"
     return f"{seconds / 86400:.0f} days"
+
+
+def _extra(spec: SweepSpec, name: str, steps: float) -> str:
+    """Return in words how many steps a measure of dynamics takes, by its estimate."""
+    if name == "lyapunov":
+        least = spec.dynamics.lyapunov.steps(spec.network)[0]
+        return f"{least:,.0f} to {steps:,.0f}" if least < steps else f"{steps:,.0f}"
+    if name in {"spectrum", "fixed_points"}:
+        usual, most = spec.dynamics.spectrum.steps()
+        return f"{steps:,.0f} ({steps + most - usual:,.0f} where eigenvalues cluster)"
+    return f"{steps:,.0f}"
 
 
 def _factors(spec: SweepSpec) -> str:

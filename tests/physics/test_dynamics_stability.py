@@ -6,9 +6,11 @@ import torch
 from scipy import special
 from scipy.optimize import brentq, minimize_scalar
 
+from neuroflame import Network
 from neuroflame.core.connectivity.ring import RingOperator
 from neuroflame.core.dynamics import StepMap, solve, spectrum
 from neuroflame.errors import SimulationError, SpecError
+from neuroflame.spec import NetworkSpec
 from neuroflame.spec.dynamics import SpectrumOptions
 from tests.networks import FACILITATING, PAIR, RING, coupling
 from tests.physics.helpers import build, ensemble_of
@@ -278,6 +280,44 @@ def test_operators_of_ones_own():
     modes = spectrum(ensemble, owner, found.flat, at=0, options=SpectrumOptions(k=1))
     step = np.exp(-0.05) + 0.3 * (1 - np.exp(-0.05))
     assert modes.alpha[0] == pytest.approx(np.log(step) / 0.001, rel=1e-9)
+
+
+@pytest.mark.parametrize(("size", "rtol"), [(40, 1e-9), (90, 1e-5)])
+def test_slow_modes_that_cluster(size, rtol):
+    """Strong adaptation and slow synapses: many eigenvalues of almost one modulus, more than the subspace holds."""
+    dt, tau, slow, adapt = 0.001, 0.02, 0.1, 0.3
+    weights = np.random.default_rng(1).normal(size=(size, size)) * 0.6 / np.sqrt(size)
+    weights -= weights.mean(axis=1, keepdims=True)
+    spec = {
+        "dt": dt,
+        "duration": 0.2,
+        "populations": {
+            "E": {
+                "size": size,
+                "tau": tau,
+                "threshold": -1000.0,
+                "tau_syn": 0.005,
+                "adaptation": {"tau": adapt, "strength": 0.5},
+            }
+        },
+        "J": {"EE": 1.0},
+        "J0": {"E": 1.0},
+        "nmda": {"ratio": 0.3, "tau": slow},
+    }
+    model = Network(NetworkSpec.parse(spec), device="cpu", precision="double", connectivity={"EE": weights})
+    found = model.spectrum(start="network")
+    r, s, n, a = (np.exp(-dt / t) for t in (tau, 0.005, slow, adapt))
+    one, none = np.eye(size), np.zeros((size, size))
+    fast, lasting = (1 - s) * weights, (1 - n) * 0.3 * weights
+    rates = [r * one + (1 - r) * (fast + lasting), (1 - r) * s * one, (1 - r) * n * one, -(1 - r) * one]
+    theta = [(1 - a) * 0.5 * part for part in rates]
+    theta[3] = theta[3] + a * one
+    step = np.block(
+        [rates, [fast, s * one, none, none], [lasting, none, n * one, none], theta]
+    )
+    expected = np.log(np.abs(np.linalg.eigvals(step)).max()) / dt
+    assert found.alpha[0] == pytest.approx(expected, rel=rtol)
+    assert found.alpha_error[0] < 1e-3
 
 
 def test_more_eigenvalues_than_directions_are_undefined():

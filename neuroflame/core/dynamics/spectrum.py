@@ -13,6 +13,7 @@ from neuroflame.core.dynamics.goldstone import goldstone_modes
 from neuroflame.core.dynamics.krylov import Arnoldi, combine, dot, norm
 from neuroflame.core.dynamics.map import StepMap
 from neuroflame.core.random import START, normals
+from neuroflame.spec.dynamics import SPECTRUM_POWERS, SPECTRUM_WIDER
 
 if TYPE_CHECKING:
     from neuroflame.core.dynamics.ensemble import Ensemble
@@ -22,10 +23,7 @@ TOLERANCE = 1e-9
 """‖DF y − μ y‖ at which an eigenvector y of length 1 counts as found."""
 REAL = 1e-6
 """|arg μ| below it is rounding."""
-_POWERS = (1, 8, 64)  # steps that a vector of the subspace is ahead of the one before, at each attempt
-import os
-_POWER_OF_WIDER = int(os.environ.get("PW", 1))
-WIDER = int(os.environ.get("WD", 4))
+_POWERS = SPECTRUM_POWERS  # steps that a vector of the subspace is ahead of the one before, at each attempt
 
 
 @dataclass(frozen=True)
@@ -148,8 +146,9 @@ def spectrum(
     """Return the leading eigenvalues of the step's Jacobian at the given states.
 
     Arnoldi's method with Rayleigh–Ritz values; rows whose vectors have not converged begin again from what
-    was found, with 8 and then 64 steps of the network between the vectors of the subspace. Where the subspace
-    is the whole space, or holds all that is there, the values are exact.
+    was found, with 8 and then 64 steps of the network between the vectors of the subspace, and at last in a
+    subspace of four times the dimension, as slow modes that cluster need. Where the subspace is the whole space,
+    or holds all that is there, the values are exact.
 
     Parameters
     ----------
@@ -182,12 +181,13 @@ def spectrum(
             return found
         again = torch.as_tensor(_unsettled(found, open_), device=flat.device)
         open_, start = open_[again], start[again]
-    size = min(dimension, WIDER * size)
-    at_once = max(1, rows // WIDER)  # so that no more vectors are held than before
+    size = min(dimension, SPECTRUM_WIDER * size)
+    power = 1 if size == dimension else _POWERS[-1]
+    at_once = max(1, rows // SPECTRUM_WIDER)  # so that no more vectors are held than before
     for chosen, begin in zip(open_.split(at_once), start.split(at_once), strict=True):
         if len(chosen):
             step_map = StepMap(ensemble.quiet(owner[chosen]), at=at)
-            _note(found, chosen, step_map, flat[chosen], begin, size=size, power=_POWER_OF_WIDER)
+            _note(found, chosen, step_map, flat[chosen], begin, size=size, power=power)
     return found
 
 
