@@ -69,7 +69,7 @@ class Network(DynamicsTools, ProtocolTools, Diagnostics, nn.Module):
         float32, float32 with recurrent inputs rounded to 11 bits where a GPU multiplies sparse connectivity, or
         float64.
     executor : str
-        ``auto`` or the name of an executor.
+        ``auto``, ``reference``, ``trajectory``, or ``stepped``, which is for CUDA devices.
     graph : int
         Which draw of the random connectivity.
     seed : int

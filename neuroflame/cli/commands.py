@@ -88,6 +88,8 @@ def theory(arguments: argparse.Namespace) -> int:
 
 def validate(arguments: argparse.Namespace) -> int:
     """Check network and sweep files, and run nothing."""
+    from neuroflame.spec.sweep import SweepSpec
+    from neuroflame.sweep.executing import check_executor
     from neuroflame.sweep.inspect import in_words, read_file
 
     worst = DONE
@@ -95,6 +97,8 @@ def validate(arguments: argparse.Namespace) -> int:
         try:
             spec = read_file(file, _assignments(arguments))
             _check_answer(spec, file)
+            if isinstance(spec, SweepSpec):
+                check_executor(spec)
             print(f"{file}: {in_words(spec)}")
         except NeuroflameError as error:
             worst = max(worst, complain(str(error), error.exit_code, debug=arguments.debug))

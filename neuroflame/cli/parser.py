@@ -209,7 +209,7 @@ def _add_compute(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--actors", type=_positive, metavar="N", help="processes that simulate")
     parser.add_argument("--tile", type=_positive, metavar="N", help="points that are simulated at once")
     parser.add_argument("--device", metavar="NAME", help="auto, cpu or cuda")
-    parser.add_argument("--executor", metavar="NAME", help="auto, or the name of an executor")
+    parser.add_argument("--executor", metavar="NAME", help="auto, reference, trajectory, or stepped (GPUs)")
 
 
 def _add_running(parser: argparse.ArgumentParser) -> None:

@@ -13,6 +13,7 @@ from neuroflame.core.stepped import SteppedExecutor
 from neuroflame.core.trajectory.gpu import TrajectoryExecutor
 from neuroflame.errors import SimulationError
 from neuroflame.spec.base import suggestion
+from neuroflame.spec.kernels import executor_error
 
 if TYPE_CHECKING:
     from neuroflame.core.program import Program
@@ -89,8 +90,6 @@ def choose(name: str, program: Program, plan: RecordPlan, state: State | None = 
                 return executor
             reasons[executor.name] = reason
     if name in reasons:
-        raise SimulationError(
-            f"the executor {name} cannot run this: {reasons[name]}", remedy="use executor: auto"
-        )
+        raise executor_error(name, reasons[name])
     known = ["auto", *(executor.name for executor in EXECUTORS)]
     raise SimulationError("there is no such executor", got=name, remedy=suggestion(name, known))

@@ -110,8 +110,11 @@ class Compute(Spec):
         ge=0,
     )
     device: Literal["auto", "cpu", "cuda"] = quantity("Where points are simulated.", default="auto")
-    executor: Literal["auto", "reference", "trajectory"] = quantity(
-        "How the steps are executed; auto takes the fastest that can.", default="auto"
+    executor: Literal["auto", "reference", "stepped", "trajectory"] = quantity(
+        "How the steps are executed; auto takes the fastest that can. `reference` runs everything; `trajectory` is one "
+        "compiled program for the whole run, on a CPU or a GPU; `stepped` is for sparse, mixed and large networks on "
+        "a GPU, and refused on a CPU, where `trajectory` runs them.",
+        default="auto",
     )
     precision: Literal["exact", "fast", "double"] = quantity(
         "Arithmetic: float32 (exact), float64 (double), or float32 with recurrent inputs rounded to 11 bits where a "

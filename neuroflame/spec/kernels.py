@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from neuroflame.errors import SimulationError
 from neuroflame.spec.connectivity import LowRank
 from neuroflame.spec.stimuli import ArrayStimulus, is_time
 
@@ -12,8 +13,14 @@ if TYPE_CHECKING:
 
     from neuroflame.spec.network import NetworkSpec
 
+GPU_ONLY = "it is for CUDA devices, and the network is on {}"
 RANK_LIMIT = 16
 """Outer products that compiled kernels write out."""
+
+
+def executor_error(executor: str, reason: str) -> SimulationError:
+    """Return the error of an executor that is asked for and cannot run a network."""
+    return SimulationError(f"the executor {executor} cannot run this: {reason}", remedy="use executor: auto")
 
 
 def kernel_refusal(network: NetworkSpec, varied: Iterable[str] = (), *, cuda: bool) -> str | None:

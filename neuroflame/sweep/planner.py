@@ -12,6 +12,7 @@ from neuroflame.spec.kernels import kernel_refusal
 from neuroflame.spec.protocols import protocol_steps
 from neuroflame.sweep.block import Block
 from neuroflame.sweep.cost import CostModel
+from neuroflame.sweep.executing import check_executor
 from neuroflame.sweep.search import KnownSearch, make_search
 
 if TYPE_CHECKING:
@@ -79,7 +80,9 @@ class Plan:
         ]
         extra = spec.dynamics.extra_steps(spec.network, spec.measure)
         reason = kernel_refusal(spec.network, [axis.path for axis in spec.axes], cuda=self.cuda)
-        if reason is not None:
+        if spec.compute.executor != "auto":
+            lines.append(f"executor    {spec.compute.executor}, as the sweep asks")
+        elif reason is not None:
             lines.append(f"executor    reference: {reason}; compiled kernels are faster")
         after = protocol_steps(spec.network, spec.ramp, spec.perturb)
         if after:
@@ -106,7 +109,13 @@ def make_plan(spec: SweepSpec, *, actors: int | None = None, cuda: bool = False)
         Processes that simulate at once; by default as the sweep says, auto being one for each core.
     cuda : bool
         Whether they do so on GPUs.
+
+    Raises
+    ------
+    SimulationError
+        If the executor that the sweep asks for cannot run its networks.
     """
+    check_executor(spec)
     if actors is None:
         actors = default_actors() if spec.compute.actors == "auto" else int(spec.compute.actors)
     search = make_search(spec)

@@ -17,6 +17,7 @@ from neuroflame.spec.sweep import SweepSpec
 from neuroflame.store import HeldElsewhere, Hold, SweepStore, Table, open_table
 from neuroflame.sweep.backend import Backend
 from neuroflame.sweep.controller import Controller
+from neuroflame.sweep.executing import check_executor
 from neuroflame.sweep.manifest import check_same, make_manifest, spec_of
 from neuroflame.sweep.progress import Progress, Status
 from neuroflame.sweep.worker import MEASURE, Job
@@ -157,6 +158,7 @@ def start(
     machine = make_backend(spec.compute, backend, address)
     machine.check()
     spec.network.check_files()
+    check_executor(spec)
     store, resumed = _open(spec, out)
     opened(store)
     _keep_states(spec, store)

@@ -438,6 +438,22 @@ CASES = {
         ["run", "sweep.yml", "--backend", "inline", "--quiet", "--set", "compute.executor=fastest"],
         "compute.executor: must be one of",
     ),
+    "an executor that the plan knows cannot run this": (
+        plan("compute.executor=trajectory", "feedforward={tau: 0.01}"),
+        "the executor trajectory cannot run this: the external input has dynamics of its own (feedforward) "
+        "(use executor: auto)",
+    ),
+    "an executor for other devices": (
+        plan("compute.executor=stepped", "compute.device=cpu"),
+        "the executor stepped cannot run this: it is for CUDA devices, and the network is on cpu (use executor: auto)",
+    ),
+    "an executor that cannot run all structures": (
+        [
+            *("validate", "sweep.yml", "--set", "compute.executor=trajectory"),
+            *("--set", "space={connectivity.profile.kind: [cosine, gaussian]}"),
+        ],
+        "the connectivity of EE is a dense matrix (use executor: auto)",
+    ),
     "no such machine": (
         ["run", "sweep.yml", "--backend", "inline", "--quiet", "--device", "cuda"],
         "there is no CUDA device here",

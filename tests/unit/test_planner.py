@@ -193,3 +193,37 @@ def test_the_plan_says_why_no_kernel_runs(change, reason):
     program, _ = points(spec, {}, [0])
     executor = choose("auto", program, RecordPlan())
     assert executor.name == ("trajectory" if reason is None else "reference")
+
+
+def test_sweeps_know_the_executors_of_networks():
+    from typing import get_args
+
+    from neuroflame.core.executors import EXECUTORS
+    from neuroflame.spec.compute import Compute
+
+    names = get_args(Compute.model_fields["executor"].annotation)
+    assert set(names) == {"auto", *(executor.name for executor in EXECUTORS)}
+
+
+@pytest.mark.parametrize("executor", ["trajectory", "stepped"])
+def test_the_plan_and_the_run_refuse_an_executor_alike(executor, tmp_path):
+    from neuroflame import Network
+    from neuroflame.errors import SimulationError
+    from neuroflame.sweep.running import start
+
+    forced = sweep(
+        compute={"executor": executor, "device": "cpu", "backend": "inline"},
+        set={"connectivity.profile": {"kind": "gaussian"}} if executor == "trajectory" else {},
+    )
+    said = []
+    for attempt in (
+        lambda: Network(forced.network, device="cpu", executor=executor)(),
+        lambda: make_plan(forced, actors=1),
+        lambda: start(forced, str(tmp_path / "out")),
+    ):
+        with pytest.raises(SimulationError) as error:
+            attempt()
+        said.append(str(error.value))
+    assert len(set(said)) == 1
+    assert said[0].startswith(f"the executor {executor} cannot run this: ")
+    assert not (tmp_path / "out").exists()

@@ -6,6 +6,7 @@ import importlib.util
 from typing import TYPE_CHECKING
 
 from neuroflame.core.trajectory.structure import refusal
+from neuroflame.spec.kernels import GPU_ONLY
 
 if TYPE_CHECKING:
     from neuroflame.core.program import Program
@@ -34,7 +35,7 @@ class SteppedExecutor:
     def refuses(self, program: Program, plan: RecordPlan) -> str | None:
         """Return why this executor cannot run the program, None if it can."""
         if program.device.type != "cuda":
-            return f"it is for CUDA devices, and the network is on {program.device.type}"
+            return GPU_ONLY.format(program.device.type)
         if importlib.util.find_spec("triton") is None:
             return "triton is not installed"
         return refusal(program)

@@ -20,6 +20,7 @@ from neuroflame.core.trajectory.gpu_kernels import GpuKernel, gpu_kernel_for
 from neuroflame.core.trajectory.gpu_registers import WARPS, warps_for
 from neuroflame.core.trajectory.gpu_source import FIRST, QUIET, SQUARES, SUMS, GpuSource
 from neuroflame.core.trajectory.structure import MODES_LIMIT, SQUARED, is_modal, refusal, shape_of
+from neuroflame.spec.kernels import GPU_ONLY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +52,7 @@ class GpuTrajectoryExecutor:
     def refuses(self, program: Program, plan: RecordPlan) -> str | None:
         """Return why this executor cannot run the program, None if it can."""
         if program.device.type != "cuda":
-            return f"it is for CUDA devices, and the network is on {program.device.type}"
+            return GPU_ONLY.format(program.device.type)
         reason = refusal(program) or _too_large(program, plan)
         if reason is None and importlib.util.find_spec("triton") is None:
             return "triton is not installed"
