@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from neuroflame.spec import NetworkSpec
 
+_NEAR = 0.5
+"""max |x* − x|/(1 + |x|) between the end of a run and the fixed point that it is near."""
 Start = str | Mapping[str, Any] | Sequence[str | Mapping[str, Any]] | State
 
 
@@ -206,7 +208,7 @@ class DynamicsTools:
         path: str,
         to: float,
         *,
-        start: State,
+        start: Start = "network",
         values: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> LabelledStates:
@@ -218,8 +220,10 @@ class DynamicsTools:
             Batchable path, such as ``J0.E``.
         to : float
             Value to go to.
-        start : State
-            One state near the fixed point, at the network's own value of the path, or at that in ``values``.
+        start : State, or str or mapping
+            One state near the fixed point, at the network's own value of the path, or at that in ``values``; or an
+            initial condition (see `Network.forward`) from which the network first runs: where it ends must be near
+            a stable fixed point.
         values : mapping, optional
             Numbers of the network that differ from its file, by path.
         **options
@@ -236,14 +240,17 @@ class DynamicsTools:
         check_batchable(self.spec, [path])
         given = {path: self.spec.get(path)} | dict(values or {})
         numbers = {name: np.atleast_1d(np.asarray(value, dtype=np.float64)) for name, value in given.items()}
-        rows = len(next(iter(start.rates.values())))
+        rows = len(next(iter(start.rates.values()))) if isinstance(start, State) else 1
         if rows != 1 or any(len(value) != 1 for value in numbers.values()):
             raise SimulationError("must be one state of one point", got=f"{rows} rows", path="start")
+        dynamics.check_range(path, float(numbers[path][0]), float(to))
         ensemble = _ensemble(self, numbers, 1, start, None)
-        step_map = dynamics.StepMap(ensemble.quiet(), at=start.step)
-        branch = dynamics.continue_fixed_point(
-            ensemble, step_map.flatten(start), path, to, at=start.step, **options
-        )
+        state = start if isinstance(start, State) else _begin(self, numbers, start, None, pairwise=True)[2]
+        step_map = dynamics.StepMap(ensemble.quiet(), at=state.step)
+        flat = step_map.flatten(state)
+        if state is not start:
+            _check_ends_at_rest(ensemble, flat, at=state.step)
+        branch = dynamics.continue_fixed_point(ensemble, flat, path, to, at=state.step, **options)
         table = branch.to_pandas()
         table.attrs["units"] = {path: find_path(self.spec, path).unit} | _units(list(table.columns))
         return LabelledStates(table, step_map.state(torch.cat(branch.flat)))
@@ -264,6 +271,24 @@ def _begin(
         )
         return values, points, state
     return values, points, start.map(lambda value: value.expand(points, -1))
+
+
+def _check_ends_at_rest(ensemble: dynamics.Ensemble, flat: torch.Tensor, *, at: int) -> None:
+    """Raise SimulationError unless a run that ended there ended near a stable fixed point."""
+    owner = torch.zeros(1, dtype=torch.int64, device=flat.device)
+    found = dynamics.solve(ensemble, owner, flat, at=at)
+    seen = "Newton's method finds none"
+    if bool(found.converged[0]):
+        distance = float(((found.flat - flat).abs() / (1.0 + flat.abs())).max())
+        modes = dynamics.spectrum(ensemble, owner, found.flat, at=at, options=SpectrumOptions())
+        if distance <= _NEAR and not modes.unstable()[0]:
+            return
+        seen = f"{modes.classify()[0]} at a distance of {distance:.2g}"
+    raise SimulationError(
+        "the network ends near no fixed point that is stable, as where it oscillates",
+        got=seen,
+        remedy="another start, a longer duration, or in Python a state of fixed_points",
+    )
 
 
 def _assignments(

@@ -191,6 +191,13 @@ def connectivity(arguments: argparse.Namespace) -> int:
     return DONE
 
 
+def continue_(arguments: argparse.Namespace) -> int:
+    """Follow a fixed point along a parameter: where it folds, starts to oscillate or ends."""
+    from neuroflame.cli.continuing import follow
+
+    return follow(arguments, _assignments(arguments))
+
+
 def export(arguments: argparse.Namespace) -> int:
     """Write the table of a sweep for other programs: CSV, Parquet, netCDF, Zarr or a study of Optuna."""
     from neuroflame.sweep.export import export as write

@@ -153,6 +153,28 @@ def make_parser() -> argparse.ArgumentParser:
     )
     _add_set(made)
 
+    made = command("continue", commands.continue_)
+    made.add_argument("network", metavar="NETWORK", help="a network file")
+    made.add_argument("path", metavar="PATH", help="what varies, such as J0.E, from its value in the file")
+    made.add_argument("to", metavar="TO", type=float, help="the value to go to")
+    made.add_argument(
+        "--start",
+        choices=("network", "cold", "hot", "cued"),
+        default="network",
+        help="from where the network runs before: the fixed point near which it ends is followed (default %(default)s)",
+    )
+    made.add_argument(
+        "--folds", type=_count, default=0, metavar="N", help="folds to go around (default %(default)s)"
+    )
+    made.add_argument("--graph", type=int, default=0, metavar="N", help="which draw (default %(default)s)")
+    made.add_argument(
+        "-o",
+        "--out",
+        metavar="FILE",
+        help="the branch, .csv or .parquet, with a PNG beside it; default NETWORK's name.PATH.csv",
+    )
+    _add_set(made)
+
     made = command("export", commands.export, "directory")
     made.add_argument(
         "--to", choices=("csv", "parquet", "netcdf", "zarr", "optuna"), required=True, help="what to write"
@@ -234,10 +256,19 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
 
 
 def _positive(text: str) -> int:
+    return _whole(text, least=1)
+
+
+def _count(text: str) -> int:
+    return _whole(text, least=0)
+
+
+def _whole(text: str, least: int) -> int:
     try:
         number = int(text)
     except ValueError:
-        number = 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number above 0, got {text!r}")
+        number = least - 1
+    if number < least:
+        rule = "above 0" if least else "of at least 0"
+        raise argparse.ArgumentTypeError(f"must be a whole number {rule}, got {text!r}")
     return number

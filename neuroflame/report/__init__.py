@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from neuroflame.conditions import Condition, parse_condition
     from neuroflame.report.answer import Question, Tally, objective, question, summary, tally
     from neuroflame.report.border import border_diagram
+    from neuroflame.report.branch import plot_branch
     from neuroflame.report.choose import Chosen, choose_points, main_statistics
     from neuroflame.report.connectivity import plot_connectivity
     from neuroflame.report.diagrams import phase_diagram
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "answer": ("Question", "Tally", "objective", "question", "summary", "tally"),
     "border": ("border_diagram",),
+    "branch": ("plot_branch",),
     "choose": ("Chosen", "choose_points", "main_statistics"),
     "neuroflame.conditions": ("Condition", "parse_condition"),
     "connectivity": ("plot_connectivity",),
@@ -58,6 +60,7 @@ __all__ = [
     "objective",
     "parse_condition",
     "phase_diagram",
+    "plot_branch",
     "plot_connectivity",
     "predicted_diagram",
     "predicted_summary",

@@ -447,13 +447,6 @@ CASES = {
         plan("compute.executor=stepped", "compute.device=cpu"),
         "the executor stepped cannot run this: it is for CUDA devices, and the network is on cpu (use executor: auto)",
     ),
-    "an executor that cannot run all structures": (
-        [
-            *("validate", "sweep.yml", "--set", "compute.executor=trajectory"),
-            *("--set", "space={connectivity.profile.kind: [cosine, gaussian]}"),
-        ],
-        "the connectivity of EE is a dense matrix (use executor: auto)",
-    ),
     "no such machine": (
         ["run", "sweep.yml", "--backend", "inline", "--quiet", "--device", "cuda"],
         "there is no CUDA device here",

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from neuroflame.spec.sweep import SweepSpec
 from neuroflame.sweep import cost
 from neuroflame.sweep.cost import LONGEST_S, TARGET_S, CostModel, point_bytes
 from neuroflame.sweep.planner import duration, make_plan
@@ -213,7 +214,7 @@ def test_the_plan_and_the_run_refuse_an_executor_alike(executor, tmp_path):
 
     forced = sweep(
         compute={"executor": executor, "device": "cpu", "backend": "inline"},
-        set={"connectivity.profile": {"kind": "gaussian"}} if executor == "trajectory" else {},
+        set={"feedforward": {"tau": 0.01}} if executor == "trajectory" else {},
     )
     said = []
     for attempt in (
@@ -227,3 +228,15 @@ def test_the_plan_and_the_run_refuse_an_executor_alike(executor, tmp_path):
     assert len(set(said)) == 1
     assert said[0].startswith(f"the executor {executor} cannot run this: ")
     assert not (tmp_path / "out").exists()
+
+
+def test_the_plan_looks_at_every_structure():
+    from neuroflame.errors import SimulationError
+
+    low_rank = {"profile": {"kind": "low_rank", "kappa": 1.0, "rank": 1}}
+    network = {"populations": {"E": {"size": 8}}, "J": {"EE": 1.0}, "connectivity": low_rank}
+    asked = {"network": network, "compute": {"executor": "trajectory", "device": "cpu"}}
+    make_plan(SweepSpec.parse({**asked, "space": {"connectivity.profile.rank": [1, 16]}}), actors=1)
+    above = SweepSpec.parse({**asked, "space": {"connectivity.profile.rank": [1, 17]}})
+    with pytest.raises(SimulationError, match="the connectivity of EE is of a rank above 16"):
+        make_plan(above, actors=1)

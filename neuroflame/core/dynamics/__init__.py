@@ -1,6 +1,6 @@
 """The step as a map: fixed points, their stability and continuation, and Lyapunov exponents; see docs/dynamics.md."""
 
-from neuroflame.core.dynamics.continuation import Branch, continue_fixed_point
+from neuroflame.core.dynamics.continuation import Branch, check_range, continue_fixed_point
 from neuroflame.core.dynamics.ensemble import Ensemble
 from neuroflame.core.dynamics.fixed_points import FixedPoints, fixed_points
 from neuroflame.core.dynamics.lyapunov import Lyapunov, lyapunov
@@ -18,6 +18,7 @@ __all__ = [
     "Lyapunov",
     "Spectrum",
     "StepMap",
+    "check_range",
     "continue_fixed_point",
     "fixed_points",
     "lyapunov",

@@ -175,12 +175,17 @@ def continue_fixed_point(
     return follower.follow(flat, step=step, longest=longest, steps=steps, folds=folds)
 
 
+def check_range(path: str, begin: float, to: float) -> None:
+    """Raise SimulationError if there is no way between two values of a parameter."""
+    if begin == to:
+        raise SimulationError("must differ from the value to begin with", got=to, path=path)
+
+
 class _Follower:
     def __init__(self, ensemble: Ensemble, path: str, to: float, *, at: int, precision: float) -> None:
         self.ensemble, self.path, self.at = ensemble, path, at
         self.begin, self.to = float(ensemble.program().number(path)[0]), float(to)
-        if self.begin == self.to:
-            raise SimulationError("must differ from the value to begin with", got=to, path=path)
+        check_range(path, self.begin, self.to)
         self.range = abs(self.to - self.begin)
         self.precision = precision * self.range
         self.limit = float(ensemble.program().number("rate_limit")[0])
