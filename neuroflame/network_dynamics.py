@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -43,7 +43,8 @@ class Simulates(Protocol):
     def device(self) -> torch.device:
         """Where it runs."""
 
-    def simulate(self, sweep: Mapping[str, Any] | None = None, **options: Any) -> Any:
+    @property
+    def simulate(self) -> Callable[..., Any]:
         """Simulate points; see `neuroflame.Network.simulate`."""
 
     def count(self, values: Mapping[str, Any], inputs: Mapping[str, Any], initial: Any, seeds: Any) -> int:

@@ -53,11 +53,11 @@ def plot_branch(table: pd.DataFrame, path: str, title: str = "") -> Figure:
     for count, (_, row) in enumerate(marked.iterrows()):
         for name in names:
             ax.plot(row[path], row[name], "o", color=INK, markersize=4.5, zorder=3)
-        hertz = f", {number(row['frequency'])} Hz" if row["event"] == "hopf" else ""
+        hertz = f", {number(row['frequency'])} Hz" if row["event"] == "hopf" and row["frequency"] > 0 else ""
         ax.annotate(
             f"{row['event']} {number(row[path], 4)}{hertz}",
             (row[path], row[names[0]]),
-            xytext=(6, 8 if count % 2 == 0 else -14),
+            xytext=(10, 24 - 16 * (count % 3)),
             textcoords="offset points",
             color=MUTED,
             fontsize=8.5,

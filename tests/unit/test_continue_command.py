@@ -32,8 +32,9 @@ def test_the_branch_is_told_written_and_drawn(folder, capsys):
     fold = (rates - 6.0 * used * rates / (1.0 + used * 0.1 * rates)).min()
     assert lines[0].split() == ["event", "J0.E", "error", "alpha", "frequency", "kind"]
     assert lines[1].split()[:2] == ["start", "4"]
-    assert lines[2].split()[0] == "fold"
-    assert float(lines[2].split()[1]) == pytest.approx(fold, rel=1e-5)
+    folds = [float(line.split()[1]) for line in lines if line.split()[0] == "fold"]
+    assert len(folds) == 2
+    assert folds[0] == pytest.approx(fold, rel=1e-5)
     assert lines[-2:] == ["table   net.J0.E.csv", "figure  net.J0.E.png"]
     written = pd.read_csv(folder / "net.J0.E.csv")
     model = Network(NetworkSpec.parse(FACILITATING).with_values(sets), device="cpu", precision="double")
