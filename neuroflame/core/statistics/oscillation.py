@@ -49,7 +49,7 @@ def oscillation(view: View) -> Iterator[Statistic]:
             torch.where(moves, found.mean_sd**2 / own, torch.nan),
         )
         series = view.series(name)
-        frequency, share = rhythm(
+        frequency, share, slow = rhythm(
             series,
             level.numpy() if view.signed(name) else None,
             within=SLOWEST if name in spiking(view.spec) else np.inf,
@@ -61,6 +61,8 @@ def oscillation(view: View) -> Iterator[Statistic]:
         yield column(f"osc.{name}.frequency", "Hz", doc), frequency
         doc = "Share of the power within 15 % of the peak and of its harmonics."
         yield column(f"osc.{name}.q", "", doc), share
+        doc = "The same of a peak below eight cycles: what may be a rhythm in a longer window."
+        yield column(f"osc.{name}.slow", "", doc), slow
         rate, error = growth(series)
         undefined = np.isnan(frequency)
         doc = "Growth of the oscillation's amplitude over the final window, over the amplitude."
@@ -69,8 +71,12 @@ def oscillation(view: View) -> Iterator[Statistic]:
         yield column(f"osc.{name}.growth.se", "1/s", doc), np.where(undefined, np.nan, error)
 
 
-def rhythm(series: Series, level: Array | None = None, *, within: float = np.inf) -> tuple[Array, Array]:
+def rhythm(
+    series: Series, level: Array | None = None, *, within: float = np.inf
+) -> tuple[Array, Array, Array]:
     """Return the frequency of each point's rhythm, Hz, and the share of power at it and its harmonics.
+
+    Where the peak is below eight cycles in the window both are undefined, and the third array has the share.
 
     The spectrum is Welch's (1967): of the mean less its linear trend, in segments of a quarter of the window that
     overlap by half, under Hann's window. Power counts within 15 % of the peak's frequency, at the peak at least
@@ -87,7 +93,8 @@ def rhythm(series: Series, level: Array | None = None, *, within: float = np.inf
     points, samples = series.mean.shape
     length = samples // SEGMENTS
     if length < 8:
-        return np.full(points, np.nan), np.full(points, np.nan)
+        unknown = np.full(points, np.nan)
+        return unknown, unknown, unknown
     course = detrended(series.mean)
     taper = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)
     padded = PADDING * length
@@ -110,8 +117,11 @@ def rhythm(series: Series, level: Array | None = None, *, within: float = np.inf
         share = np.where(at_harmonic | at_peak, power, 0.0).sum(axis=-1) / power.sum(axis=-1)
     size = np.abs(series.mean.mean(axis=-1)) if level is None else level
     spread = np.sqrt((course * course).mean(axis=-1))
-    defined = (size >= SILENT) & (spread > STILL * size) & (place * step * samples * series.every >= CYCLES)
-    return np.where(defined, place * step, np.nan), np.where(defined, share, np.nan)
+    moves = (size >= SILENT) & (spread > STILL * size)
+    fast = place * step * samples * series.every >= CYCLES
+    found = [(moves & fast, place * step), (moves & fast, share), (moves & ~fast, share)]
+    frequency, of_fast, of_slow = (np.where(here, value, np.nan) for here, value in found)
+    return frequency, of_fast, of_slow
 
 
 def _harmonic(power: Array, place: Array) -> Array:

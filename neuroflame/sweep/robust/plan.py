@@ -235,8 +235,8 @@ def _rows_of(made: SweepSpec, factors: Mapping[str, float]) -> list[Row]:
 def _stretches(table: Table, spec: SweepSpec, rows: Sequence[Row]) -> dict[Row, Stretch]:
     """Return for each assignment how many times longer than the duration its longest run was, and that run's window.
 
-    The window is None where no run was longer. Where the duration is an axis, times become longer by powers of two alone,
-    so that its values, divided by them, are again what they were.
+    The window is None where no run was longer. Where the duration is an axis, times become longer by powers of two
+    alone, so that its values, divided by them, are again what they were.
     """
     if "elapsed" not in table.columns:
         return {}
