@@ -193,5 +193,5 @@ def test_one_or_two_neurons_have_no_profile(size):
     )
     found = measure_points(spec, {}, seeds=[0], initial=["network"], measure=["regime"]).data
     assert np.isnan([found["bump.E.ratio"][0], found["bump.E.phase"][0]]).tolist() == [size < 3] * 2
-    assert (found["regime"][0] == "bump") == (size == 3)
+    assert found["regime"][0] != "bump"  # of three neurons the floor is high
     assert found["bump.E.m1"][0] > 0
