@@ -24,7 +24,7 @@ ALIKE = 1e-6
 
 def go_on(
     first: Measured,
-    again: Callable[[NetworkSpec, float, int, Array, Array], Measured],
+    again: Callable[[NetworkSpec, float, float, Array, Array], Measured],
     spec: NetworkSpec,
     *,
     window: float | None,
@@ -32,8 +32,8 @@ def go_on(
 ) -> Measured:
     """Return the statistics of P points, those of points that were `slow` from runs as long as they need.
 
-    A run and its final window become twice as long until its label is another one or the next would be longer than
-    ``longest``. A run that rests where it would not stay, at an unstable fixed point, starts from then on with rates a
+    A run and its final window become twice as long, the last time as long as ``longest``, until its label is another
+    one. A run that rests where it would not stay, at an unstable fixed point, starts from then on with rates a
     little apart from neuron to neuron; so does one in which neurons that are alike oscillate together, which is made
     again once.
 
@@ -53,21 +53,21 @@ def go_on(
     if any(span(stimulus, spec.dt).end >= spec.duration for stimulus in spec.stimuli):
         return first  # a longer run would have another stimulus
     data = {name: values.copy() for name, values in first.data.items()}
-    width, factor = final_window(spec, window), 2
+    width, factor, last = final_window(spec, window), 1.0, longest / spec.duration
     apart = np.zeros(len(data["regime"]), dtype=bool)
     together = _together(data, spec)
     rows = np.flatnonzero((data["regime"] == "slow") | together)
-    while len(rows) and factor * spec.duration <= longest * (1 + 1e-9):
+    while len(rows) and factor < last * (1 - 1e-9):
+        factor = min(2.0 * factor, last)
         apart[rows] |= _held(data, rows) | together[rows]
         longer = spec.with_values({"duration": factor * spec.duration})
         # No more samples at once than those of the first runs.
-        most = max(1, len(first.data["regime"]) // factor)
+        most = max(1, int(len(first.data["regime"]) / factor))
         for some in np.split(rows, range(most, len(rows), most)):
             found = again(longer, factor * width, factor, some, apart[some])
             for name, values in found.data.items():
                 data[name][some] = values
         rows = rows[data["regime"][rows] == "slow"]
-        factor *= 2
     return replace(first, data=data)
 
 

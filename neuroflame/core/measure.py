@@ -26,6 +26,7 @@ from neuroflame.core.statistics import (
     program_windows,
     samplings,
 )
+from neuroflame.core.statistics.convergence import noisy
 from neuroflame.core.stimuli import drawn_onsets
 from neuroflame.core.summary import summarise
 from neuroflame.errors import SimulationError, SpecError
@@ -218,7 +219,7 @@ def measure_points(
     engines : EngineCache, optional
         Keeps connectivity between calls.
     longest : float, optional
-        Points whose ``regime`` is ``slow`` are run again, twice as long each time, up to this time, seconds; see
+        Points whose ``regime`` is ``slow`` are run again, twice as long each time and at last this long, seconds; see
         `neuroflame.core.going_on`. Not where points have times of stimuli of their own.
 
     Raises
@@ -232,9 +233,10 @@ def measure_points(
     if precision not in PRECISIONS:
         raise SimulationError("is not a precision", got=precision, remedy=suggestion(precision, PRECISIONS))
     place, kept = resolve_device(device), engines or EngineCache()
+    trace_every = max(1, -(-spec.steps // TRACE_SAMPLES))
 
     def run(
-        spec: NetworkSpec, window: float | None, factor: int, rows: np.ndarray, apart: np.ndarray
+        spec: NetworkSpec, window: float | None, factor: float, rows: np.ndarray, apart: np.ndarray
     ) -> Measured:
         return _measured(
             spec,
@@ -249,7 +251,7 @@ def measure_points(
             ramp=ramp,
             perturb=perturb,
             window=window,
-            traces=factor if traces else 0,
+            trace_every=round(factor * trace_every) if traces else 0,
             place=place,
             precision=precision,
             executor=executor,
@@ -278,7 +280,7 @@ def _measured(
     ramp: Ramp | None,
     perturb: Sequence[Perturbation],
     window: float | None,
-    traces: int,
+    trace_every: int,
     place: torch.device,
     precision: str,
     executor: str,
@@ -290,8 +292,8 @@ def _measured(
     ----------
     apart : ndarray of bool, (P,)
         As of `start_states`.
-    traces : int
-        0 for none, else the factor on their spacing.
+    trace_every : int
+        Steps between two samples of traces, 0 for none.
     """
     points = len(seeds)
     operators = engines.operators(spec, graph, place, PRECISIONS[precision])
@@ -323,7 +325,7 @@ def _measured(
     plan = RecordPlan(
         windows=program_windows(program, window),
         temporal=frozenset({FINAL}),
-        trace_every=traces * max(1, -(-spec.steps // (traces * TRACE_SAMPLES))) if traces else 0,
+        trace_every=trace_every,
         samplings=samplings(spec, window, wanted, own=not program.shared_times),
         final_state=supplied or goes_on or bool({"weights", *DYNAMIC} & set(wanted)),
         evidence=needs_evidence(wanted),
@@ -358,6 +360,6 @@ def _by_equations(
     assert final is not None
     ensemble = Ensemble.of(batch)
     if alike:
-        yield SYMMETRIC, symmetric_growth(ensemble, final)
+        yield SYMMETRIC, np.where(noisy(ensemble.program()), np.nan, symmetric_growth(ensemble, final))
     if any(name in DYNAMIC for name in wanted):
         yield from measure_dynamics(ensemble, final, wanted, dynamics)

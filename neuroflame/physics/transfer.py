@@ -6,6 +6,9 @@ from neuroflame.physics.primitives import sqrt as sqrt
 from neuroflame.physics.primitives import tanh as tanh
 from neuroflame.physics.primitives import where as where
 
+BOUNDED = ("erf", "erf_odd", "tanh")
+"""Those whose values lie within [−1, 1]."""
+
 
 def transfer_relu(x):
     """Return max(x, 0)."""

@@ -223,7 +223,8 @@ def _regime(labels: Array, clusters: Array, cued: Array, cold: Array, *, kept: b
     held = bool(cued.any() and (labels[cued] == "bump").all())
     if (labels[cold] == "bump").any():
         return "spontaneous bump"
-    if held and cold.any() and kept and not set(clusters[cued]) & set(clusters[cold]):
+    elsewhere = cold.any() and not set(clusters[cold]) & {UNDECIDED, *clusters[cued]}
+    if held and kept and elsewhere:
         return "ring attractor"
     if len(set(clusters.tolist()) - {UNDECIDED}) > 1:
         return "multistable"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Literal, get_args
 
 from neuroflame.errors import SpecError
@@ -31,6 +32,8 @@ MeasureName = Literal[
 ]
 MEASURE_NAMES: tuple[str, ...] = get_args(MeasureName)
 """What ``measure:`` may name; ``regime`` stands for all that is recorded, and the label that follows from the row."""
+SPIKE_STEPS = (0.0005, 0.001)
+"""Seconds between two samples of a network that spikes: shortest and longest."""
 DYNAMIC = ("lyapunov", "spectrum", "fixed_points", "diffusion")
 """Those that go on from the end of the run, not from what was recorded of it."""
 _SUMMED = ("rates", "bump", "spikes", "weights")
@@ -103,14 +106,23 @@ def spiking(network: NetworkSpec) -> list[str]:
 
 
 def symmetric(network: NetworkSpec) -> bool:
-    """Whether all neurons of a population are alike at the end: no disorder, no noise, no stimulus."""
+    """Whether without noise all neurons of a population are alike at the end: no disorder, no stimulus."""
     return not (
-        network.noise
-        or network.hebbian
+        network.hebbian
         or spiking(network)
         or any(pair.kind != "all_to_all" or pair.random for pair in network.pairs)
         or any(span(stimulus, network.dt).end >= network.duration for stimulus in network.stimuli)
     )
+
+
+def spike_step(network: NetworkSpec) -> float:
+    """Return the longest time between two samples that resolve how populations fire, seconds; infinite without spikes.
+
+    1 ms, or half of the shortest refractory period down to 0.5 ms: what fires once in two samples is not aliased.
+    """
+    cells = [p.spiking for p in network.populations.values() if p.spiking is not None]
+    shortest, longest = SPIKE_STEPS
+    return max(shortest, min(longest, *(0.5 * cell.tau_ref for cell in cells))) if cells else math.inf
 
 
 def expanded(measure: Iterable[str]) -> tuple[str, ...]:

@@ -63,8 +63,8 @@ class SweepSpec(Spec):
     )
     window: Real | None = quantity("Length of the final averaging window.", default=None, unit="s", gt=0)
     longest: Literal["auto"] | Real = quantity(
-        "Simulated time up to which runs that are labelled `slow` are made again, twice as long each time; auto: eight "
-        "times the duration, at most 60 s. With the measure `regime` alone.",
+        "Simulated time up to which runs that are labelled `slow` are made again, twice as long each time and at last "
+        "this long; auto: eight times the duration, at most 60 s. With the measure `regime` alone.",
         default="auto",
         unit="s",
     )
@@ -388,7 +388,7 @@ class SweepSpec(Spec):
         if "regime" not in self.measure:
             return None
         limit = min(_LONGEST_RUN, 8.0 * network.duration) if self.longest == "auto" else self.longest
-        return limit if limit >= 2.0 * network.duration else None
+        return limit if limit > network.duration else None
 
     @property
     def keeps_traces(self) -> bool:

@@ -10,7 +10,7 @@ from neuroflame.core.memory import free_bytes
 from neuroflame.errors import SpecError
 from neuroflame.spec.hebbian import learning_bytes, learning_connections
 from neuroflame.spec.kernels import kernel_refusal
-from neuroflame.spec.measures import samples_course
+from neuroflame.spec.measures import samples_course, spike_step
 from neuroflame.spec.protocols import protocol_steps
 from neuroflame.sweep.pace import Pace
 from neuroflame.sweep.shares import Actor, last_size
@@ -88,7 +88,11 @@ def point_bytes(spec: SweepSpec, network: NetworkSpec) -> int:
     series = 2 * _SAMPLES * len(network.populations) * 4 if spec.keeps_traces else 0
     if samples_course(spec.measure):  # of the final window, looked at in double precision
         window = min(network.duration, spec.window or max(10.0 * network.slowest(), 2.0))
-        series += int(window / _SAMPLED_S) * (len(network.populations) + len(network.stp)) * _SAMPLE_BYTES
+        series += (
+            int(window / min(_SAMPLED_S, spike_step(network)))
+            * (len(network.populations) + len(network.stp))
+            * _SAMPLE_BYTES
+        )
     learning = learning_bytes(network, 8 if spec.compute.precision == "double" else 4)
     states = 2 if spec.perturb else 1  # a point that is kicked runs beside itself
     cells = network.size * (states * _CELL_BYTES + 8 * spec.dynamics.vectors(network, spec.measure))
@@ -166,7 +170,7 @@ class CostModel:
         self._fixed = None if spec.compute.tile == "auto" else int(spec.compute.tile)
         self._guess = guessed_seconds_of(spec, spec.network, cuda=cuda)
         longest = spec.longest_run(spec.network)
-        self._longer = 1.0 if longest is None else 2.0 * longest / spec.network.duration
+        self._longer = 1.0 if longest is None else 3.0 * longest / spec.network.duration
         self._deadline = None if spec.compute.deadline == "auto" else float(spec.compute.deadline)
         self._groups = GroupCosts(spec, cuda=cuda)
         self._own = GroupCost(1.0, point_bytes(spec, spec.network))

@@ -94,7 +94,7 @@ class Plan:
             lines.append(f"dynamics    about {each} extra steps a point{by}")
         longest = spec.longest_run(spec.network)
         if longest is not None:
-            lines.append(f"slow runs   are made again, twice as long each time, up to {longest:g} s")
+            lines.append(f"slow runs   are made again, twice as long each time, at last {longest:g} s")
         return "\n".join(lines)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neuroflame.physics import transfer
+from neuroflame.physics.transfer import BOUNDED as BOUNDED
 from neuroflame.theory.meanfield import NotCovered
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ _SLOPES: dict[str, Callable[[Array], Array]] = {
     "tanh": lambda x: 1.0 / np.cosh(np.minimum(np.abs(x), 350.0)) ** 2,
     "brunel": _brunel,
 }
-BOUNDED = ("erf", "erf_odd", "tanh")
-"""Those whose values lie within [−1, 1]."""
 ODD = ("erf_odd", "tanh")
 """Those that give negative rates."""
 

@@ -169,3 +169,13 @@ def test_between_the_two_synchrony_is_the_share_of_the_noise_that_is_shared():
     expected = ["synchronous irregular" if s > 0.1 else "asynchronous irregular" for s in synchrony]
     assert labels == expected
     assert len(set(labels)) == 2
+
+
+def test_neurons_in_step_have_their_own_frequency_not_an_alias_nor_a_harmonic():
+    """T = τ_ref + τ ln(J0 / (J0 − 1)) between two spikes, at a threshold of 1 from a reset at 0."""
+    change = {"dt": 0.0001, "populations": {"E": {"size": 10, "spiking": {"V_start": 0.0}}}, "duration": 3.0}
+    drives = np.array([1.02, 1.3, 4.0, 5.0])
+    _, found = labelled(APART, change, initial="network", values={"J0.E": drives}, seeds=range(4))
+    period = 0.002 + 0.02 * np.log(drives / (drives - 1.0))
+    np.testing.assert_allclose(found["osc.E.frequency"], 1.0 / period, rtol=0.02)
+    assert found["regime"].tolist() == ["oscillating"] * 4

@@ -108,10 +108,34 @@ def test_what_would_not_stay_starts_apart_and_ends_in_what_it_grows_into():
         assert values[0] == short[name][0] or (values[0] != values[0] and short[name][0] != short[name][0])
 
 
+@pytest.mark.parametrize("kind", ["white", "ou"])
+def test_noise_of_no_amplitude_is_none(kind):
+    """Beside points that are noisy: one that is not is looked at as if there were no noise at all."""
+    noise = {"kind": kind, "sigma": 0.0} | ({"tau": 0.1} if kind == "ou" else {})
+    sigma, kappa = np.array([0.0, 0.0, 0.01]), [3.0, 4.2, 4.2]
+    spec = NetworkSpec.parse(dict(RING, noise=[noise]))
+    assert "alpha.symmetric" in statistics(spec, ["regime"])
+    found = measure_points(
+        spec,
+        {"connectivity.profile.kappa": np.array(kappa), "noise.0.sigma": sigma},
+        seeds=np.arange(3),
+        initial=["cold"] * 3,
+        measure=["regime"],
+        longest=8.0,
+    ).data
+    without = measured(8.0, kappa[:2])
+    assert found["regime"].tolist() == ["homogeneous", "bump", "bump"]
+    assert found["apart"].tolist() == [False, True, False]
+    assert found["noisy"].tolist() == [False, False, True]
+    assert np.isnan(found["alpha.symmetric"][2])
+    for name in ("regime", "apart", "elapsed", "converged"):
+        np.testing.assert_array_equal(found[name][:2], without[name], err_msg=name)
+
+
 def test_a_run_goes_on_until_it_has_settled_or_time_is_up():
     """Near the border it takes 1/growth: 20 s at 0.05/s."""
     slow = dict(RING, populations={"E": {"size": 32, "tau": 1.0}}, duration=4.0)
-    for longest, elapsed in ((8.0, 8.0), (15.0, 8.0), (16.0, 16.0), (64.0, 16.0)):
+    for longest, elapsed in ((6.0, 6.0), (8.0, 8.0), (12.0, 12.0), (16.0, 16.0), (64.0, 16.0)):
         found = measured(longest, [1.0], network=slow, window=0.5)
         assert found["elapsed"].tolist() == [elapsed]
         assert found["regime"].tolist() == ["homogeneous" if elapsed == 16.0 else "slow"]

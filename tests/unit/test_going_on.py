@@ -56,9 +56,9 @@ def measured(change=None, rows=slice(None), initial=("cued",) * 3, **options):
     )
 
 
-def check(change=None, least=2, **options):
+def check(change=None, least=2, longest=LONGEST, **options):
     """Compare rows that went on with those of runs that were as long from the beginning; return them."""
-    found = measured(change, longest=LONGEST, **options).data
+    found = measured(change, longest=longest, **options).data
     elapsed = found["elapsed"]
     assert len(set(elapsed)) >= least
     assert elapsed.max() > 1.0
@@ -91,6 +91,14 @@ def test_rows_that_went_on_are_those_of_runs_as_long_at_once(case):
     if "perturb" in CASES[case]:
         names = [name for name in found if name.endswith(".peak")]
         assert all((found[name] > 0).all() for name in names)
+
+
+def test_the_last_time_as_long_as_may_be():
+    """Neither 1 s nor 2 s are enough for two of them, and 4 s are too many."""
+    found = check(longest=2.7, traces=True)
+    assert found["elapsed"].tolist() == [2.7, 2.7, 1.0]
+    assert [len(cell) for cell in found["trace.time"]] == [90, 90, 100]
+    assert measured(longest=1.3).data["elapsed"].tolist() == [1.3, 1.3, 1.0]
 
 
 def test_with_noise_and_diffusion():

@@ -56,6 +56,15 @@ def test_harmonics_count_and_noise_does_not():
     assert (share[1:] < 0.5).all()
 
 
+@pytest.mark.parametrize("frequency", [3.1, 5.3, 12.5])
+@pytest.mark.parametrize("heights", [(1.0, 1.1, 1.0), (0.5, 0.4, 1.0), (0.5, 1.0, 0.2)])
+def test_the_frequency_is_that_of_the_fundamental_of_equal_or_higher_harmonics(frequency, heights):
+    rng = np.random.default_rng(2)
+    waves = [h * np.sin(2 * np.pi * k * frequency * TIME + k) for k, h in enumerate(heights, 1)]
+    course = 10 + sum(waves) + 0.3 * rng.standard_normal((4, SAMPLES))
+    np.testing.assert_allclose(rhythm(series(course))[0], frequency, rtol=0.01)
+
+
 def test_correlated_noise_is_no_rhythm():
     rng = np.random.default_rng(1)
     kept = np.exp(-EVERY / 0.05)
@@ -110,6 +119,51 @@ def test_growth_is_the_slowest_of_the_population_that_grows_most():
     stopping = series(np.where(TIME < 3, np.exp(0.4 * TIME), np.exp(1.2)))
     assert growth([stopping])[0] < 0.05
     assert growth([series(1e-5 * np.exp(0.4 * TIME))])[0] == 0.0  # silent
+
+
+@pytest.mark.parametrize(
+    ("transfer", "rate_max", "bounded"),
+    [
+        ("tanh", [1.0, 1e3, 1e5], [1, 1, 0]),
+        ("erf", [1.0, 9999.0, 1e4], [1, 1, 1]),
+        ("relu", [1.0] * 3, [0] * 3),
+    ],
+)
+def test_growth_counts_where_rates_could_exceed_the_limit(transfer, rate_max, bounded):
+    """A state that its rates' bound will stop is no runaway; what still moves is made again for longer."""
+    spec = NetworkSpec.parse(
+        {
+            "dt": 0.002,
+            "duration": 5.0,
+            "populations": {"E": {"size": 10, "tau": 0.2}},
+            "transfer": transfer,
+            "J": {"EE": 1.0},
+            "J0": {"E": 0.0 if transfer != "erf" else -3.0},
+        }
+    )
+    values = {"J.EE": 1.2 / np.array(rate_max)}
+    if transfer != "relu":
+        values["populations.E.rate_max"] = np.array(rate_max)
+    found = measured(spec, values, seeds=range(3), initial=["cold"] * 3)
+    assert np.isnan(found["growth"]).tolist() == [bool(b) for b in bounded]
+    for one, label in zip(bounded, found["regime"], strict=True):
+        assert (label == "runaway") == (not one)
+
+
+def test_a_bounded_network_that_still_grows_goes_on_until_it_rests():
+    spec = NetworkSpec.parse(
+        {
+            "dt": 0.002,
+            "duration": 5.0,
+            "populations": {"E": {"size": 10, "tau": 0.2}},
+            "transfer": "tanh",
+            "J": {"EE": 1.2},
+        }
+    )
+    assert measured(spec)["regime"].tolist() == ["slow"]
+    found = measured(spec, longest=40.0)
+    assert found["regime"].tolist() == ["homogeneous"]
+    assert found["rate.E.mean"][0] == pytest.approx(0.6586, abs=1e-3)  # r = tanh(1.2 r)
 
 
 def test_a_drift_crosses_its_average_once_and_a_sine_twice_a_cycle():

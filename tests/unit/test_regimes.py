@@ -345,6 +345,9 @@ def test_what_a_ring_attractor_is_not():
     assert (ghost["regime"], ghost["states"], ghost["multistable"]) == ("slow", 1, False)
     assert ghost["basins"] == "homogeneous 0.50, slow 0.50"
     assert point(("cold", QUIET), ("hot", BUMP), ("cued", MOVES))["regime"] == "multistable"
+    unknown = point(("cold", MOVES), *CUES)  # where the cold start ends
+    assert (unknown["regime"], unknown["states"]) == ("slow", 1)
+    assert point(("cold", MOVES), ("hot", QUIET), *CUES)["regime"] == "multistable"
 
 
 def test_one_state_keeps_its_name_and_two_are_multistable():

@@ -177,3 +177,21 @@ def test_structural_paths_cannot_be_vectors():
             initial=["network"] * 2,
             measure=["rates"],
         )
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_one_or_two_neurons_have_no_profile(size):
+    """Their first mode is the mean, or what alternates."""
+    spec = NetworkSpec.parse(
+        {
+            "populations": {"E": {"size": size, "tau": 0.02}},
+            "J0": {"E": 1.0},
+            "duration": 1.0,
+            "dt": 0.001,
+            "stimuli": [{"shape": "cosine", "onset": 0.1, "offset": 1.0, "strength": 0.5}],
+        }
+    )
+    found = measure_points(spec, {}, seeds=[0], initial=["network"], measure=["regime"]).data
+    assert np.isnan([found["bump.E.ratio"][0], found["bump.E.phase"][0]]).tolist() == [size < 3] * 2
+    assert found["regime"][0] != "bump"  # of three neurons the floor is high
+    assert found["bump.E.m1"][0] > 0

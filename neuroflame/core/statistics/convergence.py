@@ -15,6 +15,7 @@ from neuroflame.core.statistics.inputs import active
 from neuroflame.core.statistics.view import SILENT, column, truth
 from neuroflame.core.statistics.windows import FINAL
 from neuroflame.core.timescales import time_constants
+from neuroflame.physics.transfer import BOUNDED
 from neuroflame.spec.measures import spiking
 
 if TYPE_CHECKING:
@@ -68,9 +69,10 @@ def convergence(view: View) -> Iterator[Statistic]:
     yield Column("noisy", "bool", "", doc), noisy(program) | bool(trains)
     doc = (
         "Slowest growth rate of a population's mean between neighbouring eighths of the final window, of the "
-        "population that grows most, times the slowest time constant."
+        "population that grows most, times the slowest time constant; of those whose rates could exceed `rate_limit`."
     )
-    yield column("growth", "", doc), growth(list(courses.values())) * view.tau_max
+    free = unbounded(program)
+    yield column("growth", "", doc), growth(list(courses.values()), free) * view.tau_max
     yield column("elapsed", "s", "Simulated time."), np.full(points, view.spec.steps * view.spec.dt)
     shares = active(view)
     for name in view.spec.populations:
@@ -225,19 +227,45 @@ def _speed(course: Array, every: float, count: int) -> Array:
     return worst
 
 
-def growth(courses: list[Series]) -> Array:
+def unbounded(program: Program) -> list[Array]:
+    """Return of each population at which points its rates could exceed ``rate_limit``, (P,) each.
+
+    Those of a transfer function that saturates are at most ``rate_max``, trains of spikes at most one spike a step.
+    """
+    limit = program.number("rate_limit").cpu().numpy()
+    found = []
+    for population in program.populations.values():
+        most = population.rate_max_start[:, 0].cpu().numpy()
+        free = most > limit if population.transfer in BOUNDED else np.array(population.spiking is None)
+        found.append(np.broadcast_to(free, (program.points,)))
+    return found
+
+
+def growth(courses: list[Series], free: list[Array] | None = None) -> Array:
     """Return the slowest rate of growth between neighbouring eighths, of the population where it is largest, 1/s.
 
     0 where a population is silent.
+
+    Parameters
+    ----------
+    courses : list of Series
+    free : list of ndarray of bool, (P,)
+        Of each population at which points its growth counts; by default it does everywhere.
+
+    Returns
+    -------
+    ndarray, (P,)
+        NaN where no population's counts.
     """
     found = []
-    for series in courses:
+    for number, series in enumerate(courses):
         parts = blocks(series.mean, EIGHTHS)
         if parts is None:
             return np.full(len(series.mean), np.nan)
         means = np.abs(parts.mean(axis=-1))
         heard = means.min(axis=-1) >= SILENT
         steps = np.diff(np.log(np.maximum(means, SILENT)), axis=-1) / (parts.shape[-1] * series.every)
-        found.append(np.where(heard | np.isnan(means).any(axis=-1), steps.min(axis=-1), 0.0))
-    largest: Array = np.max(found, axis=0)
+        slowest = np.where(heard | np.isnan(means).any(axis=-1), steps.min(axis=-1), 0.0)
+        found.append(slowest if free is None else np.where(free[number], slowest, np.nan))
+    largest: Array = np.fmax.reduce(found)
     return largest

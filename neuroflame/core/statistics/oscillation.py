@@ -10,6 +10,7 @@ import torch
 from neuroflame.core.statistics.courses import block_sds, detrended, slope
 from neuroflame.core.statistics.view import SILENT, column
 from neuroflame.core.statistics.windows import FINAL
+from neuroflame.spec.measures import spiking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +25,12 @@ PADDING = 4
 CYCLES = 8
 """Cycles that the window must hold: slower ones cannot be told from drift."""
 BAND = 0.15
+SLOWEST = 100.0
+"""Hz. Of spikes, power counts up to here, or the first harmonic: shot noise has as much at any frequency."""
+SUBHARMONICS = 24
+"""The peak is one of so many first harmonics of the rhythm."""
+EXPLAINED = 0.9
+"""Of what the best fundamental explains, as much is explained by the highest that counts."""
 BLOCKS = 8
 
 
@@ -42,9 +49,14 @@ def oscillation(view: View) -> Iterator[Statistic]:
             torch.where(moves, found.mean_sd**2 / own, torch.nan),
         )
         series = view.series(name)
-        frequency, share, slow = rhythm(series, level.numpy() if view.signed(name) else None)
+        frequency, share, slow = rhythm(
+            series,
+            level.numpy() if view.signed(name) else None,
+            within=SLOWEST if name in spiking(view.spec) else np.inf,
+        )
         doc = (
-            "Peak of the spectrum of the population's mean; undefined below eight cycles in the final window."
+            "Fundamental of the rhythm at the peak of the spectrum of the population's mean; undefined below eight "
+            "cycles in the final window."
         )
         yield column(f"osc.{name}.frequency", "Hz", doc), frequency
         doc = "Share of the power within 15 % of the peak and of its harmonics."
@@ -59,20 +71,24 @@ def oscillation(view: View) -> Iterator[Statistic]:
         yield column(f"osc.{name}.growth.se", "1/s", doc), np.where(undefined, np.nan, error)
 
 
-def rhythm(series: Series, level: Array | None = None) -> tuple[Array, Array, Array]:
-    """Return the frequency of each point's spectral peak, Hz, and the share of power at it and its harmonics.
+def rhythm(
+    series: Series, level: Array | None = None, *, within: float = np.inf
+) -> tuple[Array, Array, Array]:
+    """Return the frequency of each point's rhythm, Hz, and the share of power at it and its harmonics.
 
     Where the peak is below eight cycles in the window both are undefined, and the third array has the share.
 
     The spectrum is Welch's (1967): of the mean less its linear trend, in segments of a quarter of the window that
     overlap by half, under Hann's window. Power counts within 15 % of the peak's frequency, at the peak at least
-    within the spectrum's own resolution.
+    within the spectrum's own resolution. The frequency is that of the peak, or a fraction of it (`_harmonic`).
 
     Parameters
     ----------
     series : Series
     level : ndarray, (P,), Hz, optional
         How large rates are, in comparison with which a variation is rounding or not. By default their mean.
+    within : float, Hz
+        Power counts up to here; where the rhythm is faster than two thirds of it, up to 1.5 times its frequency.
     """
     points, samples = series.mean.shape
     length = samples // SEGMENTS
@@ -91,7 +107,9 @@ def rhythm(series: Series, level: Array | None = None) -> tuple[Array, Array, Ar
     power[:, bins * samples <= padded] = 0.0  # not above 1/W
     peak = np.clip(power.argmax(axis=-1), 1, len(bins) - 2)
     place = _vertex(power, peak)
+    place = place / _harmonic(power, place)
     step = 1.0 / (padded * series.every)
+    power[bins * step > np.maximum(within, 1.5 * place * step)[:, None]] = 0.0
     near = np.maximum(1.0, np.round(bins / place[:, None]))
     at_harmonic = np.abs(bins - near * place[:, None]) <= BAND * place[:, None]
     at_peak = np.abs(bins - place[:, None]) <= PADDING
@@ -104,6 +122,32 @@ def rhythm(series: Series, level: Array | None = None) -> tuple[Array, Array, Ar
     found = [(moves & fast, place * step), (moves & fast, share), (moves & ~fast, share)]
     frequency, of_fast, of_slow = (np.where(here, value, np.nan) for here, value in found)
     return frequency, of_fast, of_slow
+
+
+def _harmonic(power: Array, place: Array) -> Array:
+    """Return which harmonic of the rhythm a peak is, (P,): trains of short pulses have all harmonics equally high.
+
+    What a frequency explains is the power less than a quarter of it from its multiples, less that which is farther: all
+    of a periodic course's by its fundamental, of noise none. The highest fraction of the peak's frequency counts that
+    explains nearly as much as the best does, of those at which the quarter is no finer than the spectrum. Power far
+    above the peak does not count: samples alias what is fast.
+    """
+    explained = np.full((len(place), SUBHARMONICS), -np.inf)
+    bins = np.arange(power.shape[1])
+    power = np.where(bins <= 1.25 * place[:, None], power, 0.0)
+    total = power.sum(axis=-1)
+    rows = np.flatnonzero(total > 0)
+    for k in range(1, SUBHARMONICS + 1):
+        rows = rows[place[rows] >= 4 * PADDING * k]
+        turn = bins / (place[rows, None] / k)
+        near = np.abs(turn - np.round(turn)) <= 0.25
+        signed = np.where(turn <= 0.25, 0.0, np.where(near, power[rows], -power[rows]))
+        explained[rows, k - 1] = signed.sum(axis=-1) / total[rows]
+        if k == 1:
+            rows = rows[explained[rows, 0] < EXPLAINED]
+    best = explained.max(axis=-1)
+    first = np.argmax(explained >= EXPLAINED * best[:, None], axis=-1) + 1
+    return np.where(best > 0.5, first, 1)
 
 
 def _vertex(power: Array, peak: Array) -> Array:

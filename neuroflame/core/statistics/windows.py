@@ -10,7 +10,7 @@ from neuroflame.core.own_windows import own_windows
 from neuroflame.core.recorder import Sampling, Window
 from neuroflame.core.timescales import shortest
 from neuroflame.errors import SpecError
-from neuroflame.spec.measures import cue_of
+from neuroflame.spec.measures import cue_of, spike_step
 from neuroflame.spec.stimuli import Span, span
 
 if TYPE_CHECKING:
@@ -108,13 +108,14 @@ def samplings(
 ) -> tuple[Sampling, ...]:
     """Return when the populations' means and first Fourier modes are sampled for some measures.
 
-    The final window at least every min(5 ms, the network's shortest time constant), back from the last step; what
-    follows a cue at its offset and every 20 ms; the whole run every 20 ms where points have times of their own.
+    The final window at least every min(5 ms, the network's shortest time constant), back from the last step, where
+    populations spike at least every `spike_step`; what follows a cue at its offset and every 20 ms; the whole run every
+    20 ms where points have times of their own.
     """
     wanted, found = set(measure), []
     if wanted & _SAMPLED:
         final = windows(spec, asked)[0]
-        every = max(1, int(min(LONGEST_STEP, shortest(spec)) / spec.dt + 1e-9))
+        every = max(1, int(min(LONGEST_STEP, shortest(spec), spike_step(spec)) / spec.dt + 1e-9))
         found.append(Sampling(int(final.start), int(final.stop), every))
     return (*found, *after_cue(spec, own=own)) if "memory" in wanted else tuple(found)
 

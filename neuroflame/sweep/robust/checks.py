@@ -25,14 +25,14 @@ _NO_EVIDENCE = ("weights", "fixed_points", "diffusion")
 """Measures that labels do not depend on."""
 
 
-def factors_of(network: NetworkSpec, check: str, stretch: int = 1) -> dict[str, float]:
+def factors_of(network: NetworkSpec, check: str, stretch: float = 1) -> dict[str, float]:
     """Return the paths of a network that a check changes, and by which factor.
 
     Parameters
     ----------
     network : NetworkSpec
     check : {"dt", "n", "t"}
-    stretch : int
+    stretch : float
         How many times longer than the duration the runs are that are to be doubled: those that were `slow` at first.
     """
     if check == "dt":
@@ -43,7 +43,7 @@ def factors_of(network: NetworkSpec, check: str, stretch: int = 1) -> dict[str, 
 
 
 def checking_sweep(
-    spec: SweepSpec, check: str, rows: Sequence[Row], *, stretch: int = 1, window: float | None = None
+    spec: SweepSpec, check: str, rows: Sequence[Row], *, stretch: float = 1, window: float | None = None
 ) -> SweepSpec:
     """Return the sweep that checks the labels of some assignments.
 
@@ -57,7 +57,7 @@ def checking_sweep(
     check : {"dt", "n", "t"}
     rows : sequence of tuple
         Values of its axes.
-    stretch : int
+    stretch : float
         See `factors_of`.
     window : float, optional
         The final window (s), where it is not the sweep's own.

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from neuroflame.store import Table
     from neuroflame.sweep.robust.checks import Row
 
-Stretch = tuple[int, float | None]
+Stretch = tuple[float, float | None]
 """How many times longer than the duration a run was, and its final window (s), None where it was not."""
 
 
@@ -235,7 +235,8 @@ def _rows_of(made: SweepSpec, factors: Mapping[str, float]) -> list[Row]:
 def _stretches(table: Table, spec: SweepSpec, rows: Sequence[Row]) -> dict[Row, Stretch]:
     """Return for each assignment how many times longer than the duration its longest run was, and that run's window.
 
-    The window is None where no run was longer.
+    The window is None where no run was longer. Where the duration is an axis, times become longer by powers of two
+    alone, so that its values, divided by them, are again what they were.
     """
     if "elapsed" not in table.columns:
         return {}
@@ -249,8 +250,9 @@ def _stretches(table: Table, spec: SweepSpec, rows: Sequence[Row]) -> dict[Row, 
     for row in rows:
         structural = {a.path: v for a, v in zip(axes, row, strict=True) if a.structural and v is not None}
         network = spec.network.with_values(structural) if structural else spec.network
-        stretch = max(1, round(longest[row] / network.duration))
-        found[row] = (stretch, stretch * _window(network, spec.window) if stretch > 1 else None)
+        ratio = max(1.0, round(longest[row] / network.duration, 9))
+        stretch = 2.0 ** np.ceil(np.log2(ratio)) if "duration" in spec.space else ratio
+        found[row] = (stretch, ratio * _window(network, spec.window) if ratio > 1 else None)
     return found
 
 
