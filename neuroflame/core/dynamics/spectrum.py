@@ -23,6 +23,8 @@ TOLERANCE = 1e-9
 """‖DF y − μ y‖ at which an eigenvector y of length 1 counts as found."""
 REAL = 1e-6
 """|arg μ| below it is rounding."""
+_CLOSE = 0.01
+"""Error of α, over it, that is small enough for what converges slowly."""
 _POWERS = SPECTRUM_POWERS  # steps that a vector of the subspace is ahead of the one before, at each attempt
 
 
@@ -146,9 +148,9 @@ def spectrum(
     """Return the leading eigenvalues of the step's Jacobian at the given states.
 
     Arnoldi's method with Rayleigh–Ritz values; rows whose vectors have not converged begin again from what
-    was found, with 8 and then 64 steps of the network between the vectors of the subspace, and at last in a
-    subspace of four times the dimension, as slow modes that cluster need. Where the subspace is the whole space,
-    or holds all that is there, the values are exact.
+    was found, with 8 and then 64 steps of the network between the vectors of the subspace, and at last, where α is
+    not known within 1 %, in a subspace of four times the dimension, as slow modes that cluster need. Where the
+    subspace is the whole space, or holds all that is there, the values are exact.
 
     Parameters
     ----------
@@ -183,6 +185,9 @@ def spectrum(
         open_, start = open_[again], start[again]
     size = min(dimension, SPECTRUM_WIDER * size)
     power = 1 if size == dimension else _POWERS[-1]
+    if size < dimension:  # which takes long, and is for what labels hang on
+        doubtful = ~(found.alpha_error <= _CLOSE * np.abs(found.alpha))[open_.cpu().numpy()]
+        open_, start = (some[torch.as_tensor(doubtful, device=flat.device)] for some in (open_, start))
     at_once = max(1, rows // SPECTRUM_WIDER)  # so that no more vectors are held than before
     for chosen, begin in zip(open_.split(at_once), start.split(at_once), strict=True):
         if len(chosen):

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
     from neuroflame.core.statistics.view import Reduced, Statistic, View
 
-_FEWEST = 3
+FEWEST = 3
 """Neurons of a profile: of two the first mode is what alternates, of one it is the mean."""
 
 
 def bump(view: View) -> Iterator[Statistic]:
     """Yield the first Fourier mode over preferred angles, by population, at the end and around the stimulus."""
     for name, population in view.spec.populations.items():
-        found, shaped = view.reduced(name), population.size >= _FEWEST
+        found, shaped = view.reduced(name), population.size >= FEWEST
         early, late = (bump_amplitude(found.modes[half].mT) for half in (FIRST_HALF, SECOND_HALF))
         seconds = 0.5 * view.steps(FINAL) * view.spec.dt
         growth = audible((late - early) / (0.5 * (early + late) * seconds), found.level[FINAL])

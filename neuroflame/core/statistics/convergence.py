@@ -10,6 +10,7 @@ import torch
 from neuroflame.columns import Column
 from neuroflame.core import reference
 from neuroflame.core.external import External
+from neuroflame.core.statistics.bump import FEWEST
 from neuroflame.core.statistics.courses import bend, blocks, crossings, drift, slope
 from neuroflame.core.statistics.inputs import active
 from neuroflame.core.statistics.view import SILENT, column, truth
@@ -140,7 +141,8 @@ def _drift(view: View, name: str, series: Series) -> Iterator[Statistic]:
     )
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = _rotating(series, velocity) / level
-    yield column(f"bump.{name}.rotating", "", doc), np.where(heard, ratio, np.nan)
+    shaped = heard & (view.spec.populations[name].size >= FEWEST)
+    yield column(f"bump.{name}.rotating", "", doc), np.where(shaped, ratio, np.nan)
 
 
 def _rotating(series: Series, velocity: Array) -> Array:
