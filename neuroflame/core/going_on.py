@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 
+ALIKE = 1e-6
+"""Coefficient of variation of neurons that differ by rounding."""
+
 
 def go_on(
     first: Measured,
@@ -31,7 +34,8 @@ def go_on(
 
     A run and its final window become twice as long until its label is another one or the next would be longer than
     ``longest``. A run that rests where it would not stay, at an unstable fixed point, starts from then on with rates a
-    little apart from neuron to neuron.
+    little apart from neuron to neuron; so does one in which neurons that are alike oscillate together, which is made
+    again once.
 
     Parameters
     ----------
@@ -51,9 +55,10 @@ def go_on(
     data = {name: values.copy() for name, values in first.data.items()}
     width, factor = final_window(spec, window), 2
     apart = np.zeros(len(data["regime"]), dtype=bool)
-    rows = np.flatnonzero(data["regime"] == "slow")
+    together = _together(data, spec)
+    rows = np.flatnonzero((data["regime"] == "slow") | together)
     while len(rows) and factor * spec.duration <= longest * (1 + 1e-9):
-        apart[rows] |= _held(data, rows)
+        apart[rows] |= _held(data, rows) | together[rows]
         longer = spec.with_values({"duration": factor * spec.duration})
         # No more samples at once than those of the first runs.
         most = max(1, len(first.data["regime"]) // factor)
@@ -64,6 +69,14 @@ def go_on(
         rows = rows[data["regime"][rows] == "slow"]
         factor *= 2
     return replace(first, data=data)
+
+
+def _together(data: dict[str, Array], spec: NetworkSpec) -> Array:
+    """Return which runs are rhythms of neurons that are alike: nothing has told whether they would stay together."""
+    found: Array = (data["regime"] == "oscillating") & (data["noisy"] != True)  # noqa: E712 (element by element)
+    for name in spec.populations:
+        found &= ~(data[f"rate.{name}.cv"] > ALIKE)  # undefined in silence
+    return found & any(population.size > 1 for population in spec.populations.values())
 
 
 def _held(data: dict[str, Array], rows: Array) -> Array:

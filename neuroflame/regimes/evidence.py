@@ -60,6 +60,13 @@ class Evidence:
             return values.astype(float)
         return np.array([_number(value) for value in values.tolist()], dtype=float)
 
+    def first(self, *names: str) -> Array:
+        """Return the first of some columns that holds a number, row by row."""
+        found = np.full(self.rows, np.nan)
+        for name in names:
+            found = np.where(np.isnan(found), self.number(name), found)
+        return found
+
     def text(self, name: str) -> Array:
         """Return a column as texts, None where it is missing or holds none."""
         if name not in self._columns:

@@ -97,7 +97,8 @@ def _margins(found: Evidence, limits: Thresholds) -> dict[str, Array]:
         least = 1.0 / elapsed if limits.lyapunov is None else np.full(found.rows, limits.lyapunov)
     chaotic = both(above(exponent, error), above(exponent, least))
 
-    shaped = {a: _shaped(found, limits, a) for a in names}
+    shaped = {a: _shaped(found, limits, a, found.number(f"bump.{a}.ratio")) for a in names}
+    turned = {a: _shaped(found, limits, a, _in_its_frame(found, a)) for a in names}
     bump = either(never, *shaped.values())
     swings, steady = ({a: margin(found, limits, a) for a in names} for margin in (_swings, _steady))
     rhythm = either(never, *(both(swings[a], steady[a]) for a in names))
@@ -116,16 +117,20 @@ def _margins(found: Evidence, limits: Thresholds) -> dict[str, Array]:
     held = told((alpha >= 0) | (found.number("alpha.symmetric") > 0))  # at rest where it would not stay
     at_rest = both(still, *(-above(varies, limits.sd_t) for varies in _variations(found)), -held)
     creeping = both(
-        keeps_shape, -noisy, either(never, *(both(shaped[a], _creeps(found, limits, a)) for a in names))
+        keeps_shape, -noisy, either(never, *(both(turned[a], _creeps(found, limits, a)) for a in names))
     )
     on_average = both(noisy, _stationary(found, limits, shaped), -rhythm, -chaotic)
     settled = either(at_rest, creeping, on_average)
     travelling = both(
         either(keeps_shape, on_average),
-        either(never, *(both(shaped[a], _moves(found, limits, a)) for a in names)),
+        either(never, *(both(turned[a], _moves(found, limits, a)) for a in names)),
     )
     undecided = either(told(np.isnan(exponent)), -above(np.abs(exponent), error))
-    fluctuating = both(_fluctuates(found, limits), -noisy, undecided, -chaotic, -swelling)
+    too_slow = either(never, *(_peaks(found, limits, a, "slow") for a in names))
+    turning = both(keeps_shape, either(never, *turned.values()))
+    fluctuating = both(
+        _fluctuates(found, limits), -noisy, undecided, -chaotic, -swelling, -too_slow, -turning
+    )
     varied = either(never, *(above(found.number(f"rate.{a}.cv"), limits.cv) for a in names))
     # Rates of both signs may swing about 0, and their mean inputs with them.
     restless = either(never, *(above(varies, limits.sd_t) for varies in _variations(found)))
@@ -151,15 +156,26 @@ def _margins(found: Evidence, limits: Thresholds) -> dict[str, Array]:
     }
 
 
-def _shaped(found: Evidence, limits: Thresholds, a: str) -> Array:
+def _shaped(found: Evidence, limits: Thresholds, a: str, ratio: Array) -> Array:
     floor = limits.floors * np.nan_to_num(found.number(f"bump.{a}.floor"), nan=0.0)
-    return above(found.number(f"bump.{a}.ratio"), np.maximum(limits.ratio, floor))
+    return above(ratio, np.maximum(limits.ratio, floor))
+
+
+def _in_its_frame(found: Evidence, a: str) -> Array:
+    """Return the ratio of a bump in the frame that turns with it; tables of old have that of the mean profile."""
+    return found.first(f"bump.{a}.rotating", f"bump.{a}.ratio")
 
 
 def _moves(found: Evidence, limits: Thresholds, a: str) -> Array:
+    """Return by how much a bump travels at a steady velocity."""
     speed = np.abs(found.number(f"bump.{a}.velocity"))
     error = limits.errors * found.number(f"bump.{a}.velocity.se")
-    return both(above(speed, error), above(speed, limits.velocity))
+    change = np.abs(found.number(f"bump.{a}.acceleration"))
+    chance = limits.errors * found.number(f"bump.{a}.acceleration.se")
+    noisy = told(found.number("noisy") == 1.0)
+    by_chance = both(noisy, -above(change, chance, undefined=1.0))
+    steady = either(-above(change, limits.trend * speed), by_chance)
+    return both(above(speed, error), above(speed, limits.velocity), steady)
 
 
 def _creeps(found: Evidence, limits: Thresholds, a: str) -> Array:
@@ -169,9 +185,14 @@ def _creeps(found: Evidence, limits: Thresholds, a: str) -> Array:
 
 def _swings(found: Evidence, limits: Thresholds, a: str) -> Array:
     """Return by how much a population has a collective rhythm, whether or not its amplitude is steady."""
+    return _peaks(found, limits, a, "q")
+
+
+def _peaks(found: Evidence, limits: Thresholds, a: str, share: str) -> Array:
+    """Return by how much a population varies as a whole, mostly at one frequency and its harmonics."""
     return both(
         above(found.number(f"rate.{a}.sd_t"), limits.sd_t),
-        above(found.number(f"osc.{a}.q"), limits.q),
+        above(found.number(f"osc.{a}.{share}"), limits.q),
         above(found.number(f"sync.{a}"), limits.sync),
     )
 
@@ -214,8 +235,12 @@ def _drifts(found: Evidence, limits: Thresholds, name: str) -> Array:
 def _fluctuates(found: Evidence, limits: Thresholds) -> Array:
     """Return by how much some rates vary in time while every mean crosses its average again and again."""
     varies = either(*(above(variation, limits.sd_t) for variation in _variations(found)))
-    returns = (above(found.number(f"rate.{a}.crossings"), limits.crossings) for a in found.populations)
-    return both(varies, *returns)
+    counts = [
+        found.number(f"rate.{a}.crossings") for a in found.populations
+    ]  # undefined where a mean is constant
+    some = (above(count, limits.crossings) for count in counts)
+    each = (above(count, limits.crossings, undefined=1.0) for count in counts)
+    return both(varies, either(np.full(found.rows, -1.0), *some), *each)
 
 
 def _variations(found: Evidence) -> list[Array]:

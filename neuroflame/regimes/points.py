@@ -195,7 +195,8 @@ def _features(found: Evidence, limits: Thresholds) -> tuple[Array, Array]:
             (f"rate.{a}.sd_t", "sd_t", ""),
         ):
             values = found.number(name)
-            if kind == "ratio":
+            if kind == "ratio":  # of a travelling bump the mean profile's depends on how far it turns
+                values = np.where(noisy, values, found.first(f"bump.{a}.rotating", name))
                 floor = limits.floors * np.nan_to_num(found.number(f"bump.{a}.floor"), nan=0.0)
                 values = np.where(noisy & (values <= np.maximum(limits.ratio, floor)), 0.0, values)
             values = np.where(np.abs(values) < _LARGEST, values, 0.0) / SMALLEST[kind]

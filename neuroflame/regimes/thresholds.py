@@ -38,7 +38,9 @@ class Thresholds:
     growth: float = _threshold(0.1, "", "Growth in the slowest time constant from which a run is a runaway.")
     rate: float = _threshold(1e-3, "Hz", "Mean rate below which a population is silent.")
     trend: float = _threshold(
-        0.05, "1/s", "Relative drift below which a noisy run is stationary and an oscillation steady."
+        0.05,
+        "1/s",
+        "Relative drift below which a noisy run is stationary, and an oscillation or a bump's velocity steady.",
     )
     velocity: float = _threshold(0.02, "rad/s", "Velocity from which a bump travels.")
     errors: float = _threshold(3.0, "", "Standard errors by which an estimate must differ from 0.")

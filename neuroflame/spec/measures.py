@@ -43,7 +43,14 @@ _BY_POPULATION: dict[str, tuple[str, ...]] = {
     "rates": ("rate.{}.mean", "rate.{}.cv", "rate.{}.sd_t", "rate.{}.sd_i", "rate.{}.max"),
     "bump": ("bump.{}.m0", "bump.{}.m1", "bump.{}.ratio", "bump.{}.phase", "bump.{}.trend"),
     "spikes": ("spikes.{}.cv", "spikes.{}.cv2", "spikes.{}.sync", "spikes.{}.active"),
-    "oscillation": ("sync.{}", "osc.{}.frequency", "osc.{}.q", "osc.{}.growth", "osc.{}.growth.se"),
+    "oscillation": (
+        "sync.{}",
+        "osc.{}.frequency",
+        "osc.{}.q",
+        "osc.{}.slow",
+        "osc.{}.growth",
+        "osc.{}.growth.se",
+    ),
     "convergence": (
         "rate.{}.active",
         "rate.{}.error",
@@ -55,6 +62,9 @@ _BY_POPULATION: dict[str, tuple[str, ...]] = {
         "bump.{}.trend.se",
         "bump.{}.velocity",
         "bump.{}.velocity.se",
+        "bump.{}.acceleration",
+        "bump.{}.acceleration.se",
+        "bump.{}.rotating",
     ),
 }
 _OF_THE_RUN: dict[str, tuple[str, ...]] = {

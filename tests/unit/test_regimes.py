@@ -162,6 +162,33 @@ def test_thresholds_without_a_number_are_the_rows_own():
     assert label(chaos, {"elapsed": 100.0})[0] == "chaotic"
 
 
+def test_a_bump_that_travels_is_seen_in_its_own_frame():
+    turned = TRAVELS | {"bump.E.ratio": 0.01, "rate.E.sd_i": 1.0, "rate.E.crossings": 40.0}
+    assert label(turned)[0] == "fluctuating"  # a table of old, without it
+    assert label(turned, {"bump.E.rotating": 0.9})[0] == "travelling"
+    assert label(turned, {"bump.E.rotating": 0.01})[0] == "fluctuating"
+    speeding = {"bump.E.rotating": 0.9, "bump.E.acceleration": 0.1, "bump.E.acceleration.se": 0.09}
+    assert label(turned, speeding)[0] == "slow"
+    assert label(turned, speeding, {"bump.E.acceleration": 0.02})[0] == "travelling"
+    assert label(turned, speeding, {"noisy": True, "bump.E.ratio": 0.9})[0] == "travelling"  # by chance
+    turns = [("cued", held(**{"bump.E.ratio": ratio, "bump.E.rotating": 0.9})) for ratio in (0.1, 0.6)]
+    assert point(*turns)["states"] == 1
+
+
+def test_what_may_be_a_rhythm_in_a_longer_window_does_not_fluctuate():
+    unknown = {"osc.E.q": np.nan, "osc.E.growth": np.nan, "osc.E.growth.se": np.nan}
+    assert label(ERRATIC, unknown, {"osc.E.slow": 0.8})[0] == "slow"
+    assert label(ERRATIC, unknown, {"osc.E.slow": 0.3})[0] == "fluctuating"
+    assert label(ERRATIC, unknown, {"osc.E.slow": 0.8, "sync.E": 0.01})[0] == "fluctuating"
+
+
+def test_means_that_do_not_vary_do_not_count():
+    other = {name.replace(".E", ".I"): value for name, value in REST.items() if ".E" in name}
+    assert label(ERRATIC, other)[0] == "slow"  # it crosses its average once: it drifts
+    assert label(ERRATIC, other, {"rate.I.crossings": np.nan})[0] == "fluctuating"
+    assert label(ERRATIC, {"rate.E.crossings": np.nan})[0] == "slow"
+
+
 def test_a_bump_must_rise_above_frozen_disorder():
     disorder = {"bump.E.ratio": 0.2, "bump.E.floor": 0.05, "rate.E.cv": 0.5}
     assert label(disorder)[0] == "heterogeneous"

@@ -56,8 +56,10 @@ def goldstone_modes(step_map: StepMap, flat: Tensor, values: np.ndarray, vectors
         axis=1,
     )
     marks = (overlap > OVERLAP) & real & (np.abs(growth) < limit[:, None]) & (ratio > BUMP)[:, None]
-    first: np.ndarray = marks & (np.cumsum(marks, axis=1) == 1)
-    return first
+    # Where a bump is about to drift a second mode turns it too: that of its velocity, which is not neutral.
+    nearest = np.argmin(np.where(marks, np.abs(growth), np.inf), axis=1)
+    found: np.ndarray = marks & (np.arange(marks.shape[1]) == nearest[:, None])
+    return found
 
 
 def _bump(step_map: StepMap, flat: Tensor) -> tuple[np.ndarray, np.ndarray]:

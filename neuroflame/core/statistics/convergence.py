@@ -10,7 +10,7 @@ import torch
 from neuroflame.columns import Column
 from neuroflame.core import reference
 from neuroflame.core.external import External
-from neuroflame.core.statistics.courses import blocks, crossings, drift, slope
+from neuroflame.core.statistics.courses import bend, blocks, crossings, drift, slope
 from neuroflame.core.statistics.inputs import active
 from neuroflame.core.statistics.view import SILENT, column, truth
 from neuroflame.core.statistics.windows import FINAL
@@ -30,6 +30,8 @@ TOLERANCES = {torch.float64: 1e-4, torch.float32: 1e-3}
 """Residual below which a state counts as converged: float32 does not resolve slower motion of slow variables."""
 WINDOW_BLOCKS = 16
 EIGHTHS = 8
+ROUNDING = 1e-5
+"""Share of its level below which a mean's variation is that of arithmetic, in float32 too."""
 
 
 def convergence(view: View) -> Iterator[Statistic]:
@@ -103,9 +105,13 @@ def _drift(view: View, name: str, series: Series) -> Iterator[Statistic]:
     yield column(f"bump.{name}.error", "", doc), np.where(heard, shape_error, np.nan)
     doc = "Standard error of the growth of the bump's amplitude, by the slopes in eighths of the window."
     yield column(f"bump.{name}.trend.se", "1/s", doc), np.where(heard, shape_tilt_error, np.nan)
-    doc = "How often the population's mean crosses its own average in the final window."
+    doc = (
+        "How often the population's mean crosses its own average in the final window; undefined where it varies no "
+        "more than by rounding."
+    )
     count = crossings(series.mean) if series.samples > 2 else mean * np.nan
-    yield column(f"rate.{name}.crossings", "", doc), np.where(np.isnan(mean), np.nan, count)
+    still = found.mean_sd.numpy() <= ROUNDING * np.maximum(np.abs(found.level[FINAL].numpy()), SILENT)
+    yield column(f"rate.{name}.crossings", "", doc), np.where(np.isnan(mean) | still, np.nan, count)
 
     unstructured = torch.sqrt(found.unstructured) / found.level[FINAL]
     lowest = unstructured * (np.pi / view.spec.populations[name].size) ** 0.5
@@ -121,6 +127,35 @@ def _drift(view: View, name: str, series: Series) -> Iterator[Statistic]:
     yield column(f"bump.{name}.velocity", "rad/s", doc), np.where(heard, velocity, np.nan)
     doc = "Its standard error, by the scatter of the slopes in eighths of the window."
     yield column(f"bump.{name}.velocity.se", "rad/s", doc), np.where(heard, error, np.nan)
+    change, error = bend(np.ascontiguousarray(phase), series.every, EIGHTHS)
+    doc = "Slope of the bump's velocity over the final window, by the slopes of its phase in eighths."
+    yield column(f"bump.{name}.acceleration", "rad/s²", doc), np.where(heard, change, np.nan)
+    doc = "Its standard error, by their scatter."
+    yield column(f"bump.{name}.acceleration.se", "rad/s²", doc), np.where(heard, error, np.nan)
+    doc = (
+        "Ratio in the frame that turns with the bump's velocity: the profile that a bump keeps while it travels, of "
+        "which `bump.A.ratio` sees what is left after it has turned."
+    )
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = _rotating(series, velocity) / level
+    yield column(f"bump.{name}.rotating", "", doc), np.where(heard, ratio, np.nan)
+
+
+def _rotating(series: Series, velocity: Array) -> Array:
+    """Return twice the modulus of the mean mode in a frame that turns, (P,), Hz."""
+    if not series.samples:
+        return np.full(len(velocity), np.nan)
+    angle = velocity[:, None] * (series.every * np.arange(series.samples))
+    cosine, sine = np.cos(angle), np.sin(angle)
+    along, across = (
+        np.ascontiguousarray(part).mean(axis=-1)
+        for part in (
+            series.cosine * cosine + series.sine * sine,
+            series.sine * cosine - series.cosine * sine,
+        )
+    )
+    found: Array = 2.0 * np.hypot(along, across)
+    return found
 
 
 def _errors(course: Array, every: float) -> tuple[Array, Array]:

@@ -63,6 +63,14 @@ def drift(course: Array, every: float, count: int) -> tuple[Array, Array]:
     return slope(course, every)[0], error
 
 
+def bend(course: Array, every: float, count: int) -> tuple[Array, Array]:
+    """Return how fast the slope of a course changes, a second, from block to block, and its standard error."""
+    parts = blocks(course, count)
+    if parts is None:
+        return np.full(len(course), np.nan), np.full(len(course), np.nan)
+    return slope(np.ascontiguousarray(slope(parts, every)[0]), parts.shape[-1] * every)
+
+
 def crossings(course: Array) -> Array:
     """Return how often a course crosses its own mean."""
     above = course > course.mean(axis=-1, keepdims=True)

@@ -42,13 +42,15 @@ def oscillation(view: View) -> Iterator[Statistic]:
             torch.where(moves, found.mean_sd**2 / own, torch.nan),
         )
         series = view.series(name)
-        frequency, share = rhythm(series, level.numpy() if view.signed(name) else None)
+        frequency, share, slow = rhythm(series, level.numpy() if view.signed(name) else None)
         doc = (
             "Peak of the spectrum of the population's mean; undefined below eight cycles in the final window."
         )
         yield column(f"osc.{name}.frequency", "Hz", doc), frequency
         doc = "Share of the power within 15 % of the peak and of its harmonics."
         yield column(f"osc.{name}.q", "", doc), share
+        doc = "The same of a peak below eight cycles: what may be a rhythm in a longer window."
+        yield column(f"osc.{name}.slow", "", doc), slow
         rate, error = growth(series)
         undefined = np.isnan(frequency)
         doc = "Growth of the oscillation's amplitude over the final window, over the amplitude."
@@ -57,8 +59,10 @@ def oscillation(view: View) -> Iterator[Statistic]:
         yield column(f"osc.{name}.growth.se", "1/s", doc), np.where(undefined, np.nan, error)
 
 
-def rhythm(series: Series, level: Array | None = None) -> tuple[Array, Array]:
+def rhythm(series: Series, level: Array | None = None) -> tuple[Array, Array, Array]:
     """Return the frequency of each point's spectral peak, Hz, and the share of power at it and its harmonics.
+
+    Where the peak is below eight cycles in the window both are undefined, and the third array has the share.
 
     The spectrum is Welch's (1967): of the mean less its linear trend, in segments of a quarter of the window that
     overlap by half, under Hann's window. Power counts within 15 % of the peak's frequency, at the peak at least
@@ -73,7 +77,8 @@ def rhythm(series: Series, level: Array | None = None) -> tuple[Array, Array]:
     points, samples = series.mean.shape
     length = samples // SEGMENTS
     if length < 8:
-        return np.full(points, np.nan), np.full(points, np.nan)
+        unknown = np.full(points, np.nan)
+        return unknown, unknown, unknown
     course = detrended(series.mean)
     taper = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)
     padded = PADDING * length
@@ -94,8 +99,11 @@ def rhythm(series: Series, level: Array | None = None) -> tuple[Array, Array]:
         share = np.where(at_harmonic | at_peak, power, 0.0).sum(axis=-1) / power.sum(axis=-1)
     size = np.abs(series.mean.mean(axis=-1)) if level is None else level
     spread = np.sqrt((course * course).mean(axis=-1))
-    defined = (size >= SILENT) & (spread > STILL * size) & (place * step * samples * series.every >= CYCLES)
-    return np.where(defined, place * step, np.nan), np.where(defined, share, np.nan)
+    moves = (size >= SILENT) & (spread > STILL * size)
+    fast = place * step * samples * series.every >= CYCLES
+    found = [(moves & fast, place * step), (moves & fast, share), (moves & ~fast, share)]
+    frequency, of_fast, of_slow = (np.where(here, value, np.nan) for here, value in found)
+    return frequency, of_fast, of_slow
 
 
 def _vertex(power: Array, peak: Array) -> Array:
