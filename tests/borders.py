@@ -28,6 +28,11 @@ def islands(x):
     return np.maximum(*(r - np.linalg.norm(x - c, axis=1) for r, c in ((0.15, 0.27), (0.12, 0.74))))
 
 
+def band(x):
+    """Positive in a band 0.02 wide, measured along the second axis, from side to side."""
+    return 0.01 - np.abs(x[:, 1] - 0.5 - 0.2 * x[:, 0])
+
+
 def line(x):
     return x[:, 0] - 0.3137
 
@@ -82,6 +87,11 @@ DEAR = {
     "ball in four dimensions, coarsely": Case(ball, 4, 0.1),
 }
 """Those that take more: coarse tolerances in four dimensions."""
+THIN = {
+    "band": Case(band, 2, 0.01),
+    "band, margin told": Case(band, 2, 0.01, tells=True),
+}
+"""A region as thin as the spacing of places around it, which is followed from side to side."""
 NOISY = Case(ball, 2, 0.02, noise=0.005, draws=15)
 
 

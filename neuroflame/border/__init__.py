@@ -12,7 +12,8 @@ from neuroflame.border.regions_of_table import places_frame, regions_frame, regi
 from neuroflame.border.scales import Scale, scale_of, scales_of
 from neuroflame.border.sides import sides
 from neuroflame.border.sites import Sites, gather
-from neuroflame.border.table import Table, border_frame, border_of_table
+from neuroflame.border.table import Table, border_frame, border_of_table, unfollowed
+from neuroflame.border.tips import open_tips
 
 __all__ = [
     "LABELLED",
@@ -31,6 +32,7 @@ __all__ = [
     "find_regions",
     "gather",
     "longest_edge",
+    "open_tips",
     "places_frame",
     "regions_frame",
     "regions_of_table",
@@ -38,4 +40,5 @@ __all__ = [
     "scales_of",
     "separable",
     "sides",
+    "unfollowed",
 ]

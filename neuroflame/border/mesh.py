@@ -106,6 +106,13 @@ class Mesh:
             unseen[mine] = length[mine] * (1 - flat)
         return Edges(ends, tangent, unseen)
 
+    def neighbours(self) -> list[Array]:
+        """Return the places that share an edge with each, in order."""
+        sides = [self.simplices[:, list(pair)] for pair in combinations(range(self.simplices.shape[1]), 2)]
+        ends = np.concatenate(sides)
+        pairs = np.unique(np.concatenate([ends, ends[:, ::-1]]), axis=0)
+        return np.split(pairs[:, 1], np.searchsorted(pairs[:, 0], np.arange(1, len(self.units))))
+
     def _pairs(self) -> tuple[Array, Array]:
         """Return the simplices that a border crosses, and their edges, each once."""
         mixed = self.simplices[self.mixed]

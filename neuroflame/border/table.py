@@ -11,6 +11,7 @@ import numpy as np
 from neuroflame.border.find import CONFIDENCE, Border, border_of_draws, draws_of_rows
 from neuroflame.border.labels import Labelling
 from neuroflame.border.scales import Scale, scales_of
+from neuroflame.border.tips import open_tips
 from neuroflame.errors import SpecError, StoreError
 
 if TYPE_CHECKING:
@@ -104,6 +105,28 @@ def confidence_of(table: Table) -> float:
     """Return the posterior probability above which a majority is clear: the search's, or the default."""
     search = (table.manifest.get("sweep") or {}).get("search") or {}
     return float(search.get("confidence", CONFIDENCE))
+
+
+def unfollowed(table: Table, border: Border, points: int) -> str:
+    """Return that a search was out of points before it had followed thin regions to their ends; else nothing.
+
+    Parameters
+    ----------
+    table : Table
+        Of any search; it says nothing unless that is a boundary search.
+    border : Border
+        From `border_of_table`.
+    points : int
+        How many the table has.
+    """
+    sweep = table.manifest.get("sweep") or {}
+    search = sweep.get("search") or {}
+    starts = len((sweep.get("repeat") or {}).get("initial_conditions") or ["one"])
+    if search.get("kind") != "boundary" or points + starts <= search["points"]:
+        return ""
+    tips = len(open_tips(border, tolerance_of(table, None), confidence=confidence_of(table)))
+    where = "1 tip of a thin region" if tips == 1 else f"{tips} tips of thin regions"
+    return f"{where} not followed to the end: the border may go on there" if tips else ""
 
 
 def border_frame(border: Border, scales: tuple[Scale, ...]) -> pd.DataFrame:

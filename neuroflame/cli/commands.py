@@ -287,7 +287,7 @@ def _check_answer(spec: Any, file: str) -> None:
     from neuroflame.conditions import parse_condition
 
     try:
-        spec.check_columns(parse_condition(answer.where).names)
+        spec.check_condition(parse_condition(answer.where))
     except SpecError as error:
         error.path = "answer.where"
         raise error.located(file=file) from None

@@ -55,6 +55,8 @@ _SUMS: dict[str, Callable[[Any, Any], Any]] = {
     "/": np.divide,
 }
 
+_TEXT_REMEDY = "compare a column of texts with a text, such as status == ok"
+
 
 @dataclass(frozen=True)
 class Condition:
@@ -168,9 +170,10 @@ def _compare(sign: str, left: Node, right: Node, data: Columns) -> Any:
             raise _no_column(node[1], data)
     if sign not in ("==", "!="):
         got = f"{show(left)} {sign} {show(right)}"
-        raise SpecError("texts can only be compared with == and !=", got=got)
+        raise SpecError("texts can only be compared with == and !=", got=got, remedy=_TEXT_REMEDY)
     if not all(texts):
-        raise SpecError("a text cannot be compared with a number", got=f"{show(left)} {sign} {show(right)}")
+        got = f"{show(left)} {sign} {show(right)}"
+        raise SpecError("a text cannot be compared with a number", got=got, remedy=_TEXT_REMEDY)
     a, b = (np.asarray(side, dtype=object) for side in (a, b))
     missing = (a == None) | (b == None)  # noqa: E711 (element by element)
     return np.where(missing, np.nan, np.asarray(_ORDER[sign](a, b), dtype=float))
@@ -190,7 +193,7 @@ def value_of(node: Node, data: Columns) -> Any:
         if isinstance(value, str) and child[0] == "name":
             raise _no_column(child[1], data)
         if isinstance(value, str) or value.dtype == object:
-            raise SpecError("texts cannot be added or multiplied", got=show(node))
+            raise SpecError("texts cannot be added or multiplied", got=show(node), remedy=_TEXT_REMEDY)
     numbers = [np.asarray(value, dtype=float) for value in values]
     if kind in ("abs", "minus"):
         return np.abs(numbers[0]) if kind == "abs" else -numbers[0]

@@ -274,13 +274,15 @@ def _extremes(data: View) -> str:
 
 def _border(data: View) -> str:
     """Return how well a border is known, where one was sought."""
-    from neuroflame.border import border_of_table
+    from neuroflame.border import border_of_table, unfollowed
 
     border, _ = border_of_table(data.table)
     on = border_sought(data)
     if not len(border.edges):
         return f"no border of {on} found"
-    return f"95 % of the border of {on} is known within {number(100 * border.quantile())} % of the range"
+    known = f"95 % of the border of {on} is known within {number(100 * border.quantile())} % of the range"
+    left = unfollowed(data.table, border, len(data.frame))
+    return f"{known}; {left}" if left else known
 
 
 def _regimes(data: View) -> str:

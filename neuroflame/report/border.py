@@ -11,7 +11,7 @@ from matplotlib.colors import to_rgba
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from neuroflame.border import border_of_table, sides
+from neuroflame.border import border_of_table, sides, unfollowed
 from neuroflame.errors import SpecError
 from neuroflame.report.axes import mapping
 from neuroflame.report.labels import axis_label, escape, number, quantity, symbol
@@ -69,7 +69,7 @@ def border_diagram(
     what = on or mapping(mapping(data.manifest, "sweep"), "search").get("on")
     height = {1: 2.6, 2: 0.78 * _WIDTH, 3: 3.6, 4: 1.02 * _WIDTH}[len(axes)]
     width = 13.0 if len(axes) == 3 else _WIDTH
-    fig = new_figure(width, height, f"Border of {what}", _note(border, len(data.frame)))
+    fig = new_figure(width, height, f"Border of {what}", _note(border, data))
     if len(axes) == 1:
         _row(fig.subplots(), border, axes[0], colours)
     elif len(axes) == 2:
@@ -84,7 +84,8 @@ def border_diagram(
     return fig
 
 
-def _note(border: Border, points: int) -> str:
+def _note(border: Border, data: View) -> str:
+    points = len(data.frame)
     if not len(border.edges):
         return f"{points} points, no border found"
     worst, most = float(border.error.max()), border.quantile()
@@ -95,7 +96,8 @@ def _note(border: Border, points: int) -> str:
     unsure = border.confidence < 0.999
     if unsure.any():
         text += f" · confidence {number(float(border.confidence.min()), 2)}"
-    return text
+    left = unfollowed(data.table, border, points)
+    return f"{text} · {left}" if left else text
 
 
 def _legend(border: Border, colours: Scale, d: int) -> tuple[list[Any], list[str]]:

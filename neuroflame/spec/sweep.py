@@ -14,6 +14,7 @@ from pydantic import field_validator, model_validator
 
 from neuroflame.conditions import Condition, parse_condition
 from neuroflame.errors import SpecError
+from neuroflame.regimes import LABELS
 from neuroflame.spec.arrays import locate_files, without_files
 from neuroflame.spec.axes import Axis
 from neuroflame.spec.base import Real, Spec, quantity, suggestion
@@ -35,6 +36,8 @@ from neuroflame.spec.stimuli import is_time
 from neuroflame.spec.stop import Stop
 from neuroflame.spec.theory import THEORY_TEXTS, TheoryName, theory_columns
 
+_NUMBERS = ("graph", "seed", "point_index", "t_fail")
+_TEXTS = ("status", "error", "initial_condition", "point_id")
 _STATUSES = ("ok", "diverged", "failed")
 _MOST_POINTS = 10**8
 _TRACED_POINTS = 2000
@@ -233,9 +236,7 @@ class SweepSpec(Spec):
             raise SpecError("has no meaning for several objectives", path=f"stop.{self.stop.learns[0]}")
         for i, text in enumerate(search.constraints):
             try:
-                condition = parse_condition(text)
-                self.check_condition(condition)
-                condition.truth(self._one_row())
+                self.check_condition(parse_condition(text))
             except SpecError as error:
                 error.path = f"search.constraints.{i}"
                 raise
@@ -243,8 +244,10 @@ class SweepSpec(Spec):
     def _one_row(self) -> dict[str, Any]:
         """Return columns like those of this sweep's table, with a row to try conditions on."""
         names = [*self.measured, *self.predicted]
-        found: dict[str, Any] = {name: np.ones(1) for name in ("graph", "seed", *names)}
-        found |= {name: np.array(["ok"], object) for name in ("status", "error", "initial_condition")}
+        found: dict[str, Any] = {name: np.ones(1) for name in (*_NUMBERS, *names)}
+        found |= {name: np.array(["ok"], object) for name in _TEXTS}
+        if "regime" in self.measure:
+            found["regime"] = np.array(["bump"], object)
         found |= {name: np.array(["ok"], object) for name in THEORY_TEXTS if name in found}
         for axis in self.axes:
             found[f"point.{axis.path}"] = np.array([axis.ends[0]], object if axis.text else float)
@@ -314,11 +317,17 @@ class SweepSpec(Spec):
                 raise SpecError("is not a column of this sweep", got=name, remedy=suggestion(name, known))
 
     def check_condition(self, condition: Condition) -> None:
-        """Raise SpecError if a condition names no column of this sweep's table, or a status that there is not."""
+        """Raise SpecError if a condition on this sweep's table can have no truth, or compares with what cannot occur.
+
+        That is if it names no column, compares texts with numbers, or names a status or regime that there is not.
+        """
         self.check_columns(condition.names)
-        for text in condition.texts_of("status"):
-            if text not in _STATUSES:
-                raise SpecError("is no status", got=text, remedy=suggestion(text, _STATUSES))
+        row = self._one_row()
+        condition.truth(row)
+        for column, known in (("status", _STATUSES), ("regime", tuple(LABELS))):
+            for text in condition.texts_of(column) if column in row else ():
+                if text not in known:
+                    raise SpecError(f"is no {column}", got=text, remedy=suggestion(text, known))
 
     @property
     def number_columns(self) -> list[str]:

@@ -207,7 +207,7 @@ def best_points(uri: str, by: str | None, number: int, *, smallest: bool = False
             raise SpecError(
                 "is not a numeric column", got=goal.column, file=uri, remedy=suggestion(goal.column, numeric)
             )
-    frame, scores = _usable(table, goals)
+    frame, scores = _usable(table, goals, uri)
     losses = scores * [-1.0 if goal.large else 1.0 for goal in goals]
     chosen = np.flatnonzero(front(losses)) if len(goals) > 1 else np.arange(len(frame))
     chosen = chosen[np.lexsort(losses[chosen].T[::-1])][: None if len(goals) > 1 else number]
@@ -222,13 +222,22 @@ def best_points(uri: str, by: str | None, number: int, *, smallest: bool = False
     return f"{_about(goals, len(chosen))}\n{lines}" if goals[0].value is not None or len(goals) > 1 else lines
 
 
-def _usable(table: Table, goals: Sequence[Goal]) -> tuple[pd.DataFrame, Array]:
-    """Return the rows that are ok, meet the search's constraints and have all scores, and the scores."""
+def _usable(table: Table, goals: Sequence[Goal], uri: str) -> tuple[pd.DataFrame, Array]:
+    """Return the rows that are ok, meet the search's constraints and have all scores, and the scores.
+
+    NeuroflameError if some are ok and none of them meets the constraints.
+    """
     frame = table.to_pandas([name for name, column in table.columns.items() if column.kind != "series"])
     constraints = table.manifest.get("sweep", {}).get("search", {}).get("constraints", ())
     good = np.array(frame["status"] == "ok", dtype=bool)
+    count = int(good.sum())
     for text in constraints:
         good &= parse_condition(text).holds(frame)
+    if count and not good.any():
+        rule = f"no point meets the constraints: of {len(frame)} points {count} are ok, and none of these meets all"
+        raise NeuroflameError(
+            rule, got=" and ".join(constraints), file=uri, remedy="loosen search.constraints"
+        )
     columns = (
         frame[goal.column].astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan) for goal in goals
     )

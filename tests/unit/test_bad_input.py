@@ -171,6 +171,18 @@ CASES = {
         plan("search={kind: tpe, trials: 4, maximise: bump.E.m1, constraints: [status > 3]}"),
         "search.constraints.0: texts can only be compared with == and !=",
     ),
+    "border where texts are ordered": (
+        plan("search={kind: boundary, on: status > 3, points: 100}", "space={J.EE: {low: 1, high: 2}}"),
+        "sweep.yml: search.on: texts can only be compared with == and !=, got 'status > 3' (compare a column of",
+    ),
+    "answer where texts are ordered": (
+        plan("answer={where: rate.E.mean > 1 and status > 3, label: high}"),
+        "sweep.yml: answer.where: texts can only be compared with == and !=, got 'status > 3' (compare a column of",
+    ),
+    "answer where a regime is misspelt": (
+        plan("measure=[regime]", "answer={where: regime == bmp, label: high}"),
+        "sweep.yml: answer.where: is no regime, got 'bmp' (did you mean 'bump'?)",
+    ),
     "constraint with a misspelt word": (
         plan("search={kind: tpe, trials: 4, maximise: bump.E.m1, constraints: [statu == ok]}"),
         "search.constraints.0: the table has no such column, got 'statu' (did you mean status?)",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.path import Path
 
-from neuroflame.border import LABELLED, Labelling, Mesh, find_border, gather, scale_of, sides
+from neuroflame.border import LABELLED, Labelling, Mesh, find_border, gather, open_tips, scale_of, sides
 from neuroflame.border.flat import crossings, separable
 from neuroflame.border.sites import draws_wanted, majority
 from neuroflame.sweep.points import DRAW, dtype_of, size_of
@@ -13,6 +13,7 @@ from tests.borders import (
     CHAOS,
     DEAR,
     NOISY,
+    THIN,
     Case,
     axes,
     ball,
@@ -85,6 +86,52 @@ def test_no_plane_separates_a_strip_between_others():
     along = np.array([[40, 41]])
     assert not separable(x, code, along).any()
     assert separable(x, (x[:, 1] > 0.4).astype(int), along).all()
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("name", THIN)
+def test_a_thin_band_is_followed_from_side_to_side(name, seed):
+    """For a third of the grid that brackets as well; the first places show a piece of it."""
+    case = THIN[name]
+    search = make(case, total=2000, seed=seed)
+    drain(case, search)
+    border = search.border()
+    along = np.linspace(0, 1, 201)
+    for side in (-0.01, 0.01):
+        edge = np.stack([along, 0.5 + 0.2 * along + side], axis=1)
+        assert np.linalg.norm(edge[:, None] - border.units, axis=2).min(axis=1).max() < 0.06
+    assert np.quantile(errors(case, border), 0.95) <= case.tolerance
+    assert search.asked < 2601 / 3
+    assert not open_tips(border, case.tolerance)
+
+
+def test_ordinary_borders_have_no_tips():
+    for name in ("circle", "two islands"):
+        search = make(CASES[name])
+        drain(CASES[name], search)
+        assert not open_tips(search.border(), 0.01)
+
+
+def test_beyond_a_tip_straight_ahead_is_looked_at_first_and_then_all_directions():
+    x = np.linspace(0.1, 0.5, 21)
+    inside = np.stack([x, np.full(21, 0.5)], axis=1)
+    aside, around_it = np.array([0.0, 0.015]), [[0.53, 0.53], [0.53, 0.47]]
+    sides = np.concatenate([inside + aside, inside - aside, around_it])
+    corners = np.array([[0, 0], [0, 1], [1, 0], [1, 1.0]])
+
+    def tips(*more):
+        places = np.concatenate([inside, sides, corners, np.reshape(more, (-1, 2))])
+        told = np.zeros((len(places), 1), LABELLED)
+        told["label"][:, 0] = np.where(np.arange(len(places)) < 21, "yes", "no")
+        found = open_tips(find_border(gather(places, told), 0.01), 0.01)
+        return np.array([probe for probes in found for probe in probes if probe[0] > 0.4])
+
+    assert tips() == pytest.approx(np.array([[0.6, 0.5]]), abs=0.01)
+    assert tips([0.6, 0.5]) == pytest.approx(np.array([[0.55, 0.5]]), abs=0.01)
+    around = tips([0.6, 0.5], [0.53, 0.5])
+    assert len(around) > 1
+    assert (np.abs(around[:, 1] - 0.5) > 0.005).all()
+    assert not len(tips([0.6, 0.5], [0.53, 0.5], *around))
 
 
 def test_a_grid_that_is_as_good_needs_five_times_as_many_points():

@@ -207,6 +207,18 @@ def test_border_of_another_sweep(tmp_path):
         open_table(str(tmp_path / "names")).border("rate.E.mean > 20")
 
 
+def test_what_was_not_followed_for_want_of_points_is_told(tmp_path):
+    """The stand-in's rate is constant where J.EE + J0.E is: a band across the space."""
+    thin = {"on": "abs(rate.E.mean - 20) < 0.6", "tolerance": 0.02, "start": 200}
+    told = {}
+    for points in (300, 2000):
+        out = str(tmp_path / str(points))
+        run(boundary(points=points, **thin), out)
+        told[points] = build_report(out).answer
+    assert "not followed to the end: the border may go on there" in told[300]
+    assert "not followed" not in told[2000]
+
+
 def test_plan():
     plan = make_plan(boundary(repeat={"graphs": 3, "initial_conditions": ["cold", "hot"]}), actors=2)
     assert plan.points == 300
@@ -223,6 +235,9 @@ def test_plan():
         ({"on": "statsu"}, "search.on: is not a column of this sweep, got 'statsu' (did you mean 'status'?)"),
         ({"on": "rate.E.mean >"}, "search.on: a condition must not end here"),
         ({"on": "rate.E.mean + 1"}, "search.on: a condition must compare something"),
+        ({"on": "status > 3"}, "search.on: texts can only be compared with == and !="),
+        ({"on": "rate.E.mean > 1 and status > 3"}, "got 'status > 3' (compare a column of texts with a text"),
+        ({"on": "regime == bump"}, "search.on: the table has no such column, got 'regime'"),
         ({"points": 31}, "search.points: must be at least the 32 points that cover the space at first"),
         (
             {"points": 63, "repeat": {"initial_conditions": ["cold", "hot"]}},
@@ -269,3 +284,35 @@ def test_every_option_changes_the_points(change, tmp_path):
         run(boundary(repeat={"graphs": 4}, **{"points": 150, **changes}), tmp_path / name)
     ids = [set(open_table(str(tmp_path / name)).to_pandas()["point_id"]) for name in ("one", "other")]
     assert ids[0] != ids[1]
+
+
+@pytest.mark.parametrize(
+    ("on", "message"),
+    [
+        ("'bump' > regime", "search.on: texts can only be compared with == and !="),
+        (
+            "regime + 1 > 2",
+            "search.on: texts cannot be added or multiplied, got 'regime + 1' (compare a column of",
+        ),
+        (
+            "regime == 3",
+            "search.on: a text cannot be compared with a number, got 'regime == 3' (compare a column of",
+        ),
+        ("regime == bmp", "search.on: is no regime, got 'bmp' (did you mean 'bump'?)"),
+        ("rate.E.mean > 1 and not 'bmp' != regime", "is no regime, got 'bmp' (did you mean 'bump'?)"),
+        ("regime in [bump, chaotik]", "is no regime, got 'chaotik' (did you mean 'chaotic'?)"),
+        ("regime == elsewhere", "is no regime, got 'elsewhere' (valid names: asynchronous irregular,"),
+    ],
+)
+def test_regimes_in_conditions_are_known_before_anything_runs(on, message):
+    search = {"kind": "boundary", "on": on, "points": 100}
+    with pytest.raises(SpecError) as caught:
+        sweep(space=SPACE, measure=["regime"], search=search)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("on", ["regime in [bump, 'asynchronous irregular']", "regime.confidence > 0.5"])
+def test_conditions_on_regimes(on):
+    search = {"kind": "boundary", "on": on, "points": 100}
+    assert sweep(space=SPACE, measure=["regime"], search=search).search.on == on

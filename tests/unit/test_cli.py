@@ -130,6 +130,30 @@ def test_best(folder, capsys):
     assert float(capsys.readouterr().out.splitlines()[1].split()[0]) <= second
 
 
+def test_best_where_no_point_meets_the_constraints(folder, capsys):
+    search = "search={kind: tpe, trials: 4, maximise: rate.E.mean, constraints: [rate.E.mean < -1, J.EE > 0]}"
+    space = "space={J.EE: {low: 0.5, high: 1}}"
+    call(
+        "run",
+        "sweep.yml",
+        "--set",
+        search,
+        "--set",
+        space,
+        "--backend",
+        "inline",
+        "--no-report",
+        "--out",
+        "x",
+    )
+    capsys.readouterr()
+    assert call("best", "x") == 2
+    assert capsys.readouterr().err == (
+        "neuroflame-sweep: x: no point meets the constraints: of 4 points 4 are ok, and none of these meets all, "
+        "got 'rate.E.mean < -1 and J.EE > 0' (loosen search.constraints)\n"
+    )
+
+
 def test_report(folder, capsys):
     call("run", "sweep.yml", "--backend", "inline", "--no-report", "--out", "x", "--quiet")
     assert call("report", "x", "--out", "drawn") == 0

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from neuroflame.border import LABELLED, Border, Sites, find_border, gather, longest_edge, scale_of, separable
+from neuroflame.border import (
+    LABELLED,
+    Border,
+    Sites,
+    find_border,
+    gather,
+    longest_edge,
+    open_tips,
+    scale_of,
+    separable,
+)
 from neuroflame.border.find import GUARD, QUANTILE
 from neuroflame.border.sites import draws_wanted
 from neuroflame.sweep.points import DRAW, Array, Assignments, dtype_of
@@ -39,7 +49,8 @@ class Boundary(Search):
     The places that were looked at are triangulated in the unit cube of the axes. An edge whose ends have
     different labels brackets the border; those that do not bracket it within the tolerance are halved, or,
     where the condition's margin passes through zero, cut so that the next two places enclose the zero. A share
-    of every batch goes into the largest simplices that show no border. Where labels depend on draws of graph
+    of every batch goes into the largest simplices that show no border. When the border is known well enough, the
+    tips of thin regions are followed to their ends. Where labels depend on draws of graph
     and noise, a place at the border is looked at again until its majority is clear.
 
     An assignment is a place and a draw (`neuroflame.sweep.points.DRAW`). What comes next is a function of all
@@ -163,6 +174,8 @@ class Boundary(Search):
         border = self.border()
         again = self._undecided(border)[:room]
         chosen = self._on_border(border, room - len(again))
+        if not chosen and not again:
+            chosen = self._beyond_tips(border, room)
         located = not len(chosen) and not len(again) and len(border.edges) > 0
         before, after = (int(self.explore * (self.asked + extra)) for extra in (0, room))
         wanted = 0 if located else after - before if len(border.edges) else room
@@ -245,6 +258,14 @@ class Boundary(Search):
             if len(chosen) == room:
                 break
         return chosen
+
+    def _beyond_tips(self, border: Border, room: int) -> list[tuple[float, ...]]:
+        """Return places that tell whether thin regions go on beyond their tips."""
+        found = open_tips(border, self.tolerance, confidence=self.confidence)
+        if not found:
+            return []
+        places = self._snapped(np.concatenate(found))
+        return list(dict.fromkeys(map(tuple, places[self._free(places)].tolist())))[:room]
 
     def _beside_undecided(self, border: Border, pairs: Array, at: Array) -> Array:
         """Return places along some edges: where asked, or beside that if labels are known to be undecided there."""
