@@ -18,6 +18,7 @@ from tests.borders import (
     CHAOS,
     DEAR,
     NOISY,
+    THIN,
     Case,
     ball,
     drain,
@@ -32,6 +33,7 @@ from tests.borders import (
 SLOW = {"ball in four dimensions": Case(ball, 4, 0.05), "plane in four dimensions": Case(plane, 4, 0.1)}
 FAST = {
     **CASES,
+    "band": THIN["band"],
     **DEAR,
     "circle, noisy labels of 15 draws": NOISY,
     "onset of chaos in 31 finite graphs": CHAOS,

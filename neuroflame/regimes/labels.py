@@ -162,7 +162,7 @@ def _shaped(found: Evidence, limits: Thresholds, a: str, ratio: Array) -> Array:
 
 
 def _in_its_frame(found: Evidence, a: str) -> Array:
-    """Return the ratio of a bump in the frame that turns with it; tables of old have that of the mean profile."""
+    """Return the ratio of a bump in the frame that turns with it; where that is undefined, of the mean profile."""
     return found.first(f"bump.{a}.rotating", f"bump.{a}.ratio")
 
 

@@ -137,11 +137,13 @@ def _drift(view: View, name: str, series: Series) -> Iterator[Statistic]:
     yield column(f"bump.{name}.acceleration.se", "rad/s²", doc), np.where(heard, error, np.nan)
     doc = (
         "Ratio in the frame that turns with the bump's velocity: the profile that a bump keeps while it travels, of "
-        "which `bump.A.ratio` sees what is left after it has turned."
+        "which `bump.A.ratio` sees what is left after it has turned. Undefined where neurons spike."
     )
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = _rotating(series, velocity) / level
-    shaped = heard & (view.spec.populations[name].size >= FEWEST)
+    population = view.spec.populations[name]
+    # Neurons that spike regularly, each by itself, turn in some frame too: their order on the ring is chance.
+    shaped = heard & (population.size >= FEWEST and population.spiking is None)
     yield column(f"bump.{name}.rotating", "", doc), np.where(shaped, ratio, np.nan)
 
 
