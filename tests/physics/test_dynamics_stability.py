@@ -312,9 +312,7 @@ def test_slow_modes_that_cluster(size, rtol):
     rates = [r * one + (1 - r) * (fast + lasting), (1 - r) * s * one, (1 - r) * n * one, -(1 - r) * one]
     theta = [(1 - a) * 0.5 * part for part in rates]
     theta[3] = theta[3] + a * one
-    step = np.block(
-        [rates, [fast, s * one, none, none], [lasting, none, n * one, none], theta]
-    )
+    step = np.block([rates, [fast, s * one, none, none], [lasting, none, n * one, none], theta])
     expected = np.log(np.abs(np.linalg.eigvals(step)).max()) / dt
     assert found.alpha[0] == pytest.approx(expected, rel=rtol)
     assert found.alpha_error[0] < 1e-3
