@@ -54,11 +54,14 @@ def plot_branch(table: pd.DataFrame, path: str, title: str = "") -> Figure:
         for name in names:
             ax.plot(row[path], row[name], "o", color=INK, markersize=4.5, zorder=3)
         hertz = f", {number(row['frequency'])} Hz" if row["event"] == "hopf" and row["frequency"] > 0 else ""
+        right = row[path] > 0.5 * (value.min() + value.max())
+        name = "Hopf" if row["event"] == "hopf" else row["event"]
         ax.annotate(
-            f"{row['event']} {number(row[path], 4)}{hertz}",
+            f"{name} {number(row[path], 4)}{hertz}",
             (row[path], row[names[0]]),
-            xytext=(10, 24 - 16 * (count % 3)),
+            xytext=(-10 if right else 10, 24 - 16 * (count % 3)),
             textcoords="offset points",
+            ha="right" if right else "left",
             color=MUTED,
             fontsize=8.5,
             bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.0},

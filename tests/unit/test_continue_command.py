@@ -93,7 +93,7 @@ def test_the_figure_shows_stability_and_events():
     lines = [line for line in ax.lines if line.get_linestyle() in {"-", "--"}]
     assert [line.get_linestyle() for line in lines] == ["-", "--"]
     assert [line.get_xdata().tolist() for line in lines] == [[5.0, 4.0, 3.9], [3.9, 4.0, 5.0]]
-    assert [text.get_text() for text in ax.texts] == ["hopf 4, 7.5 Hz", "fold 3.9"]
+    assert [text.get_text() for text in ax.texts] == ["Hopf 4, 7.5 Hz", "fold 3.9"]
     marks = [line for line in ax.lines if line.get_marker() == "o"]
     assert [line.get_ydata()[0] for line in marks] == [20.0, 15.0]
     assert "Hz" in ax.get_ylabel()

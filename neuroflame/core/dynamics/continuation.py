@@ -90,6 +90,10 @@ class _Point:
         """Return ln|μ|/dt of an eigenvalue, Goldstone mode apart, by its rank: 0 is the leading one."""
         return float(self._ranked(self.spectrum.growth)[rank])
 
+    def frequency(self, rank: int) -> float:
+        """Return the frequency of that eigenvalue, Hz."""
+        return float(self._ranked(self.spectrum.frequency)[rank])
+
     def kind(self, rank: int) -> str:
         """Return whether that eigenvalue is ``real``, ``flip`` or ``complex``."""
         return str(self._ranked(self.spectrum.kinds)[rank])
@@ -110,7 +114,8 @@ class Branch:
     rows : list of dict
         In the order in which they were met: the parameter, ``error`` (half the interval in which an event was
         located, 0 for other points), m0 and m1 of each population, ``alpha``, ``alpha.goldstone``,
-        ``frequency``, ``unstable``, ``kind`` and ``event``.
+        ``frequency``, ``unstable``, ``kind`` and ``event``. The frequency is the leading eigenvalue's, at an
+        event that of the one that crosses.
     flat : list of Tensor, (1, D)
         The states.
     """
@@ -202,8 +207,8 @@ class _Follower:
                 self._note(here, "lost", error=length * self.range)
                 return self.branch
             there, length = found
-            for name, point, error in self._events(here, there):
-                self._note(point, name, error=error)
+            for name, point, error, rank in self._events(here, there):
+                self._note(point, name, error=error, rank=rank)
                 turned += name == "fold"
             if turned > folds:
                 return self.branch
@@ -296,13 +301,16 @@ class _Follower:
 
         return gmres(operator, right, size=min(KRYLOV, right.shape[1]), tolerance=1e-10)
 
-    def _events(self, here: _Point, there: _Point) -> list[tuple[str, _Point, float]]:
-        """Return what happens between two neighbouring points, in the order in which it happens."""
-        found: list[tuple[str, _Point, float]] = []
+    def _events(self, here: _Point, there: _Point) -> list[tuple[str, _Point, float, int]]:
+        """Return what happens between two neighbouring points, in the order in which it happens.
+
+        That is its name, the point, its error, and the rank of the eigenvalue that crosses, 0 for a fold.
+        """
+        found: list[tuple[str, _Point, float, int]] = []
         folded = _sign(here.tangent[0, -1]) != _sign(there.tangent[0, -1])
         if folded:
             ends, error = self._located(here, there, lambda point: float(point.tangent[0, -1]))
-            found.append(("fold", ends[0], error))
+            found.append(("fold", ends[0], error, 0))
         rank, most = sorted((here.unstable, there.unstable))
         if folded and most - rank == 1:
             rank = most  # a fold takes one real eigenvalue across
@@ -310,7 +318,7 @@ class _Follower:
             ends, error = self._located(here, there, partial(_Point.growth, rank=rank))
             name = _CROSSINGS[ends[0].kind(rank)]
             if not (folded and name == "branch"):
-                found.append((name, ends[0], error))
+                found.append((name, ends[0], error, rank))
             rank = max(rank + 1, *(end.unstable for end in ends))
         found = [event for event in found if self._inside(event[1])]
         return sorted(found, key=lambda event: float(self._along(here, event[1])))
@@ -367,7 +375,7 @@ class _Follower:
         parts = self._map(point.value).parts(point.flat)
         return all(float(p.abs().max()) <= self.limit for n, p in parts.items() if n.startswith("rates."))
 
-    def _note(self, point: _Point, event: str, *, error: float = 0.0) -> None:
+    def _note(self, point: _Point, event: str, *, error: float = 0.0, rank: int = 0) -> None:
         step_map, found = self._map(point.value), point.spectrum
         self.branch.rows.append(
             {
@@ -376,7 +384,7 @@ class _Follower:
                 **{name: float(value[0]) for name, value in summaries(step_map, point.flat).items()},
                 "alpha": float(found.alpha[0]),
                 "alpha.goldstone": float(found.alpha_goldstone[0]),
-                "frequency": float(found.alpha_frequency[0]),
+                "frequency": point.frequency(rank),
                 "unstable": int(found.unstable()[0]),
                 "kind": found.classify()[0],
                 "event": event,
