@@ -106,16 +106,16 @@ def test_workers_that_hang_are_ended(cluster, tmp_path):
     once = 500 + random.random() * 99
     spec = sweep(
         space={"J.EE": [1, 2, 3, once, 4, 400, 5]},
-        compute={"actors": 2, "tile": 1, "deadline": 12, "retries": 1},
+        compute={"actors": 2, "tile": 1, "deadline": 20, "retries": 1},
     )
     told = Told()
     outcome = start(spec, str(tmp_path / "out"), address=cluster, measure=CHEAP, progress=told)
     assert outcome.status.failed == 1
     frame = open_table(str(tmp_path / "out")).to_pandas()
     assert frame["status"].tolist() == ["ok"] * 5 + ["failed", "ok"]
-    assert frame["error"].dropna().tolist() == ["no result within 12 s (compute.deadline)"]
+    assert frame["error"].dropna().tolist() == ["no result within 20 s (compute.deadline)"]
     assert frame["point_id"].is_unique
-    assert {event["reason"] for event in told.of("lost")} == {"no result within 12 s (compute.deadline)"}
+    assert {event["reason"] for event in told.of("lost")} == {"no result within 20 s (compute.deadline)"}
 
 
 # --- disks
