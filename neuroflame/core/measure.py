@@ -47,6 +47,7 @@ from neuroflame.spec.stimuli import is_time
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from neuroflame.core.program import Program
     from neuroflame.core.state import State
     from neuroflame.core.statistics.view import Statistic
     from neuroflame.spec.dynamics import DynamicsOptions
@@ -334,7 +335,7 @@ def _measured(
     with torch.no_grad():
         chosen = choose(executor, program, plan)
         recording = chosen.run(program, start_states(program, initial, starts, apart), spec.steps, plan)
-        found = list(_by_equations(batch, recording.final, wanted, dynamics, program.shared_times))
+        found = list(_by_equations(batch, program, recording.final, wanted, dynamics))
         if "convergence" in wanted:
             found.append((STARTED_APART, apart))
         if goes_on:
@@ -351,15 +352,15 @@ def _measured(
 
 
 def _by_equations(
-    batch: Batch, final: State | None, wanted: Sequence[str], dynamics: DynamicsOptions, shared_times: bool
+    batch: Batch, program: Program, final: State | None, wanted: Sequence[str], dynamics: DynamicsOptions
 ) -> Iterator[Statistic]:
     """Yield what needs the network's equations at the state at the end."""
-    alike = "convergence" in wanted and symmetric(batch.spec) and shared_times
+    alike = "convergence" in wanted and symmetric(batch.spec) and program.shared_times
     if not alike and not any(name in DYNAMIC for name in wanted):
         return
     assert final is not None
     ensemble = Ensemble.of(batch)
     if alike:
-        yield SYMMETRIC, np.where(noisy(ensemble.program()), np.nan, symmetric_growth(ensemble, final))
+        yield SYMMETRIC, np.where(noisy(program), np.nan, symmetric_growth(ensemble, final))
     if any(name in DYNAMIC for name in wanted):
         yield from measure_dynamics(ensemble, final, wanted, dynamics)

@@ -235,9 +235,8 @@ def _drifts(found: Evidence, limits: Thresholds, name: str) -> Array:
 def _fluctuates(found: Evidence, limits: Thresholds) -> Array:
     """Return by how much some rates vary in time while every mean crosses its average again and again."""
     varies = either(*(above(variation, limits.sd_t) for variation in _variations(found)))
-    counts = [
-        found.number(f"rate.{a}.crossings") for a in found.populations
-    ]  # undefined where a mean is constant
+    # Undefined where a mean is constant.
+    counts = [found.number(f"rate.{a}.crossings") for a in found.populations]
     some = (above(count, limits.crossings) for count in counts)
     each = (above(count, limits.crossings, undefined=1.0) for count in counts)
     return both(varies, either(np.full(found.rows, -1.0), *some), *each)

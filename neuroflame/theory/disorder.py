@@ -87,7 +87,7 @@ def _single(spec: NetworkSpec, number: Callable[[str], float]) -> tuple[Pair, Me
         raise NotCovered("short-term plasticity of random connectivity is not part of the theory")
     plain = {"kind": "all_to_all", "profile": {"kind": "uniform"}}
     field = mean_field(NetworkSpec.parse({**spec.to_dict(), "connectivity": plain}), number)
-    if field.transfer[0] not in transfer.ODD:
+    if field.transfer[0] not in transfer.ODD_TRANSFERS:
         raise NotCovered(f"the transfer function {field.transfer[0]} is not odd: rates are not 0 at rest")
     if field.drive[0] != 0 or field.rest[0] != 0:
         raise NotCovered("an input or a threshold: rates are not 0 at rest")

@@ -168,7 +168,7 @@ def reach(field: MeanField) -> tuple[Array, Array]:
     top = [
         field.scale[a] if n in transfer.BOUNDED else field.rate_limit for a, n in enumerate(field.transfer)
     ]
-    low = [-field.scale[a] if n in transfer.ODD else 0.0 for a, n in enumerate(field.transfer)]
+    low = [-field.scale[a] if n in transfer.ODD_TRANSFERS else 0.0 for a, n in enumerate(field.transfer)]
     return np.array(low), np.array(top)
 
 

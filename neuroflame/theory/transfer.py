@@ -8,6 +8,7 @@ import numpy as np
 
 from neuroflame.physics import transfer
 from neuroflame.physics.transfer import BOUNDED as BOUNDED
+from neuroflame.spec.parts import ODD_TRANSFERS as ODD_TRANSFERS
 from neuroflame.theory.meanfield import NotCovered
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ _SLOPES: dict[str, Callable[[Array], Array]] = {
     "tanh": lambda x: 1.0 / np.cosh(np.minimum(np.abs(x), 350.0)) ** 2,
     "brunel": _brunel,
 }
-ODD = ("erf_odd", "tanh")
-"""Those that give negative rates."""
 
 
 def value(name: str, x: Array) -> Array:

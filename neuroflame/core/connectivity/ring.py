@@ -75,11 +75,11 @@ class _VonMises(torch.autograd.Function):
         modes = int((series > 0).sum(axis=1).max()) - 1
         if ctx.needs_input_grad[0]:
             modes = max(modes, 1)  # which is 0 at κ = 0, and its slope is not
-        # (I_k/I_0)' = (I_{k−1} + I_{k+1})/(2 I_0) − I_k I_1/I_0²
-        slope = np.zeros_like(series)
-        slope[:, 1:] = bessel[:, :-2] + bessel[:, 2:] - 2.0 * bessel[:, 1:-1] * bessel[:, 1:2]
-        slope[:, 2:][series[:, 2:] == 0.0] = 0.0
-        ctx.save_for_backward(torch.as_tensor(slope[:, : modes + 1]).to(kappa.device))
+            # (I_k/I_0)' = (I_{k−1} + I_{k+1})/(2 I_0) − I_k I_1/I_0²
+            slope = np.zeros_like(series)
+            slope[:, 1:] = bessel[:, :-2] + bessel[:, 2:] - 2.0 * bessel[:, 1:-1] * bessel[:, 1:2]
+            slope[:, 2:][series[:, 2:] == 0.0] = 0.0
+            ctx.save_for_backward(torch.as_tensor(slope[:, : modes + 1]).to(kappa.device))
         return torch.as_tensor(series[:, : modes + 1]).to(kappa.device)
 
     @staticmethod

@@ -15,6 +15,7 @@ from neuroflame.core.dynamics.newton import Solution, solve
 from neuroflame.core.random import START, uniforms
 from neuroflame.core.recorder import bump_amplitude, fourier_mode
 from neuroflame.core.reference import initial_state
+from neuroflame.physics.transfer import BOUNDED
 from neuroflame.spec.parts import ODD_TRANSFERS
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from neuroflame.core.state import State
     from neuroflame.spec.dynamics import FixedPointOptions
 
-_SATURATING = {"erf", *ODD_TRANSFERS}
 _LOWEST, _HIGHEST = 0.1, 100.0
 _SAME = 1e-4
 _SAME_FAMILY = 1e-2
@@ -182,7 +182,7 @@ def _reversed(step_map: StepMap, start: Tensor) -> Tensor:
 def _unit_rate(step_map: StepMap, name: str) -> Tensor:
     """Return what 1 Hz of a start means to a population, (P,) or (1,)."""
     population = step_map.program.populations[name]
-    if population.transfer in _SATURATING:
+    if population.transfer in BOUNDED:
         return population.rate_max_start[:, 0] / 50.0
     return torch.ones_like(population.rate_max_start[:, 0])
 

@@ -25,7 +25,6 @@ REAL = 1e-6
 """|arg μ| below it is rounding."""
 _CLOSE = 0.01
 """Error of α, over it, that is small enough for what converges slowly."""
-_POWERS = SPECTRUM_POWERS  # steps that a vector of the subspace is ahead of the one before, at each attempt
 
 
 @dataclass(frozen=True)
@@ -174,7 +173,7 @@ def spectrum(
     open_ = torch.isfinite(flat).all(dim=1).nonzero()[:, 0]
     start = _random(flat[open_], 0)
     size = min(dimension, max(options.basis, k + 2))
-    for power in _POWERS:
+    for power in SPECTRUM_POWERS:
         if not len(open_):
             break
         step_map = StepMap(ensemble.quiet(owner[open_]), at=at)
@@ -184,7 +183,7 @@ def spectrum(
         again = torch.as_tensor(_unsettled(found, open_), device=flat.device)
         open_, start = open_[again], start[again]
     size = min(dimension, SPECTRUM_WIDER * size)
-    power = 1 if size == dimension else _POWERS[-1]
+    power = 1 if size == dimension else SPECTRUM_POWERS[-1]
     if size < dimension:  # which takes long, and is for what labels hang on
         doubtful = ~(found.alpha_error <= _CLOSE * np.abs(found.alpha))[open_.cpu().numpy()]
         open_, start = (some[torch.as_tensor(doubtful, device=flat.device)] for some in (open_, start))
